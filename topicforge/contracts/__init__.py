@@ -1,0 +1,32 @@
+"""The contracts between the core and every component, built-in or third-party."""
+
+from topicforge.contracts.batch import Batch
+from topicforge.contracts.component import Component
+from topicforge.contracts.context import Context
+from topicforge.contracts.decoder import Decoder
+from topicforge.contracts.divergence import Divergence, Rule, RuleSpec, Samples, Sides
+from topicforge.contracts.encoder import Encoder
+from topicforge.contracts.latent import Latent
+from topicforge.contracts.link import Link
+from topicforge.contracts.prior import Prior
+from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
+
+__all__ = [
+    "KINDS",
+    "Batch",
+    "Component",
+    "ComponentSpec",
+    "Context",
+    "Decoder",
+    "Divergence",
+    "Encoder",
+    "Kind",
+    "Latent",
+    "Link",
+    "PresetSpec",
+    "Prior",
+    "Rule",
+    "RuleSpec",
+    "Samples",
+    "Sides",
+]

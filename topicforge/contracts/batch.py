@@ -1,0 +1,57 @@
+"""A batch of documents as sparse counts: the only form in which documents reach a component."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B documents in compressed sparse rows.
+
+    Document b holds the words ``col[crow[b]:crow[b + 1]]`` with ``count`` beside them.
+
+    Args:
+        crow: (B + 1,) int64, starts at 0 and never falls.
+        col: (nnz,) int64 word numbers below ``vocab_size``, each at most once a document.
+        count: (nnz,) floating point, > 0: occurrences of the word in the document.
+        vocab_size: V.
+        features: further per-document inputs by name, each (B, ...), for encoders that read more
+            than counts (sentence embeddings, say). Empty for counts alone.
+    """
+
+    crow: Tensor
+    col: Tensor
+    count: Tensor
+    vocab_size: int
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def n_documents(self) -> int:
+        """B."""
+        return self.crow.numel() - 1
+
+    @property
+    def row(self) -> Tensor:
+        """(nnz,) int64: the document each entry belongs to."""
+        documents = torch.arange(self.n_documents, device=self.crow.device)
+        return documents.repeat_interleave(self.crow.diff(), output_size=self.col.numel())
+
+    def lengths(self) -> Tensor:
+        """(B,) words a document: its counts summed; 0 for an empty document."""
+        zero = self.count.new_zeros(self.n_documents)
+        return zero.index_add(0, self.row, self.count)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Batch:
+        """Return the batch on ``device``, its counts as ``dtype`` where given."""
+        return Batch(
+            self.crow.to(device, non_blocking=True),
+            self.col.to(device, non_blocking=True),
+            self.count.to(device, dtype, non_blocking=True),
+            self.vocab_size,
+            {name: value.to(device, non_blocking=True) for name, value in self.features.items()},
+        )

@@ -1,0 +1,30 @@
+"""What the core tells every component when it builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Context:
+    """Sizes and corpus facts handed to every component's factory.
+
+    Args:
+        vocab_size: V, number of columns of the counts.
+        n_topics: K, number of topics.
+        n_latent: L, width of the latent z; equals K where the posterior lives on the simplex.
+        mean_length: mean number of words a document (a document's counts summed).
+        word_frequency: (V,) float32, the corpus share of every word, summing to one; ``None`` when
+            a saved model is opened, because then every value comes from the file.
+        vocabulary: V words in column order, or ``None`` where the counts came without words.
+    """
+
+    vocab_size: int
+    n_topics: int
+    n_latent: int
+    mean_length: float = 1.0
+    word_frequency: Tensor | None = None
+    vocabulary: Sequence[str] | None = None

@@ -1,0 +1,44 @@
+"""The decoder's contract: topic proportions in, the likelihood of the words that occur out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+from topicforge.contracts.batch import Batch
+from topicforge.contracts.component import Component
+
+
+class Decoder(Component, ABC):
+    """theta (B, K) -> log p(x | theta), computed without a (B, V) matrix where a kernel can."""
+
+    @abstractmethod
+    def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+        """Return (B,) sum_v x_v log p_v(theta), without the multinomial coefficient.
+
+        Args:
+            theta: (B, K) topic proportions, rows sum to one.
+            batch: the same B documents.
+        """
+
+    @abstractmethod
+    def topic_word(self, theta: Tensor) -> Tensor:
+        """Return (R, V) word distributions, rows sum to one, at R anchor thetas (R, K)."""
+
+    def word_scores(self, theta: Tensor) -> Tensor:
+        """Return (R, V) scores by which a topic's top words are ranked; higher is better.
+
+        The default ranks by probability. A decoder that ranks otherwise (weights without the
+        background bias) says so in :attr:`ranking`.
+        """
+        return self.topic_word(theta)
+
+    @property
+    def ranking(self) -> str:
+        """The rule behind :meth:`word_scores`, in words; printed with the topics."""
+        return "probability p(word | topic)"
+
+    def penalties(self) -> dict[str, Tensor]:
+        """Return further scalar loss terms by name (topic decorrelation, say), already weighted."""
+        return {}

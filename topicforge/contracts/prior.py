@@ -1,0 +1,54 @@
+"""The prior's contract: it has (is not) a distribution, rebuilt from its parameters at each call."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from topicforge.contracts.component import Component
+from topicforge.contracts.latent import Latent
+from topicforge.distributions import Distribution
+
+
+class Prior(Component, ABC):
+    """p(z) or p(theta), without batch shape.
+
+    ``latent`` declares type and flags; where they depend on options, override :meth:`describe`.
+    """
+
+    latent: ClassVar[Latent]
+
+    @classmethod
+    def describe(cls, **options: Any) -> Latent:
+        """Return what the prior will be under these options, before any data is read."""
+        del options
+        return cls.latent
+
+    @abstractmethod
+    def distribution(self) -> Distribution:
+        """Return p, built from the parameters as they are now, so that gradients reach them."""
+
+    def anchors(self) -> Tensor | None:
+        """(C, L) points that stand for topics (a mixture's means), or ``None``.
+
+        Where the model reads its topics from anchors, topic c is the decoder at link(anchor c).
+        """
+        return None
+
+    @property
+    def starts_from_latents(self) -> bool:
+        """True if training must call :meth:`start_from_latents` before the first step."""
+        return False
+
+    def start_from_latents(self, latents: Tensor, seed: int) -> None:
+        """Set the parameters from posterior means.
+
+        Args:
+            latents: (N, L) posterior means of documents after pretraining.
+            seed: for the fit's own randomness.
+
+        Raises:
+            TrainingError: the fit failed; the message says why and what to change.
+        """

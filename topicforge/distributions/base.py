@@ -1,0 +1,49 @@
+"""The base of all latent distributions: real types, so that a type says what it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from topicforge.errors import MixError
+
+
+class Distribution(ABC):
+    """A distribution over z in R^L (``space = "z"``) or over theta on the simplex (``"theta"``).
+
+    Values on the simplex are always handed on as log theta, because small concentrations
+    underflow theta itself in float32. A posterior has batch shape (B,); a prior has none.
+    Randomness comes from torch's global generator, which training seeds and restores.
+    """
+
+    space: ClassVar[Literal["z", "theta"]]
+
+    @abstractmethod
+    def rsample(self, n: int | None = None) -> Tensor:
+        """Draw a reparameterised sample.
+
+        Args:
+            n: number of draws of a distribution without batch shape; ``None`` draws one for each
+                of a posterior's B documents.
+
+        Returns:
+            (B, L) or (n, L): z, or log theta where the space is ``theta``.
+        """
+
+    @property
+    @abstractmethod
+    def mean(self) -> Tensor:
+        """(B, L) or (L,): mean of z, or log of the mean of theta where the space is ``theta``."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return (B,) the log-density at ``value`` (B, L) (z, or log theta; density in theta).
+
+        Raises:
+            MixError: the distribution has no density.
+        """
+        raise MixError(
+            f"{type(self).__name__}.log_prob: a density is needed, but this distribution has none; "
+            "choose a divergence that needs samples alone (mmd)"
+        )
