@@ -1,6 +1,7 @@
 """The contracts between the core and every component, built-in or third-party."""
 
 from topicforge.contracts.batch import Batch
+from topicforge.contracts.callback import Callback, EpochReport, FitStart
 from topicforge.contracts.component import Component
 from topicforge.contracts.context import Context
 from topicforge.contracts.decoder import Decoder
@@ -14,12 +15,15 @@ from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
 __all__ = [
     "KINDS",
     "Batch",
+    "Callback",
     "Component",
     "ComponentSpec",
     "Context",
     "Decoder",
     "Divergence",
     "Encoder",
+    "EpochReport",
+    "FitStart",
     "Kind",
     "Latent",
     "Link",
