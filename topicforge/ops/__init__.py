@@ -1,0 +1,53 @@
+"""The operators that cost the time: one public function each, native where there is a library.
+
+Every function takes ``impl="auto" | "native" | "reference"``: ``reference`` is the plain
+PyTorch twin in :mod:`topicforge.ops.reference`, ``native`` the compiled kernel or an error,
+``auto`` the kernel where one serves the call and the reference elsewhere.
+:func:`kernels_report` says what is in use and why. Importing this package imports no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__all__ = [
+    "build_kernels",
+    "diffusion_kernel",
+    "diffusion_mmd",
+    "kernels_report",
+    "mixture_kl_bound",
+    "mixture_log_prob",
+    "mixture_responsibilities",
+]
+
+if TYPE_CHECKING:
+    from topicforge.ops._build import build_kernels
+    from topicforge.ops._diffusion_kernel import diffusion_kernel
+    from topicforge.ops._diffusion_mmd import diffusion_mmd
+    from topicforge.ops._library import kernels_report
+    from topicforge.ops._mixture_kl_bound import mixture_kl_bound
+    from topicforge.ops._mixture_log_prob import mixture_log_prob
+    from topicforge.ops._mixture_responsibilities import mixture_responsibilities
+
+# Front-door modules begin with an underscore: a module topicforge.ops.x would, once imported,
+# shadow the function topicforge.ops.x.
+_HOMES = {
+    "build_kernels": "_build",
+    "diffusion_kernel": "_diffusion_kernel",
+    "diffusion_mmd": "_diffusion_mmd",
+    "kernels_report": "_library",
+    "mixture_kl_bound": "_mixture_kl_bound",
+    "mixture_log_prob": "_mixture_log_prob",
+    "mixture_responsibilities": "_mixture_responsibilities",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
