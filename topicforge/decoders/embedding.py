@@ -1,0 +1,99 @@
+"""The embedding decoder: word and topic vectors in one space (ETM)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from topicforge.contracts import Context
+from topicforge.decoders.topics_over_words import TopicsOverWords
+from topicforge.decoders.word_vectors import read_word_vectors
+from topicforge.errors import OptionError
+from topicforge.layers import require
+
+_WHERE = "decoder 'embedding'"
+DEFAULT_WIDTH = 300
+
+
+class EmbeddingDecoder(TopicsOverWords):
+    """beta_k = softmax(rho alpha_k), rho (V, E) word and alpha (K, E) topic vectors.
+
+    Survey section 3; Dieng 2020, eq. 1. Without pretrained vectors both start at
+    N(0, 1/E^(1/2)) a coordinate, so that logits start at unit scale; drawn at N(0, 1) they have a
+    deviation of sqrt(E) and the topics are random one-hot words that training doesn't repair.
+
+    Args:
+        context: sizes, and the vocabulary where ``vectors`` is looked up by word.
+        width: E; ``None`` takes the width of ``vectors``, or 300 without them.
+        vectors: pretrained word vectors: word2vec text, GloVe text, .npy, or an array (rows, E).
+        vectors_words: the words of the rows of an .npy or array, a sequence or a file; ``None``:
+            row i is word i.
+        train_vectors: train rho; with ``vectors``, False keeps them as they came. Words without
+            a pretrained vector start at random with the vectors' own deviation.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        width: int | None = None,
+        vectors: Any = None,
+        vectors_words: Any = None,
+        train_vectors: bool = True,
+    ) -> None:
+        super().__init__(context)
+        require(width is None or width >= 1, _WHERE, "width", "at least 1", width)
+        self.vectors = vectors
+        self.vectors_words = vectors_words
+        self.train_vectors = train_vectors
+        self.given_width = width
+        self._allocate(width or DEFAULT_WIDTH)
+
+    def _allocate(self, width: int) -> None:
+        v, k = self.context.vocab_size, self.context.n_topics
+        scale = width**-0.25
+        self.rho = nn.Parameter(torch.randn(v, width) * scale, requires_grad=self.train_vectors)
+        self.alpha = nn.Parameter(torch.randn(k, width) * scale)
+
+    def start(self) -> None:
+        """Read ``vectors``; their width decides E unless ``width`` said it.
+
+        Raises:
+            OptionError: unreadable vectors, or a width that differs from ``width``.
+        """
+        if self.vectors is None:
+            return
+        read = read_word_vectors(
+            self.vectors, self.context.vocabulary, self.context.vocab_size, self.vectors_words
+        )
+        width = read.values.shape[1]
+        if self.given_width not in (None, width):
+            raise OptionError(
+                f"{_WHERE}: option 'width' must be the vectors' own width {width}, got "
+                f"{self.given_width}; leave it out"
+            )
+        if read.found.mean() < 0.5:
+            warnings.warn(
+                f"{_WHERE}: only {int(read.found.sum())} of {len(read.found)} words have a "
+                "pretrained vector; the others start at random",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        self._allocate(width)
+        values, found = torch.from_numpy(read.values), torch.from_numpy(read.found)
+        with torch.no_grad():
+            deviation = values[found].std()
+            self.rho.copy_(torch.where(found[:, None], values, torch.randn_like(values) * deviation))
+            # logits rho . alpha start at unit deviation whatever the vectors' own length
+            self.alpha.copy_(torch.randn_like(self.alpha) / values[found].norm(dim=1).mean())
+
+    def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Shapes instead of files: the vectors themselves are among the saved weights."""
+        kept = {k: v for k, v in options.items() if k not in ("vectors", "vectors_words")}
+        return {**kept, "width": self.rho.shape[1]}
+
+    def logits(self) -> Tensor:
+        """Rho alpha^T, (V, K)."""
+        return self.rho @ self.alpha.T

@@ -1,0 +1,132 @@
+"""Maximum mean discrepancy between the aggregate posterior and the prior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from topicforge import ops
+from topicforge.contracts import Divergence, Rule, Samples, Sides
+from topicforge.errors import MixError
+from topicforge.layers import require
+
+_KERNELS = ("auto", "diffusion", "imq")
+_WHERE = "divergence 'mmd'"
+
+
+def imq_mmd(x: Tensor, y: Tensor, scales: Sequence[float], unbiased: bool = True) -> Tensor:
+    """MMD^2 of eq. 10 under k(x, y) = sum_s C_s / (C_s + |x - y|^2), C_s = 2 L s.
+
+    Args:
+        x: (n, L) samples of one side.
+        y: (m, L) samples of the other.
+        scales: s, relative to a standard normal's mean squared distance 2 L.
+        unbiased: leave the diagonals out of the two within-sample sums (U-statistic); else keep
+            them (V-statistic, never negative). The cross sum keeps its diagonal either way.
+
+    Returns:
+        Scalar. Source: Tolstikhin 2018, section 4 (kernel) and eq. 10 of the survey.
+    """
+    width = x.shape[-1]
+
+    def within(a: Tensor) -> Tensor:
+        n = a.shape[0]
+        kernel = _imq(a, a, scales, width)
+        if unbiased:
+            if n < 2:
+                return a.sum() * 0  # no pair of distinct samples: the sum over pairs is empty
+            return (kernel.sum() - kernel.diagonal().sum()) / (n * (n - 1))
+        return kernel.mean()
+
+    return within(x) + within(y) - 2 * _imq(x, y, scales, width).mean()
+
+
+def _imq(x: Tensor, y: Tensor, scales: Sequence[float], width: int) -> Tensor:
+    squared = (x.square().sum(-1)[:, None] + y.square().sum(-1) - 2 * x @ y.T).clamp_min(0)
+    kernel = torch.zeros_like(squared)
+    for scale in scales:
+        c = 2 * width * scale
+        kernel = kernel + c / (c + squared)
+    return kernel
+
+
+class MmdDivergence(Divergence):
+    """MMD(q_agg, p)^2 of survey eq. 10, from samples of both sides (Tolstikhin 2018).
+
+    It compares the batch as a whole with as many prior samples, so it is one number a batch and
+    not a mean over documents.
+
+    Args:
+        kernel: ``diffusion``: exp(-arccos^2(sum_k sqrt(theta_k theta'_k)) / t) on the simplex,
+            eq. 11, z sent through the link; ``imq``: a sum of inverse multiquadrics in z;
+            ``auto``: imq where both sides live in z, diffusion otherwise.
+        t: diffusion time of eq. 11; 1 in every published configuration of W-LDA.
+        scales: of the inverse multiquadrics.
+        unbiased: U-statistic as in eq. 10 (may be negative); else V-statistic.
+    """
+
+    serves: ClassVar[str] = "every pair that can be sampled"
+
+    def __init__(
+        self,
+        *,
+        kernel: str = "auto",
+        t: float = 1.0,
+        scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+        unbiased: bool = True,
+    ) -> None:
+        require(kernel in _KERNELS, _WHERE, "kernel", f"one of {_KERNELS}", kernel)
+        require(t > 0, _WHERE, "t", "positive", t)
+        require(
+            len(scales) > 0 and all(s > 0 for s in scales), _WHERE, "scales", "positive", scales
+        )
+        self.kernel = kernel
+        self.t = float(t)
+        self.scales = tuple(scales)
+        self.unbiased = unbiased
+
+    def resolve(self, sides: Sides) -> Rule:
+        """Choose the space and the kernel; refuse sides whose parameters get no gradient."""
+        q, p = sides.posterior, sides.prior
+        if not q.reparameterised:
+            raise MixError(
+                f"MMD trains through samples, but the posterior's {q.distribution.__name__} is not "
+                "reparameterised, so the encoder would get no gradient"
+            )
+        if p.trainable and not p.reparameterised:
+            raise MixError(
+                f"MMD trains through samples, but this prior's {p.distribution.__name__} has learned "
+                "parameters that its samples carry no gradient to (a mixture's weights); keep them "
+                "fixed (gmm: prior__learn='components') or use kl"
+            )
+        both_in_z = q.space == "z" and p.space == "z"
+        kernel = ("imq" if both_in_z else "diffusion") if self.kernel == "auto" else self.kernel
+        if kernel == "imq" and not both_in_z:
+            raise MixError(
+                f"the imq kernel compares z with z, but the posterior lives in {q.space} and the "
+                f"prior in {p.space}; use kernel='diffusion'"
+            )
+        form = "unbiased" if self.unbiased else "biased"
+        if kernel == "imq":
+            return Rule(
+                self._imq, "sample estimate", "z", "survey eq. 10; Tolstikhin 2018, section 4",
+                f"{form} MMD^2, sum of {len(self.scales)} inverse multiquadrics", per_document=False,
+            )  # fmt: skip
+        return Rule(
+            self._diffusion, "sample estimate", "theta", "survey eq. 10 and 11; Nan 2019",
+            f"{form} MMD^2, information-diffusion kernel, t = {self.t:g}", per_document=False,
+        )  # fmt: skip
+
+    def _imq(self, q: Any, p: Any, samples: Samples) -> Tensor:
+        del q
+        return imq_mmd(samples.z, p.rsample(samples.z.shape[0]), self.scales, self.unbiased)
+
+    def _diffusion(self, q: Any, p: Any, samples: Samples) -> Tensor:
+        del q
+        log_p = p.rsample(samples.log_theta.shape[0])
+        if p.space == "z":
+            log_p = samples.link(log_p)
+        return ops.diffusion_mmd(samples.log_theta, log_p, self.t, self.unbiased)

@@ -1,0 +1,7 @@
+"""Built-in encoders: sparse counts -> posterior."""
+
+from topicforge.encoders.mlp import MlpEncoder
+from topicforge.encoders.mlp_dirichlet import MlpDirichletEncoder
+from topicforge.encoders.mlp_point import MlpPointEncoder
+
+__all__ = ["MlpDirichletEncoder", "MlpEncoder", "MlpPointEncoder"]

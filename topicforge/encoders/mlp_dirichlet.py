@@ -1,0 +1,54 @@
+"""MLP encoder with a Dirichlet posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import nn
+from torch.nn import functional as F
+
+from topicforge.contracts import Batch, Context, Encoder, Latent
+from topicforge.distributions import Dirichlet
+from topicforge.encoders.trunk import Trunk
+from topicforge.layers import BatchNorm, require
+
+
+class MlpDirichletEncoder(Encoder):
+    """q(theta | x) = Dir(softplus(f(x)) + floor), reparameterised (D-VAE, Burkhardt 2019).
+
+    Args:
+        context: sizes; L = K.
+        hidden: widths of the layers.
+        activation: relu, softplus, tanh or gelu.
+        dropout: share of units dropped before the head.
+        input: counts, normalized, log1p or log1p-normalized.
+        batch_norm: normalise f(x) over the batch (bias learned, scale fixed at 1).
+        floor: smallest concentration; keeps log-gamma's gradients finite.
+    """
+
+    latent: ClassVar[Latent] = Latent(Dirichlet)
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        hidden: Sequence[int] = (100, 100),
+        activation: str = "softplus",
+        dropout: float = 0.0,
+        input: str = "log1p-normalized",  # noqa: A002
+        batch_norm: bool = True,
+        floor: float = 1e-2,
+    ) -> None:
+        super().__init__(context)
+        require(floor > 0, "encoder 'mlp-dirichlet'", "floor", "positive", floor)
+        self.trunk = Trunk(
+            "encoder 'mlp-dirichlet'", context.vocab_size, hidden, activation, dropout, input
+        )
+        self.head = nn.Linear(self.trunk.width, context.n_topics)
+        self.norm = BatchNorm(context.n_topics) if batch_norm else nn.Identity()
+        self.floor = floor
+
+    def forward(self, batch: Batch) -> Dirichlet:
+        """Return q(theta | x) of (B,) documents."""
+        return Dirichlet(F.softplus(self.norm(self.head(self.trunk(batch)))) + self.floor)

@@ -1,0 +1,49 @@
+"""MLP encoder with a deterministic point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import nn
+
+from topicforge.contracts import Batch, Context, Encoder, Latent
+from topicforge.distributions import Point
+from topicforge.encoders.trunk import Trunk
+from topicforge.layers import BatchNorm
+
+
+class MlpPointEncoder(Encoder):
+    """q(z | x) = delta(z - f(x)): no sampling (Tolstikhin 2018; W-LDA, Nan 2019).
+
+    Args:
+        context: sizes.
+        hidden: widths of the layers.
+        activation: relu, softplus, tanh or gelu.
+        dropout: share of units dropped before the head.
+        input: counts, normalized, log1p or log1p-normalized.
+        batch_norm: normalise f(x) over the batch (bias learned, scale fixed at 1).
+    """
+
+    latent: ClassVar[Latent] = Latent(Point)
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        hidden: Sequence[int] = (100, 100),
+        activation: str = "softplus",
+        dropout: float = 0.0,
+        input: str = "log1p-normalized",  # noqa: A002
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__(context)
+        self.trunk = Trunk(
+            "encoder 'mlp-point'", context.vocab_size, hidden, activation, dropout, input
+        )
+        self.loc = nn.Linear(self.trunk.width, context.n_latent)
+        self.loc_norm = BatchNorm(context.n_latent) if batch_norm else nn.Identity()
+
+    def forward(self, batch: Batch) -> Point:
+        """Return the point of each of (B,) documents."""
+        return Point(self.loc_norm(self.loc(self.trunk(batch))))

@@ -1,0 +1,83 @@
+"""The part the built-in encoders share: counts -> features, first layer sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from topicforge import ops
+from topicforge.contracts import Batch
+from topicforge.errors import UnknownNameError, did_you_mean
+from topicforge.layers import Mlp, activation, require
+
+INPUTS = ("counts", "normalized", "log1p", "log1p-normalized")
+
+
+def input_values(batch: Batch, transform: str) -> Tensor:
+    """Return (nnz,) what the first layer sees of each count.
+
+    ``counts``: x; ``normalized``: x / sum x; ``log1p``: log(1 + x); ``log1p-normalized``:
+    log(1 + x) divided by its Euclidean norm a document. An empty document has no entries, so
+    nothing is divided by zero.
+    """
+    if transform == "counts":
+        return batch.count
+    if transform == "normalized":
+        return batch.count / batch.lengths()[batch.row]
+    value = batch.count.log1p()
+    if transform == "log1p":
+        return value
+    row = batch.row
+    squares = value.new_zeros(batch.n_documents).index_add(0, row, value.square())
+    return value * squares.rsqrt()[row]
+
+
+class Trunk(nn.Module):
+    """Sparse first layer, then dense layers: batch -> (B, hidden[-1]).
+
+    Args:
+        where: encoder's name for error messages.
+        vocab_size: V.
+        hidden: widths; at least one layer.
+        activation_name: relu, softplus, tanh or gelu.
+        dropout: share of units dropped in training after the last layer.
+        transform: one of :data:`INPUTS`.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        vocab_size: int,
+        hidden: Sequence[int],
+        activation_name: str,
+        dropout: float,
+        transform: str,
+    ) -> None:
+        super().__init__()
+        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+        require(
+            len(hidden) > 0 and all(isinstance(h, int) and h > 0 for h in hidden),
+            where, "hidden", "one or more positive widths", hidden,
+        )  # fmt: skip
+        require(0 <= dropout < 1, where, "dropout", "in [0, 1)", dropout)
+        if transform not in INPUTS:
+            raise UnknownNameError(
+                f"{where}: option 'input' must be one of {', '.join(INPUTS)}, got {transform!r}."
+                + did_you_mean(str(transform), INPUTS)
+            )
+        self.transform = transform
+        self.activation = activation(activation_name)
+        self.weight = nn.Parameter(torch.empty(vocab_size, hidden[0]))
+        self.bias = nn.Parameter(torch.zeros(hidden[0]))
+        nn.init.xavier_uniform_(self.weight)
+        self.rest = Mlp(hidden, activation_name)
+        self.dropout = nn.Dropout(dropout)
+        self.width = hidden[-1]
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return (B, width)."""
+        value = input_values(batch, self.transform)
+        h = ops.sparse_linear(batch.crow, batch.col, value, self.weight, self.bias)
+        return self.dropout(self.rest(self.activation(h)))

@@ -1,0 +1,33 @@
+"""A stack of dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from topicforge.layers.activation import activation
+
+
+class Mlp(nn.Module):
+    """x (B, widths[0]) -> (B, widths[-1]): dense, activation, dropout, for each further width.
+
+    Args:
+        widths: input width, then each layer's.
+        activation_name: see :func:`topicforge.layers.activation`.
+        dropout: share of units dropped after each layer in training.
+    """
+
+    def __init__(self, widths: Sequence[int], activation_name: str, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.activation = activation(activation_name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last layer's units, (B, widths[-1]); x itself where there is no layer."""
+        for layer in self.layers:
+            x = self.dropout(self.activation(layer(x)))
+        return x

@@ -1,0 +1,25 @@
+"""Softmax after a learned linear map."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from topicforge.contracts import Context, Link
+
+
+class LinearSoftmaxLink(Link):
+    """Theta = softmax(W z + b), eq. 7 (without b) and section 3 of the survey.
+
+    Args:
+        context: sizes; any L.
+        bias: learn b.
+    """
+
+    def __init__(self, context: Context, *, bias: bool = True) -> None:
+        super().__init__(context)
+        self.linear = nn.Linear(context.n_latent, context.n_topics, bias=bias)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Log softmax(W z + b), (B, K)."""
+        return torch.log_softmax(self.linear(z), -1)

@@ -1,0 +1,37 @@
+"""The Dirichlet prior."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from topicforge.contracts import Context, Latent, Prior
+from topicforge.distributions import Dirichlet
+from topicforge.layers import require
+
+
+class DirichletPrior(Prior):
+    """p(theta) = Dir(concentration, ..., concentration), symmetric (Blei 2003; W-LDA, Nan 2019).
+
+    Args:
+        context: sizes.
+        concentration: of every topic; below 1 documents hold few topics, W-LDA uses 0.1.
+    """
+
+    latent: ClassVar[Latent] = Latent(Dirichlet, trainable=False)
+    concentration: Tensor
+
+    def __init__(self, context: Context, *, concentration: float = 0.1) -> None:
+        super().__init__(context)
+        require(
+            concentration > 0, "prior 'dirichlet'", "concentration", "positive", concentration
+        )
+        self.register_buffer(
+            "concentration", torch.full((context.n_topics,), float(concentration))
+        )
+
+    def distribution(self) -> Dirichlet:
+        """Dir(concentration)."""
+        return Dirichlet(self.concentration)
