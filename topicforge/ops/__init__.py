@@ -17,6 +17,10 @@ __all__ = [
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
+    "product_multinomial_nll",
+    "sample_log_dirichlet",
+    "sparse_linear",
+    "sparse_multinomial_nll",
 ]
 
 if TYPE_CHECKING:
@@ -27,6 +31,10 @@ if TYPE_CHECKING:
     from topicforge.ops._mixture_kl_bound import mixture_kl_bound
     from topicforge.ops._mixture_log_prob import mixture_log_prob
     from topicforge.ops._mixture_responsibilities import mixture_responsibilities
+    from topicforge.ops._product_multinomial_nll import product_multinomial_nll
+    from topicforge.ops._sample_log_dirichlet import sample_log_dirichlet
+    from topicforge.ops._sparse_linear import sparse_linear
+    from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
 
 # Front-door modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
@@ -38,6 +46,10 @@ _HOMES = {
     "mixture_kl_bound": "_mixture_kl_bound",
     "mixture_log_prob": "_mixture_log_prob",
     "mixture_responsibilities": "_mixture_responsibilities",
+    "product_multinomial_nll": "_product_multinomial_nll",
+    "sample_log_dirichlet": "_sample_log_dirichlet",
+    "sparse_linear": "_sparse_linear",
+    "sparse_multinomial_nll": "_sparse_multinomial_nll",
 }
 
 

@@ -5,11 +5,17 @@ nothing and casts nothing: the front doors do that once for both implementations
 """
 
 from topicforge.ops.reference.diffusion import diffusion_kernel, diffusion_mmd
+from topicforge.ops.reference.dirichlet import sample_log_dirichlet
 from topicforge.ops.reference.mixture import (
     mixture_kl_bound,
     mixture_log_prob,
     mixture_responsibilities,
 )
+from topicforge.ops.reference.multinomial import (
+    product_multinomial_nll,
+    sparse_multinomial_nll,
+)
+from topicforge.ops.reference.sparse_linear import sparse_linear
 
 __all__ = [
     "diffusion_kernel",
@@ -17,4 +23,8 @@ __all__ = [
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
+    "product_multinomial_nll",
+    "sample_log_dirichlet",
+    "sparse_linear",
+    "sparse_multinomial_nll",
 ]
