@@ -40,7 +40,7 @@ def diffusion_kernel(log_q: Tensor, log_p: Tensor, t: float = 1.0) -> Tensor:
 
 
 def diffusion_mmd(log_q: Tensor, log_p: Tensor, t: float = 1.0, unbiased: bool = True) -> Tensor:
-    """MMD² = mean k(q, q') + mean k(p, p') − 2 mean k(q, p), survey eq. 10 with the kernel of eq. 11.
+    """MMD² = mean k(q, q') + mean k(p, p') − 2 mean k(q, p); survey eqs. 10 and 11.
 
     ``log_q`` (n, K), ``log_p`` (m, K) → scalar. Unbiased leaves the diagonal out of the two
     within-sample means, biased keeps it.

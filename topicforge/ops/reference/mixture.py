@@ -9,7 +9,7 @@ _LOG_2PI = log(2.0 * pi)
 
 
 def component_log_prob(z: Tensor, loc: Tensor, log_var: Tensor) -> Tensor:
-    """log N(z_b; μ_c, σ²_c) = −½ Σ_l [log 2π + log σ²_cl + (z_bl − μ_cl)² / σ²_cl].
+    """−½ Σ_l [log 2π + log σ²_cl + (z_bl − μ_cl)² / σ²_cl] = log N(z_b; μ_c, σ²_c).
 
     ``z`` (B, L), ``loc`` (C, L), ``log_var`` (C, L) or (C, 1) → (B, C). The difference is
     squared as it stands: expanding the square loses every digit in float32 where means are
@@ -21,12 +21,15 @@ def component_log_prob(z: Tensor, loc: Tensor, log_var: Tensor) -> Tensor:
 
 
 def mixture_log_prob(z: Tensor, loc: Tensor, log_var: Tensor, log_weight: Tensor) -> Tensor:
-    """log Σ_c π_c N(z_b; μ_c, σ²_c) by log-sum-exp: (B, L), (C, L), (C, L) or (C, 1), (C,) → (B,)."""
+    """Log-likelihood log Σ_c π_c N(z_b; μ_c, σ²_c), by log-sum-exp.
+
+    ``z`` (B, L), ``loc`` (C, L), ``log_var`` (C, L) or (C, 1), ``log_weight`` (C,) → (B,).
+    """
     return torch.logsumexp(component_log_prob(z, loc, log_var) + log_weight, dim=-1)
 
 
 def mixture_responsibilities(z: Tensor, loc: Tensor, log_var: Tensor, log_weight: Tensor) -> Tensor:
-    """q(c | z_b) = π_c N(z_b; μ_c, σ²_c) / Σ_c' π_c' N(z_b; μ_c', σ²_c'), survey eq. 18 → (B, C)."""
+    """q(c | z_b) = π_c N(z_b; μ_c, σ²_c) / Σ_c' π_c' N(z_b; μ_c', σ²_c') → (B, C); eq. 18."""
     return torch.softmax(component_log_prob(z, loc, log_var) + log_weight, dim=-1)
 
 

@@ -1,0 +1,44 @@
+// Every operator's schema, once. Kernels register themselves for their device in cpu/<op>.cpp
+// and cuda/<op>.cu; shapes and gradients are registered in Python, topicforge/ops/_<op>.py.
+#include <torch/csrc/stable/library.h>
+
+#include "cpu/instruction_set.h"
+
+STABLE_TORCH_LIBRARY(topicforge, m) {
+  // Maximum mean discrepancy with the diffusion kernel. The second form makes value and
+  // gradients in one pass; want_q and want_p say which gradients (an empty tensor otherwise).
+  m.def("diffusion_mmd(Tensor log_q, Tensor log_p, float t=1.0, bool unbiased=True) -> Tensor");
+  m.def(
+      "_diffusion_mmd_grad(Tensor log_q, Tensor log_p, float t, bool unbiased, bool want_q, "
+      "bool want_p) -> (Tensor, Tensor, Tensor)");
+  m.def("diffusion_kernel(Tensor log_q, Tensor log_p, float t=1.0) -> Tensor");
+  m.def(
+      "_diffusion_kernel_backward(Tensor grad, Tensor log_q, Tensor log_p, float t, bool want_q, "
+      "bool want_p) -> (Tensor, Tensor)");
+
+  // Gaussian mixtures; log_var is (C, L) or (C, 1).
+  m.def(
+      "mixture_log_prob(Tensor z, Tensor loc, Tensor log_var, Tensor log_weight) -> Tensor");
+  m.def(
+      "_mixture_log_prob_backward(Tensor grad, Tensor z, Tensor loc, Tensor log_var, "
+      "Tensor log_weight, Tensor log_prob) -> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "mixture_responsibilities(Tensor z, Tensor loc, Tensor log_var, Tensor log_weight) "
+      "-> Tensor");
+  m.def(
+      "_mixture_responsibilities_backward(Tensor grad, Tensor z, Tensor loc, Tensor log_var, "
+      "Tensor responsibilities) -> (Tensor, Tensor, Tensor, Tensor)");
+  // (bound, log p(z)): the second comes from the same pass and serves the backward.
+  m.def(
+      "mixture_kl_bound(Tensor loc, Tensor log_var, Tensor z, Tensor mix_loc, "
+      "Tensor mix_log_var, Tensor log_weight) -> (Tensor, Tensor)");
+  m.def(
+      "_mixture_kl_bound_backward(Tensor grad, Tensor grad_log_prob, Tensor loc, Tensor log_var, "
+      "Tensor z, Tensor mix_loc, Tensor mix_log_var, Tensor log_weight, Tensor bound, "
+      "Tensor log_prob) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+}
+
+// For the status report, through ctypes.
+extern "C" __attribute__((visibility("default"))) const char* topicforge_cpu_instruction_set() {
+  return topicforge::name_of(topicforge::chosen_set());
+}

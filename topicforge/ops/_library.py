@@ -1,0 +1,259 @@
+"""Finding, loading and describing the compiled libraries.
+
+``TOPICFORGE_NATIVE`` decides: ``auto`` (the default) uses what is there, ``0`` uses the
+reference everywhere, ``1`` makes a missing library an error where ``auto`` would have
+fallen back. It is read once, when the first operator is imported.
+"""
+
+import ctypes
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from topicforge.errors import KernelUnavailableError, OptionError
+
+FOLDER = Path(__file__).resolve().parents[1] / "_native"
+INFO_NAME = "build_info.json"
+OLDEST_TORCH = "2.10"
+IMPLS = ("auto", "native", "reference")
+_BUILD_HINT = "build it with 'topicforge kernels build'"
+
+
+@dataclass(frozen=True)
+class LibraryStatus:
+    """One library: for which device, where it is, whether it is loaded and why."""
+
+    device: str
+    path: Path
+    loaded: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class KernelsReport:
+    """What ``topicforge kernels`` prints; ``str()`` of it is the text.
+
+    Attributes:
+        switch: the value of TOPICFORGE_NATIVE.
+        libraries: one status a device.
+        operators: name of the operator → devices on which a native kernel serves it.
+        instruction_set: what the CPU library chose on this machine, ``None`` without it.
+        build: the build-info record written beside the libraries, empty if there is none.
+    """
+
+    switch: str
+    libraries: tuple[LibraryStatus, ...]
+    operators: dict[str, tuple[str, ...]]
+    instruction_set: str | None
+    build: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [f"TOPICFORGE_NATIVE = {self.switch}"]
+        for library in self.libraries:
+            state = "in use" if library.loaded else "not in use"
+            lines.append(f"{library.device}: {state}: {library.why}")
+        if self.instruction_set is not None:
+            lines.append(f"instruction set: {self.instruction_set}")
+        if self.build:
+            lines.append(
+                f"built with {self.build.get('compiler')} against torch {self.build.get('torch')}"
+                f", for torch >= {self.build.get('target')}"
+            )
+        for name, devices in self.operators.items():
+            lines.append(f"  {name:<28} {', '.join(devices) if devices else 'reference'}")
+        return "\n".join(lines)
+
+
+def _switch() -> str:
+    value = os.environ.get("TOPICFORGE_NATIVE", "auto").strip().lower() or "auto"
+    if value not in ("auto", "0", "1"):
+        raise OptionError(
+            f"TOPICFORGE_NATIVE must be auto, 0 or 1, but is {value!r}; correct the environment"
+        )
+    return value
+
+
+def library_path(device: str, folder: Path = FOLDER) -> Path:
+    """Where the library for ``device`` ("cpu" or "cuda") lies in ``folder``."""
+    return folder / f"libtopicforge_{device}.so"
+
+
+def read_build_info(folder: Path = FOLDER) -> dict[str, Any]:
+    """The record written by the build, or an empty one if there is none or it is unreadable."""
+    try:
+        record = json.loads((folder / INFO_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _why_not_cpu(switch: str) -> str | None:
+    import torch
+    from packaging.version import Version
+
+    path = library_path("cpu")
+    if switch == "0":
+        return "TOPICFORGE_NATIVE=0 asks for the reference"
+    if not path.is_file():
+        return f"there is no library at {path}; {_BUILD_HINT}"
+    if Version(torch.__version__).release < Version(OLDEST_TORCH).release:
+        return f"it needs torch >= {OLDEST_TORCH}, but torch is {torch.__version__}; upgrade torch"
+    return None
+
+
+def _why_not_cuda() -> str | None:
+    import torch
+
+    if not library_path("cuda").is_file():
+        return f"there is no library at {library_path('cuda')}; {_BUILD_HINT} where nvcc is"
+    if not torch.cuda.is_available():
+        return "torch sees no CUDA device"
+    return None
+
+
+def _load(device: str, why_not: str | None) -> LibraryStatus:
+    import torch
+
+    path = library_path(device)
+    if why_not is None:
+        try:
+            torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]
+        except (OSError, RuntimeError) as error:
+            why_not = f"{path} does not load: {error}; {_BUILD_HINT} again"
+    return LibraryStatus(device, path, why_not is None, why_not or f"loaded from {path}")
+
+
+@cache
+def libraries() -> dict[str, LibraryStatus]:
+    """Load, once, what can be loaded; the CUDA library needs the CPU one, which has the schemas."""
+    cpu = _load("cpu", _why_not_cpu(_switch()))
+    cuda = _load("cuda", _why_not_cuda() if cpu.loaded else "it needs the library for the CPU")
+    return {"cpu": cpu, "cuda": cuda}
+
+
+# Plain containers filled once at import: torch.compile reads them as constants, where a
+# call that looks at files would break the graph.
+_READY: dict[str, tuple[str, ...]] = {}
+
+
+def register(
+    name: str,
+    fake: Callable[..., Any],
+    backward: Callable[..., Any] | None = None,
+    setup_context: Callable[..., Any] | None = None,
+) -> None:
+    """Give the loaded operator ``topicforge::name`` its shapes and its gradient.
+
+    Without a library, or with one built before the operator existed, nothing is registered
+    and the operator counts as not available. An operator without ``backward`` says clearly
+    that it can't be differentiated: that is how a second derivative ends in words.
+
+    Args:
+        name: operator's name in the ``topicforge`` namespace.
+        fake: shapes and types of the results, from those of the arguments.
+        backward: gradient rule, as :func:`torch.library.register_autograd` wants it.
+        setup_context: what to keep for ``backward``.
+    """
+    import torch
+
+    loaded = [device for device, status in libraries().items() if status.loaded]
+    if not loaded or not hasattr(torch.ops.topicforge, name):
+        return
+    qualified = f"topicforge::{name}"
+    torch.library.register_fake(qualified, fake)
+    if backward is None:
+        backward = _refuse_derivative(name)
+    torch.library.register_autograd(qualified, backward, setup_context=setup_context)
+    keys = {"cpu": "CPU", "cuda": "CUDA"}
+    _READY[name] = tuple(
+        device
+        for device in loaded
+        if torch._C._dispatch_has_kernel_for_dispatch_key(qualified, keys[device])
+    )
+
+
+def _refuse_derivative(name: str) -> Callable[..., Any]:
+    def refuse(ctx: Any, *grads: Any) -> Any:
+        raise second_derivative_error(name.strip("_"))
+
+    return refuse
+
+
+def second_derivative_error(where: str) -> KernelUnavailableError:
+    """The error for a gradient of a gradient, which no native operator has."""
+    return KernelUnavailableError(
+        f"{where}: the native operator has first derivatives only, but a second one was asked "
+        'for; pass impl="reference" to differentiate twice'
+    )
+
+
+def serves(name: str, impl: str, device: str) -> bool:
+    """Whether the native operator ``name`` runs this call; the reference does otherwise.
+
+    Raises:
+        OptionError: ``impl`` is none of "auto", "native", "reference".
+        KernelUnavailableError: the native operator is demanded, by ``impl`` or by
+            TOPICFORGE_NATIVE=1, and can't serve; the reason is in the message.
+    """
+    if impl == "reference":
+        return False
+    if impl == "auto":
+        if device in _READY.get(name, ()):
+            return True
+        if not _DEMANDED:
+            return False
+    elif impl == "native":
+        if device in _READY.get(name, ()):
+            return True
+    else:
+        raise OptionError(f"{name}: impl must be one of {', '.join(IMPLS)}, but is {impl!r}")
+    raise KernelUnavailableError(_why_unserved(name, impl, device))
+
+
+def _why_unserved(name: str, impl: str, device: str) -> str:
+    asked = 'impl="native"' if impl == "native" else "TOPICFORGE_NATIVE=1"
+    status = libraries().get(device)
+    if status is None:
+        why = f"there are native kernels for cpu and cuda, but the tensors are on {device}"
+    elif not status.loaded:
+        why = status.why
+    else:
+        why = f"the library at {status.path} was built without it; {_BUILD_HINT} again"
+    return f'{name}: {asked} was asked for, but {why}; impl="reference" needs no library'
+
+
+_DEMANDED = _switch() == "1"
+
+
+def instruction_set() -> str | None:
+    """What the CPU library chose: "avx512", "avx2" or "baseline"; None where it isn't loaded."""
+    status = libraries()["cpu"]
+    if not status.loaded:
+        return None
+    function = ctypes.CDLL(str(status.path)).topicforge_cpu_instruction_set
+    function.restype = ctypes.c_char_p
+    name: bytes = function()
+    return name.decode("ascii")
+
+
+def kernels_report() -> KernelsReport:
+    """Load everything and say what is in use and why."""
+    from importlib import import_module
+
+    from topicforge import ops
+
+    states = libraries()
+    for home in set(ops._HOMES.values()) - {"_build", "_library"}:
+        import_module(f"topicforge.ops.{home}")
+    names = sorted(name for name, home in ops._HOMES.items() if home not in ("_build", "_library"))
+    return KernelsReport(
+        switch=_switch(),
+        libraries=tuple(states.values()),
+        operators={name: _READY.get(name, ()) for name in names},
+        instruction_set=instruction_set(),
+        build=read_build_info(),
+    )
