@@ -1,0 +1,227 @@
+"""Do the parts fit? Decided from types and flags, before any data is read, and explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Rule, Sides
+from topicforge.errors import MixError, OptionError
+from topicforge.registry import Registry, build, check_options
+
+PARTS: tuple[Kind, ...] = ("encoder", "link", "prior", "divergence", "decoder")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chosen component and the options it will be built with."""
+
+    spec: ComponentSpec
+    options: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """``name(option=value, ...)``."""
+        shown = ", ".join(f"{k}={_short(v)}" for k, v in self.options.items())
+        return f"{self.spec.name}({shown})"
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Five parts that fit, and the rule that measures the divergence.
+
+    Args:
+        encoder, link, prior, divergence, decoder: the parts.
+        posterior: what the encoder declares.
+        prior_latent: what the prior declares.
+        rule: which estimator runs.
+    """
+
+    encoder: Part
+    link: Part
+    prior: Part
+    divergence: Part
+    decoder: Part
+    posterior: Latent
+    prior_latent: Latent
+    rule: Rule
+
+    @property
+    def parts(self) -> dict[Kind, Part]:
+        """The five parts by kind."""
+        return {kind: getattr(self, kind) for kind in PARTS}
+
+    def explain(self) -> str:
+        """Say in plain words what was chosen and which estimator runs."""
+        q, p = self.posterior, self.prior_latent
+        lines = [f"{kind:<11} {part.text}  [{part.spec.source}]" for kind, part in self.parts.items()]
+        lines += [
+            f"{'posterior':<11} {q.distribution.__name__} in {q.space}",
+            f"{'p':<11} {p.distribution.__name__} in {p.space}"
+            + (", trained" if p.trainable else ", fixed"),
+            f"{'estimator':<11} {self.rule.exactness}, measured in {self.rule.space}: "
+            f"{self.rule.summary}  [{self.rule.source}]",
+        ]
+        return "\n".join(lines)
+
+
+def compose(
+    registry: Registry,
+    chosen: Mapping[str, Any],
+    options: Mapping[str, Mapping[str, Any]],
+) -> Composition:
+    """Find the five parts and decide how the divergence is measured.
+
+    Args:
+        registry: where names are looked up.
+        chosen: kind -> name, component class or :class:`ComponentSpec`; ``link`` may be ``None``,
+            then it follows from the posterior's space.
+        options: kind -> options of that part.
+
+    Raises:
+        UnknownNameError: no such component or option.
+        MixError: the parts do not fit; the message says why and what works instead.
+    """
+    parts = {
+        kind: _part(registry, kind, chosen[kind], options.get(kind, {}))
+        for kind in PARTS
+        if kind != "link"
+    }
+    posterior = _latent(parts["encoder"])
+    prior = _latent(parts["prior"])
+    link_name = chosen.get("link")
+    if link_name is None:
+        link_name = "softmax" if posterior.space == "z" else "simplex"
+    link = _part(registry, "link", link_name, options.get("link", {}))
+    accepts = getattr(link.spec.factory, "accepts", "z")
+    if accepts != posterior.space:
+        raise MixError(
+            f"link {link.spec.name!r} takes posteriors in {accepts}, but encoder "
+            f"{parts['encoder'].spec.name!r} gives {posterior.distribution.__name__} in "
+            f"{posterior.space}; leave the link out and it follows from the encoder"
+        )
+    try:
+        rule = _rule(registry, parts["divergence"], posterior, prior, link)
+    except MixError as error:
+        raise MixError(_impossible(registry, parts, posterior, prior, link, str(error))) from error
+    return Composition(
+        parts["encoder"], link, parts["prior"], parts["divergence"], parts["decoder"],
+        posterior, prior, rule,
+    )  # fmt: skip
+
+
+def fit_table(registry: Registry) -> list[dict[str, str]]:
+    """Return a row for every (encoder, prior): what each divergence does with default options.
+
+    ``topicforge explain`` and the README's table come from here.
+    """
+    rows = []
+    for encoder in registry.components("encoder"):
+        posterior = _latent(Part(encoder, {}))
+        link = _part(registry, "link", "softmax" if posterior.space == "z" else "simplex", {})
+        for prior in registry.components("prior"):
+            row = {"encoder": encoder.name, "posterior": posterior.distribution.__name__}
+            row["prior"] = prior.name
+            for divergence in registry.components("divergence"):
+                part = Part(divergence, {})
+                try:
+                    rule = _rule(registry, part, posterior, _latent(Part(prior, {})), link)
+                    row[divergence.name] = f"{rule.exactness} in {rule.space}"
+                except MixError:
+                    row[divergence.name] = "impossible"
+            rows.append(row)
+    return rows
+
+
+def _part(registry: Registry, kind: Kind, choice: Any, options: Mapping[str, Any]) -> Part:
+    if isinstance(choice, ComponentSpec):
+        spec = choice
+        if spec.kind != kind:
+            raise OptionError(f"{kind} must be a {kind}, got the {spec.kind} {spec.name!r}")
+    elif isinstance(choice, str):
+        spec = registry.find(kind, choice)
+    elif callable(choice):
+        name = getattr(choice, "__name__", repr(choice))
+        spec = ComponentSpec(kind, name, choice, "a component handed in as an object", "its author")
+    else:
+        raise OptionError(
+            f"{kind} must be a name, a component class or a ComponentSpec, got {choice!r}"
+        )
+    check_options(spec, options, where=f"{kind} {spec.name!r}")
+    return Part(spec, dict(options))
+
+
+def _latent(part: Part) -> Latent:
+    describe = part.spec.latent or getattr(part.spec.factory, "describe", None)
+    if describe is None:
+        raise OptionError(
+            f"{part.spec.kind} {part.spec.name!r} must declare its latent: give the class a `latent` "
+            "attribute (see topicforge.plugin.Latent)"
+        )
+    latent = describe(**part.options)
+    if not isinstance(latent, Latent):
+        raise OptionError(
+            f"{part.spec.kind} {part.spec.name!r}: describe() must return a Latent, got {latent!r}"
+        )
+    return latent
+
+
+def _rule(
+    registry: Registry, divergence: Part, posterior: Latent, prior: Latent, link: Part
+) -> Rule:
+    built: Divergence = build(divergence.spec, divergence.options)
+    sides = Sides(
+        posterior,
+        prior,
+        bool(getattr(link.spec.factory, "softmax", False)),
+        lambda q, p: registry.rules.lookup(divergence.spec.name, q, p),
+    )
+    return built.resolve(sides)
+
+
+def _impossible(
+    registry: Registry,
+    parts: Mapping[Kind, Part],
+    posterior: Latent,
+    prior: Latent,
+    link: Part,
+    why: str,
+) -> str:
+    """Say what does not fit, why, what works instead and how to add a rule."""
+    works = []
+    for other in registry.components("divergence"):
+        if other.name == "none":
+            continue
+        try:
+            _rule(registry, Part(other, {}), posterior, prior, link)
+        except MixError:
+            continue
+        works.append(f"divergence={other.name!r}")
+    for encoder in registry.components("encoder"):
+        latent = _latent(Part(encoder, {}))
+        default = _part(registry, "link", "softmax" if latent.space == "z" else "simplex", {})
+        try:
+            _rule(registry, parts["divergence"], latent, prior, default)
+        except MixError:
+            continue
+        works.append(f"encoder={encoder.name!r}")
+    q, p = posterior.distribution.__name__, prior.distribution.__name__
+    return (
+        f"encoder {parts['encoder'].spec.name!r} ({q} in {posterior.space}), prior "
+        f"{parts['prior'].spec.name!r} ({p} in {prior.space}) and divergence "
+        f"{parts['divergence'].spec.name!r} do not fit: {why}. "
+        + (f"Works instead, the rest unchanged: {', '.join(works)}. " if works else "")
+        + f"To add a rule for ({q}, {p}), register a RuleSpec in a plugin's "
+        "topicforge_register_divergence_rules."
+    )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def with_options(part: Part, options: Mapping[str, Any]) -> Part:
+    """Return the part with other options."""
+    return replace(part, options=dict(options))

@@ -1,0 +1,122 @@
+"""What users hand to fit and transform -> checked sparse counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import validate_data
+
+from topicforge.corpus import Corpus, Counts, vectorizer
+from topicforge.errors import InputError
+
+
+@dataclass(frozen=True)
+class Input:
+    """Counts, and where they came with words, the words.
+
+    Args:
+        counts: (N, V).
+        vocabulary: V words in column order, or ``None``.
+        vectorizer: the fitted vectoriser where texts came in, else ``None``.
+    """
+
+    counts: Counts
+    vocabulary: tuple[str, ...] | None
+    vectorizer: Any = None
+
+
+def read_input(model: Any, X: Any, *, fitting: bool) -> Input:
+    """Check X and return it as counts.
+
+    Args:
+        model: the TopicModel; its ``vocabulary``, ``vectorizer`` and ``language`` are looked at, and
+            scikit-learn's own bookkeeping (``n_features_in_``, ``feature_names_in_``) is kept on it.
+        X: a Corpus, Counts, a sequence of texts, or a matrix.
+        fitting: True in fit: a vectoriser is fitted; else the width must be the fit's.
+
+    Raises:
+        InputError: not usable; the message says why.
+    """
+    where = "TopicModel.fit" if fitting else "TopicModel.transform"
+    if isinstance(X, (Corpus, Counts)):
+        counts = X.counts if isinstance(X, Corpus) else X
+        words = X.vocabulary if isinstance(X, Corpus) else None
+        if counts.n_documents == 0:
+            raise InputError(f"{where}: at least one document is needed, got none")
+        if not fitting:
+            _check_width(where, counts, model.n_features_in_)
+        return Input(counts, _vocabulary(model, counts, words, where), _kept(model, fitting))
+    if _is_texts(X):
+        return _read_texts(model, X, fitting, where)
+    try:
+        # a matrix: scikit-learn's checks and bookkeeping, then ours
+        X = validate_data(
+            model, X, reset=fitting, accept_sparse="csr", dtype="numeric", ensure_all_finite=True
+        )
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+    counts = Counts.from_matrix(X, where)
+    names = getattr(model, "feature_names_in_", None)
+    words = None if names is None else tuple(str(name) for name in names)
+    return Input(counts, _vocabulary(model, counts, words, where), _kept(model, fitting))
+
+
+def _kept(model: Any, fitting: bool) -> Any:
+    return None if fitting else getattr(model, "vectorizer_", None)
+
+
+def _vocabulary(
+    model: Any, counts: Counts, words: Sequence[str] | None, where: str
+) -> tuple[str, ...] | None:
+    chosen = model.vocabulary if model.vocabulary is not None else words
+    if chosen is None:
+        return getattr(model, "vocabulary_", None) if where.endswith("transform") else None
+    chosen = tuple(chosen)
+    if len(chosen) != counts.vocab_size:
+        raise InputError(
+            f"{where}: vocabulary must name every column, {counts.vocab_size} in all, got {len(chosen)} "
+            "words"
+        )
+    if len(set(chosen)) != len(chosen):
+        seen: set[str] = set()
+        twice = next(w for w in chosen if w in seen or seen.add(w))  # type: ignore[func-returns-value]
+        raise InputError(f"{where}: vocabulary must hold each word once, got {twice!r} twice")
+    return chosen
+
+
+def _check_width(where: str, counts: Counts, width: int) -> None:
+    if counts.vocab_size != width:
+        raise InputError(
+            f"{where}: X has {counts.vocab_size} features, but TopicModel is expecting {width} "
+            "features as input; count with the vocabulary of the fit"
+        )
+
+
+def _is_texts(X: Any) -> bool:
+    if isinstance(X, np.ndarray):
+        return X.ndim == 1 and X.dtype.kind in "UO" and len(X) > 0 and isinstance(X[0], str)
+    return isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(x, str) for x in X)
+
+
+def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Input:
+    if fitting:
+        chosen = model.vectorizer
+        fitted = vectorizer(model.language) if chosen is None else clone(chosen)
+        try:
+            matrix = fitted.fit_transform(X)
+        except ValueError as error:
+            raise InputError(f"{where}: the vectoriser found no words in {len(X)} texts: {error}") from error
+        words = tuple(str(w) for w in fitted.get_feature_names_out())
+        model.n_features_in_ = len(words)
+        return Input(Counts.from_matrix(matrix, where), words, fitted)
+    fitted = getattr(model, "vectorizer_", None)
+    if fitted is None:
+        raise InputError(
+            f"{where}: the model was fitted to counts, so texts can't be turned into its columns; pass "
+            "counts over its vocabulary (CountVectorizer(vocabulary=model.vocabulary_))"
+        )
+    return Input(Counts.from_matrix(fitted.transform(X), where), model.vocabulary_, fitted)

@@ -1,0 +1,532 @@
+"""TopicModel: the scikit-learn estimator over a composition of parts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from topicforge.composition import PARTS
+from topicforge.contracts import Callback, Context, EpochReport, FitStart
+from topicforge.corpus import Corpus, Counts
+from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
+from topicforge.inputs import read_input
+from topicforge.network import Network
+from topicforge.registry import default_registry, option_defaults
+from topicforge.settings import Settings, resolve
+from topicforge.training import RandomState, Trainer, in_order
+
+_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
+                 "callbacks", "verbose")  # fmt: skip
+_INFERENCE_BATCH = 1024
+
+
+class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A neural topic model: encoder x link x prior x divergence x decoder, by name.
+
+    Everything left at ``None`` comes from the preset, everything named overrides it; an option of a
+    part is written ``part__option``, e.g. ``prior__concentration=0.1``. Parts are names, component
+    classes or :class:`~topicforge.plugin.ComponentSpec` objects.
+
+    Args:
+        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default.
+        encoder: counts -> posterior.
+        link: z -> theta; ``None`` follows from the encoder unless the preset names one.
+        prior: what the posterior is drawn to.
+        divergence: how far it is from the prior.
+        decoder: theta -> words.
+        n_topics: K.
+        n_latent: L; ``None`` for K.
+        topics_from: ``one-hot`` or ``anchors``, see :class:`~topicforge.network.Network`.
+        theta_noise: see :class:`~topicforge.network.Network`.
+        epochs, batch_size, learning_rate, beta1, adam_eps, weight_decay, gradient_clip,
+            lr_schedule, lr_decay, lr_decay_every, divergence_weight, warmup_epochs, free_bits,
+            reconstruction_scale, pretrain_epochs, pretrain_learning_rate, alternate_epochs,
+            validation_fraction, patience: see :class:`~topicforge.training.TrainingOptions`.
+        seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
+        device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
+        vectorizer: turns texts into counts; ``None``: :func:`topicforge.corpus.vectorizer` of
+            ``language``.
+        language: of texts handed to ``fit``: ``en`` or ``zh``.
+        vocabulary: V words in column order, for counts that come without.
+        callbacks: see :class:`~topicforge.plugin.Callback`.
+        verbose: print a line an epoch.
+        **options: options of the parts, ``part__option``.
+
+    Attributes:
+        topic_word_: (K, V) float32 word distributions.
+        word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
+        ranking_: that rule, in words.
+        vocabulary_: tuple of V words, or ``None``.
+        history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
+        settings_: everything that ran, resolved.
+        network_: the trained ``nn.Module``.
+        n_features_in_: V.
+    """
+
+    def __init__(
+        self,
+        preset: str | None = None,
+        *,
+        encoder: Any = None,
+        link: Any = None,
+        prior: Any = None,
+        divergence: Any = None,
+        decoder: Any = None,
+        n_topics: int = 50,
+        n_latent: int | None = None,
+        topics_from: str | None = None,
+        theta_noise: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        beta1: float | None = None,
+        adam_eps: float | None = None,
+        weight_decay: float | None = None,
+        gradient_clip: float | None = None,
+        lr_schedule: str | None = None,
+        lr_decay: float | None = None,
+        lr_decay_every: int | None = None,
+        divergence_weight: float | None = None,
+        warmup_epochs: int | None = None,
+        free_bits: float | None = None,
+        reconstruction_scale: str | None = None,
+        pretrain_epochs: int | None = None,
+        pretrain_learning_rate: float | None = None,
+        alternate_epochs: int | None = None,
+        validation_fraction: float | None = None,
+        patience: int | None = None,
+        seed: int | None = 0,
+        device: str = "auto",
+        vectorizer: Any = None,
+        language: str = "en",
+        vocabulary: Sequence[str] | None = None,
+        callbacks: Sequence[Callback] = (),
+        verbose: bool = False,
+        **options: Any,
+    ) -> None:
+        self.preset = preset
+        self.encoder = encoder
+        self.link = link
+        self.prior = prior
+        self.divergence = divergence
+        self.decoder = decoder
+        self.n_topics = n_topics
+        self.n_latent = n_latent
+        self.topics_from = topics_from
+        self.theta_noise = theta_noise
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.beta1 = beta1
+        self.adam_eps = adam_eps
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.lr_schedule = lr_schedule
+        self.lr_decay = lr_decay
+        self.lr_decay_every = lr_decay_every
+        self.divergence_weight = divergence_weight
+        self.warmup_epochs = warmup_epochs
+        self.free_bits = free_bits
+        self.reconstruction_scale = reconstruction_scale
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.alternate_epochs = alternate_epochs
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.seed = seed
+        self.device = device
+        self.vectorizer = vectorizer
+        self.language = language
+        self.vocabulary = vocabulary
+        self.callbacks = callbacks
+        self.verbose = verbose
+        for name, value in options.items():
+            if name.partition("__")[0] not in PARTS or "__" not in name:
+                # Python's own check of argument names, which **options switched off
+                known = [*type(self)._get_param_names(), *(f"{kind}__..." for kind in PARTS)]
+                raise TypeError(
+                    f"TopicModel() got an unexpected keyword argument {name!r}."
+                    + did_you_mean(name, known)
+                )
+            setattr(self, name, value)
+
+    # ---- parameters ---------------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; the parts' options are ``part__option``.
+
+        Args:
+            deep: also list the options that were not given, at the values they would have.
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        given = {k: v for k, v in vars(self).items() if k.partition("__")[0] in PARTS and "__" in k}
+        if deep:
+            params.update(self._part_options())
+        return {**params, **given}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, the parts' options (``prior__concentration``) among them."""
+        own = {k: v for k, v in params.items() if "__" in k and k.partition("__")[0] in PARTS}
+        super().set_params(**{k: v for k, v in params.items() if k not in own})
+        for name, value in own.items():
+            setattr(self, name, value)
+        return self
+
+    def _part_options(self) -> dict[str, Any]:
+        try:
+            parts = self._resolve().composition.parts
+        except (OptionError, UnknownNameError):
+            return {}  # parameters that don't fit together yet are reported by fit
+        return {
+            f"{kind}__{option}": part.options.get(option, default)
+            for kind, part in parts.items()
+            for option, default in option_defaults(part.spec).items()
+        }
+
+    def _resolve(self) -> Settings:
+        params = self.get_params(deep=False)
+        explicit = {k: v for k, v in params.items() if k not in _NOT_SETTINGS}
+        return resolve(default_registry(), self.preset, explicit)
+
+    def explain(self) -> str:
+        """Say what the parameters amount to: parts, options, estimator, sources."""
+        settings = self._resolve()
+        return f"preset      {settings.preset}\n{settings.composition.explain()}"
+
+    # ---- fitting ------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train from scratch.
+
+        Args:
+            X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
+                texts. Empty documents are left out of training and get theta = the prior's mean.
+            y: ignored.
+
+        Returns:
+            self.
+
+        Raises:
+            InputError: X is not usable.
+            UnknownNameError, OptionError, MixError: parameters that do not fit.
+            TrainingError: a loss is not finite or the prior's start failed; whatever this object
+                was fitted to before is kept.
+            KeyboardInterrupt: passed on; if at least one epoch was done, the model is usable.
+        """
+        del y
+        settings = self._check_parameters()
+        read = read_input(self, X, fitting=True)
+        self._warn_of_empty(read.counts)
+        documents = _non_empty(read.counts)
+        fresh = self._build(settings, read.counts, read.vocabulary)
+        network, trainer, random = fresh
+        start = FitStart(
+            settings=self.get_params(deep=False),
+            n_documents=len(documents),
+            vocab_size=read.counts.vocab_size,
+            n_topics=self.n_topics,
+            epochs=settings.training.epochs,
+            estimator=f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
+        )
+        try:
+            with random.active(trainer.device):
+                trainer.fit(read.counts, documents, start)
+        except KeyboardInterrupt:
+            if trainer.history:
+                self._adopt(settings, read, network, trainer, random)
+            raise
+        self._adopt(settings, read, network, trainer, random)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float32]:
+        """Fit to X and return its theta, (N, K)."""
+        del fit_params
+        return self.fit(X, y).transform(X)
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train one more epoch on X, keeping weights and optimiser; the first call builds them.
+
+        The word frequencies and mean length that some parts start from are those of the first call.
+        """
+        del y
+        if not hasattr(self, "_trainer"):
+            if hasattr(self, "network_"):
+                raise InputError(
+                    "TopicModel.partial_fit: a model opened from a folder has no optimiser to go on "
+                    "with; call fit, or partial_fit on the object that was trained"
+                )
+            settings = self._check_parameters()
+            read = read_input(self, X, fitting=True)
+            network, trainer, random = self._build(settings, read.counts, read.vocabulary)
+        else:
+            settings, read = self.settings_, read_input(self, X, fitting=False)
+            network, trainer, random = self.network_, self._trainer, self._random
+        documents = _non_empty(read.counts)
+        with random.active(trainer.device):
+            trainer.fit_more(read.counts, documents)
+        self._adopt(settings, read, network, trainer, random)
+        return self
+
+    # ---- using --------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Return theta at the posterior's mean, (N, K) float32, rows sum to one.
+
+        Column k belongs to topic k. An empty document says nothing: it gets the prior's mean, and
+        a warning says how many there were.
+        """
+        check_is_fitted(self, "network_")
+        counts = read_input(self, X, fitting=False).counts
+        self._warn_of_empty(counts)
+        return self._theta(counts)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean log-likelihood of a held-out word, by document completion; higher is better.
+
+        Each document's distinct words go alternately to two halves; theta comes from the first and
+        scores the second: sum x log(p_v(theta)) / sum x. It compares compositions whatever their
+        prior and divergence are (Wallach 2009, section 4).
+
+        Raises:
+            InputError: no document has two distinct words.
+        """
+        del y
+        check_is_fitted(self, "network_")
+        counts = read_input(self, X, fitting=False).counts
+        seen, held = _halves(counts)
+        if held.n_entries == 0:
+            raise InputError(
+                "TopicModel.score: document completion needs documents with at least two distinct "
+                "words, got none"
+            )
+        network, device = self.network_, self._device()
+        total = words = 0.0
+        with torch.no_grad():
+            halves = zip(
+                in_order(seen, _INFERENCE_BATCH, device), in_order(held, _INFERENCE_BATCH, device),
+                strict=True,
+            )  # fmt: skip
+            for first, second in halves:
+                if network.topics_from == "anchors":
+                    theta = network.link(network.posterior(first).mean).exp()
+                else:
+                    theta = network.infer(first)
+                total += float(network.decoder.log_likelihood(theta, second).double().sum())
+                words += float(second.count.double().sum())
+        return total / words
+
+    def topics(
+        self, top: int = 10, vocabulary: Sequence[str] | None = None
+    ) -> list[list[str]] | list[list[int]]:
+        """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
+
+        Args:
+            top: words a topic; at most V.
+            vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
+        """
+        check_is_fitted(self, "network_")
+        if top < 1:
+            raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
+        order = top_words(self.word_scores_, top)
+        words = self.vocabulary_ if vocabulary is None else tuple(vocabulary)
+        if words is None:
+            return [[int(v) for v in row] for row in order]
+        if len(words) != self.n_features_in_:
+            raise InputError(
+                f"TopicModel.topics: vocabulary must have {self.n_features_in_} words, got {len(words)}"
+            )
+        return [[words[v] for v in row] for row in order]
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
+        from topicforge.model_folder import save_model
+
+        check_is_fitted(self, "network_")
+        save_model(self, Path(folder))
+
+    @property
+    def components_(self) -> NDArray[np.float32]:
+        """``topic_word_`` under scikit-learn's name."""
+        check_is_fitted(self, "network_")
+        return self.topic_word_
+
+    # ---- inside -------------------------------------------------------------------------
+
+    def _check_parameters(self) -> Settings:
+        if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
+            raise OptionError(
+                f"TopicModel: n_topics must be a whole number of at least 1, got {self.n_topics!r}"
+            )
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise OptionError(
+                    "TopicModel: callbacks must be topicforge.plugin.Callback objects, got "
+                    f"{callback!r}"
+                )
+        return self._resolve()
+
+    def _device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            return torch.device(self.device)
+        except RuntimeError as error:
+            raise OptionError(f"TopicModel: device must be 'auto' or a torch device: {error}") from None
+
+    def _build(
+        self, settings: Settings, counts: Counts, vocabulary: Sequence[str] | None
+    ) -> tuple[Network, Trainer, RandomState]:
+        documents = _non_empty(counts)
+        if not len(documents):
+            raise InputError(
+                f"TopicModel.fit: at least one document must have a word, got {counts.n_documents} "
+                "documents, all empty; check the vocabulary against the texts"
+            )
+        totals = counts.word_totals()
+        context = Context(
+            vocab_size=counts.vocab_size,
+            n_topics=int(self.n_topics),
+            n_latent=int(settings.n_latent or self.n_topics),
+            mean_length=float(totals.sum() / len(documents)),
+            word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
+            vocabulary=vocabulary,
+        )
+        device, random = self._device(), RandomState(self.seed)
+        with random.active(device):
+            network = build_network(settings, context)
+            network.start()
+            network.to(device)
+            callbacks = [*self.callbacks, *([_Printer()] if self.verbose else [])]
+            trainer = Trainer(network, settings.training, device, callbacks, self.seed or 0)
+        return network, trainer, random
+
+    def _adopt(
+        self, settings: Settings, read: Any, network: Network, trainer: Trainer, random: RandomState
+    ) -> None:
+        """Make a finished fit ours: the only place where fitted attributes are set."""
+        self._trainer = trainer
+        self._random = random
+        self.vectorizer_ = read.vectorizer
+        self._adopt_network(settings, network, read.vocabulary)
+        self.history_ = trainer.history
+
+    def _adopt_network(
+        self, settings: Settings, network: Network, vocabulary: Sequence[str] | None
+    ) -> None:
+        network.eval()
+        self.settings_ = settings
+        self.network_ = network
+        self.n_features_in_ = network.context.vocab_size
+        self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
+        with torch.no_grad():
+            self.topic_word_ = network.topic_word().float().cpu().numpy()
+            self.word_scores_ = network.word_scores().float().cpu().numpy()
+        self.ranking_ = network.decoder.ranking
+
+    @torch.no_grad()
+    def _theta(self, counts: Counts) -> NDArray[np.float32]:
+        network, device = self.network_, self._device()
+        network.to(device).eval()
+        theta = np.empty((counts.n_documents, self._n_features_out), dtype=np.float32)
+        start = 0
+        for batch in in_order(counts, _INFERENCE_BATCH, device):
+            theta[start : start + batch.n_documents] = network.infer(batch).float().cpu().numpy()
+            start += batch.n_documents
+        theta[np.diff(counts.indptr) == 0] = network.prior_theta().float().cpu().numpy()
+        return theta
+
+    def _warn_of_empty(self, counts: Counts) -> None:
+        empty = int((np.diff(counts.indptr) == 0).sum())
+        if empty:
+            warnings.warn(
+                f"TopicModel: {empty} of {counts.n_documents} documents are empty; they are left out "
+                "of training, and their theta is the prior's mean",
+                UserWarning, stacklevel=3,
+            )  # fmt: skip
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.topic_word_.shape[0])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def build_network(settings: Settings, context: Context) -> Network:
+    """Build the network that the settings describe."""
+    return Network(
+        settings.composition,
+        context,
+        theta_noise=settings.theta_noise,
+        topics_from=settings.topics_from,
+    )
+
+
+def top_words(scores: NDArray[np.float32], top: int) -> NDArray[np.int64]:
+    """Return (K, top) columns of the highest scores, best first; ties by column number."""
+    top = min(top, scores.shape[1])
+    return np.argsort(-scores, axis=1, kind="stable")[:, :top]
+
+
+def load(folder: str | Path, *, parts: Mapping[str, Any] | None = None, device: str = "auto") -> TopicModel:
+    """Open a model folder written by :meth:`TopicModel.save`.
+
+    Args:
+        folder: the folder.
+        parts: kind -> component class, for models that were built with classes instead of names.
+        device: where the model goes.
+
+    Raises:
+        ModelFileError: missing, truncated or hostile files, or a plugin that is not installed; the
+            message says which package and version to install.
+    """
+    from topicforge.model_folder import load_model
+
+    return load_model(Path(folder), parts or {}, device)
+
+
+class _Printer(Callback):
+    """One plain line an epoch, for ``verbose=True``."""
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        """Print the loss terms."""
+        print(
+            f"{report.phase} {report.epoch}/{report.epochs}  loss {report.loss:.4f}  "
+            f"reconstruction {report.reconstruction:.4f}  divergence {report.divergence:.4f} "
+            f"(weight {report.divergence_weight:.3g})  active topics {report.active_topics}  "
+            f"{report.documents_per_second:,.0f} documents/s"
+        )
+
+
+def _non_empty(counts: Counts) -> NDArray[np.int64]:
+    return np.flatnonzero(np.diff(counts.indptr))
+
+
+def _halves(counts: Counts) -> tuple[Counts, Counts]:
+    """Split each document's distinct words alternately: the first, third, ... and the others."""
+    indptr = np.asarray(counts.indptr)
+    place = np.arange(indptr[-1]) - np.repeat(indptr[:-1], np.diff(indptr))
+    halves = []
+    for parity in (0, 1):
+        keep = place % 2 == parity
+        row_of = np.concatenate([[0], np.cumsum(keep)])
+        halves.append(
+            Counts(row_of[indptr], counts.indices[keep], counts.counts[keep], counts.vocab_size)
+        )
+    return halves[0], halves[1]
+
+
+__all__ = ["Corpus", "TopicModel", "build_network", "load", "top_words"]

@@ -1,0 +1,171 @@
+"""The network that wires five parts; readable in one sitting.
+
+    batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
+                             \\-> divergence(q, p, samples)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from topicforge.composition import Composition
+from topicforge.contracts import Batch, Context, Decoder, Encoder, Link, Prior, Rule, Samples
+from topicforge.distributions import Dirichlet, NormalMixture
+from topicforge.errors import MixError, PluginError
+from topicforge.registry import build
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The loss terms of one batch.
+
+    Args:
+        reconstruction: (B,) -log p(x | theta).
+        divergence: (B,) if the rule is per document, else a scalar.
+        penalties: further scalars by name.
+        log_theta: (B, K), the proportions without decoder noise, detached.
+    """
+
+    reconstruction: Tensor
+    divergence: Tensor
+    penalties: dict[str, Tensor]
+    log_theta: Tensor
+
+
+class Network(nn.Module):
+    """Five parts in a row.
+
+    Args:
+        composition: the parts and the divergence rule.
+        context: sizes and corpus facts.
+        theta_noise: a in [0, 1): in training the decoder is fed (1 - a) theta + a e with e drawn
+            from the prior where it lives on the simplex, else from Dir(0.1); the divergence sees
+            the clean theta (W-LDA, Nan 2019, section 3.3).
+        topics_from: ``one-hot``: topic k is the decoder at theta = e_k; ``anchors``: at the link of
+            the prior's k-th anchor (survey, end of section 4).
+
+    Raises:
+        MixError: ``anchors`` with a prior that has none, or not one for each topic.
+    """
+
+    def __init__(
+        self,
+        composition: Composition,
+        context: Context,
+        *,
+        theta_noise: float = 0.0,
+        topics_from: str = "one-hot",
+    ) -> None:
+        super().__init__()
+        parts = composition.parts
+        self.encoder: Encoder = build(parts["encoder"].spec, parts["encoder"].options, context)
+        self.link: Link = build(parts["link"].spec, parts["link"].options, context)
+        self.prior: Prior = build(parts["prior"].spec, parts["prior"].options, context)
+        self.decoder: Decoder = build(parts["decoder"].spec, parts["decoder"].options, context)
+        self.rule: Rule = composition.rule
+        self.context = context
+        self.theta_noise = theta_noise
+        self.topics_from = topics_from
+        self._declared = composition.posterior.distribution
+        if topics_from == "anchors":
+            self._check_anchors(parts["prior"].spec.name)
+
+    def start(self) -> None:
+        """Let every part set its parameters from corpus facts and files."""
+        for part in (self.encoder, self.link, self.prior, self.decoder):
+            part.start()
+
+    def forward(self, batch: Batch) -> Terms:
+        """Return the loss terms of B documents."""
+        q = self.posterior(batch)
+        z = q.rsample()
+        log_theta = self.link(z)
+        p = self.prior.distribution()
+        divergence = self.rule.compute(q, p, Samples(z, log_theta, self.link))
+        theta = self._with_noise(log_theta.exp())
+        reconstruction = -self.decoder.log_likelihood(theta, batch)
+        return Terms(reconstruction, divergence, self.decoder.penalties(), log_theta.detach())
+
+    def autoencode(self, batch: Batch) -> Terms:
+        """Reconstruction from the posterior's mean alone: autoencoder pretraining (VaDE)."""
+        log_theta = self.link(self.posterior(batch).mean)
+        reconstruction = -self.decoder.log_likelihood(log_theta.exp(), batch)
+        return Terms(reconstruction, reconstruction.new_zeros(()), {}, log_theta.detach())
+
+    def posterior(self, batch: Batch) -> object:
+        """q(z | x) of the batch, of the declared type.
+
+        Raises:
+            PluginError: the encoder returned another type than it declares.
+        """
+        q = self.encoder(batch)
+        if not isinstance(q, self._declared):
+            raise PluginError(
+                f"encoder {type(self.encoder).__name__}: declares {self._declared.__name__} as its "
+                f"posterior but returned {type(q).__name__}; its `latent` or `describe` is wrong"
+            )
+        return q
+
+    def infer(self, batch: Batch) -> Tensor:
+        """Theta at the posterior's mean, (B, K), over the topics that :meth:`topic_word` lists.
+
+        Where topics are read from a mixture's components these are the responsibilities q(c | x)
+        of eq. 18, so that column k of theta always belongs to topic k.
+        """
+        mean = self.posterior(batch).mean
+        if self.topics_from == "anchors":
+            p = self.prior.distribution()
+            if isinstance(p, NormalMixture):
+                return p.responsibilities(mean)
+        return self.link(mean).exp()
+
+    def prior_theta(self) -> Tensor:
+        """Theta of the prior's mean, (K,): what an empty document gets."""
+        p = self.prior.distribution()
+        if self.topics_from == "anchors" and isinstance(p, NormalMixture):
+            return p.log_weight.exp()
+        mean = p.mean[None]
+        return (mean if p.space == "theta" else self.link(mean)).exp()[0]
+
+    def anchor_theta(self) -> Tensor:
+        """(K, K) thetas at which topics are read."""
+        if self.topics_from == "anchors":
+            anchors = self.prior.anchors()
+            assert anchors is not None  # checked when built
+            return self.link(anchors).exp()
+        weight = next(self.decoder.parameters())
+        return torch.eye(self.context.n_topics, dtype=weight.dtype, device=weight.device)
+
+    def topic_word(self) -> Tensor:
+        """(K, V) word distributions of the topics."""
+        return self.decoder.topic_word(self.anchor_theta())
+
+    def word_scores(self) -> Tensor:
+        """(K, V) scores by which top words are ranked."""
+        return self.decoder.word_scores(self.anchor_theta())
+
+    def _with_noise(self, theta: Tensor) -> Tensor:
+        if not (self.training and self.theta_noise > 0):
+            return theta
+        p = self.prior.distribution()
+        if p.space != "theta":
+            p = Dirichlet(theta.new_full((theta.shape[1],), 0.1))
+        noise = p.rsample(theta.shape[0]).exp()
+        return (1 - self.theta_noise) * theta + self.theta_noise * noise
+
+    def _check_anchors(self, prior_name: str) -> None:
+        anchors = self.prior.anchors()
+        if anchors is None:
+            raise MixError(
+                f"topics_from='anchors' needs a prior with anchors, but prior {prior_name!r} has none; "
+                "use prior='gmm' or topics_from='one-hot'"
+            )
+        if len(anchors) != self.context.n_topics:
+            raise MixError(
+                f"topics_from='anchors' reads one topic from each anchor, but prior {prior_name!r} has "
+                f"{len(anchors)} and n_topics is {self.context.n_topics}; make them equal "
+                "(prior__n_components) or use topics_from='one-hot'"
+            )

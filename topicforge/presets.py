@@ -1,0 +1,174 @@
+"""Named compositions: the papers' settings, and the same models with what keeps them alive.
+
+A ``...-paper`` preset holds the published settings as they are; the preset without the suffix
+adds the cure for its collapse. ``notes`` say what was changed and why.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+MIAO = "Miao, Grefenstette and Blunsom 2017, Discovering Discrete Latent Topics with Neural VI"
+NAN = "Nan, Ding, Nallapati and Xiang 2019, Topic Modeling with Wasserstein Autoencoders"
+DIENG = "Dieng, Ruiz and Blei 2020, Topic Modeling in Embedding Spaces"
+VADE = "Jiang et al. 2017, Variational Deep Embedding; survey section 4"
+SRIVASTAVA = "Srivastava and Sutton 2017, Autoencoding Variational Inference for Topic Models"
+BURKHARDT = "Burkhardt and Kramer 2019, Decoupling Sparsity and Smoothness in the Dirichlet VAE"
+
+NVDM_GSM_PAPER: dict[str, Any] = {
+    "encoder": "mlp",
+    "encoder__hidden": (500,),
+    "encoder__activation": "relu",
+    "encoder__input": "counts",
+    "link": "linear-softmax",
+    "link__bias": False,
+    "prior": "gaussian",
+    "divergence": "kl",
+    "decoder": "mixture",
+    "decoder__width": 500,
+    "learning_rate": 5e-5,
+    "batch_size": 64,
+    "alternate_epochs": 10,
+    "epochs": 1000,
+}
+
+NVDM_GSM: dict[str, Any] = {
+    **NVDM_GSM_PAPER,
+    "encoder__input": "log1p-normalized",
+    "encoder__batch_norm": True,
+    "learning_rate": 5e-3,
+    "batch_size": 200,
+    "alternate_epochs": 0,
+    "warmup_epochs": 50,
+    "epochs": 100,
+}
+
+W_LDA_PAPER: dict[str, Any] = {
+    "encoder": "mlp-point",
+    "encoder__hidden": (100, 100),
+    "encoder__activation": "softplus",
+    "encoder__input": "counts",
+    "link": "softmax",
+    "prior": "dirichlet",
+    "prior__concentration": 0.1,
+    "divergence": "mmd",
+    "divergence__kernel": "diffusion",
+    "divergence__t": 1.0,
+    "decoder": "product",
+    "decoder__ranking": "probabilities",
+    "theta_noise": 0.2,
+    "reconstruction_scale": "length",
+    "learning_rate": 2e-3,
+    "beta1": 0.99,
+    "batch_size": 200,
+    "epochs": 100,
+}
+
+W_LDA: dict[str, Any] = {**W_LDA_PAPER, "decoder__ranking": "weights"}
+
+ETM_PAPER: dict[str, Any] = {
+    "encoder": "mlp",
+    "encoder__hidden": (800, 800),
+    "encoder__activation": "relu",
+    "encoder__input": "normalized",
+    "encoder__log_var_start": None,
+    "link": "softmax",
+    "prior": "gaussian",
+    "divergence": "kl",
+    "decoder": "embedding",
+    "decoder__width": 300,
+    "learning_rate": 5e-3,
+    "weight_decay": 1.2e-6,
+    "batch_size": 1000,
+    "epochs": 150,
+}
+
+ETM: dict[str, Any] = {**ETM_PAPER, "encoder__batch_norm": True}
+
+GMNTM_PAPER: dict[str, Any] = {
+    "encoder": "mlp",
+    "encoder__hidden": (500, 500, 2000),
+    "encoder__activation": "relu",
+    "encoder__input": "counts",
+    "encoder__log_var_start": None,
+    "link": "linear-softmax",
+    "prior": "gmm",
+    "prior__learn": "all",
+    "prior__start": "fit",
+    "divergence": "kl",
+    "decoder": "mlp",
+    "decoder__hidden": (2000, 500, 500),
+    "topics_from": "anchors",
+    "learning_rate": 2e-3,
+    "adam_eps": 1e-4,
+    "lr_schedule": "step",
+    "lr_decay": 0.9,
+    "lr_decay_every": 10,
+    "batch_size": 100,
+    "pretrain_epochs": 30,
+    "epochs": 100,
+}
+
+GMNTM: dict[str, Any] = {**GMNTM_PAPER, "encoder__input": "log1p-normalized"}
+
+PRODLDA_PAPER: dict[str, Any] = {
+    "encoder": "mlp",
+    "encoder__hidden": (100, 100),
+    "encoder__activation": "softplus",
+    "encoder__dropout": 0.6,
+    "encoder__input": "counts",
+    "encoder__batch_norm": True,
+    "encoder__log_var_start": None,
+    "link": "softmax",
+    "prior": "dirichlet",
+    "prior__concentration": 1.0,
+    "divergence": "kl",
+    "decoder": "product",
+    "decoder__batch_norm": True,
+    "decoder__dropout": 0.6,
+    "learning_rate": 2e-3,
+    "beta1": 0.99,
+    "batch_size": 200,
+    "epochs": 200,
+}
+
+PRODLDA: dict[str, Any] = {**PRODLDA_PAPER}
+
+D_VAE_PAPER: dict[str, Any] = {
+    "encoder": "mlp-dirichlet",
+    "encoder__hidden": (100, 100),
+    "encoder__input": "counts",
+    "encoder__batch_norm": True,
+    "link": "simplex",
+    "prior": "dirichlet",
+    "prior__concentration": 0.1,
+    "divergence": "kl",
+    "decoder": "product",
+    "decoder__batch_norm": True,
+    "learning_rate": 2e-3,
+    "beta1": 0.99,
+    "batch_size": 200,
+    "warmup_epochs": 100,
+    "epochs": 200,
+}
+
+D_VAE: dict[str, Any] = {**D_VAE_PAPER}
+
+DEFAULT: dict[str, Any] = {**W_LDA}
+
+#: name -> (settings, summary, source)
+PRESETS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "default": (DEFAULT, "the composition that TopicModel() trains", "docs/results.md"),
+    "nvdm-gsm": (NVDM_GSM, "Gaussian softmax, kept from collapsing", MIAO),
+    "nvdm-gsm-paper": (NVDM_GSM_PAPER, "as published: collapses to a few topics", MIAO),
+    "w-lda": (W_LDA, "Dirichlet prior by MMD, ranked without background", NAN),
+    "w-lda-paper": (W_LDA_PAPER, "as published: topics ranked with the bias", NAN),
+    "etm": (ETM, "word and topic vectors, kept from collapsing", DIENG),
+    "etm-paper": (ETM_PAPER, "as published", DIENG),
+    "gmntm": (GMNTM, "Gaussian-mixture prior, normalised input", VADE),
+    "gmntm-paper": (GMNTM_PAPER, "as published: raw counts", VADE),
+    "prodlda": (PRODLDA, "product of experts, Laplace approximation", SRIVASTAVA),
+    "prodlda-paper": (PRODLDA_PAPER, "as published", SRIVASTAVA),
+    "d-vae": (D_VAE, "Dirichlet posterior and prior", BURKHARDT),
+    "d-vae-paper": (D_VAE_PAPER, "as published", BURKHARDT),
+}

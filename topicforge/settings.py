@@ -1,0 +1,111 @@
+"""From what a user wrote to what runs: preset first, then everything named overrides it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from topicforge.composition import PARTS, Composition, compose
+from topicforge.errors import OptionError, UnknownNameError, did_you_mean
+from topicforge.registry import Registry
+from topicforge.training import TrainingOptions
+
+DEFAULT_PRESET = "default"
+TRAINING = tuple(field.name for field in fields(TrainingOptions))
+#: settings of the network itself: (default, where it is explained)
+NETWORK = {"n_latent": None, "theta_noise": 0.0, "topics_from": "one-hot"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a fit needs to know, resolved.
+
+    Args:
+        preset: name of the preset that was started from.
+        composition: the parts and the rule.
+        training: options of the loop.
+        n_latent: L, or ``None`` for K.
+        theta_noise: see :class:`~topicforge.network.Network`.
+        topics_from: see :class:`~topicforge.network.Network`.
+    """
+
+    preset: str
+    composition: Composition
+    training: TrainingOptions
+    n_latent: int | None
+    theta_noise: float
+    topics_from: str
+
+
+def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any]) -> Settings:
+    """Merge a preset with what was named explicitly and check that it fits.
+
+    Options that a preset gives to a part are dropped when another part takes its place.
+
+    Args:
+        registry: where names are looked up.
+        preset: its name, or ``None`` for the default composition.
+        explicit: parts, part options (``prior__concentration``), training and network settings;
+            ``None`` means not given.
+
+    Raises:
+        UnknownNameError: unknown preset, component, or option.
+        OptionError: a value outside its domain.
+        MixError: parts that do not fit.
+    """
+    name = preset or DEFAULT_PRESET
+    base = dict(registry.preset(name).settings)
+    given = {key: value for key, value in explicit.items() if value is not None or "__" in key}
+    for kind in PARTS:
+        if kind in given and given[kind] != base.get(kind):
+            base = {k: v for k, v in base.items() if not k.startswith(f"{kind}__")}
+    merged = {**base, **given}
+    if "link" not in given and ("encoder" in given or merged.get("link") is None):
+        merged = _let_link_follow(registry, merged)
+    options: dict[str, dict[str, Any]] = {kind: {} for kind in PARTS}
+    for key, value in merged.items():
+        kind, separator, option = key.partition("__")
+        if not separator:
+            continue
+        if kind not in options:
+            raise UnknownNameError(
+                f"TopicModel: {key!r} must be PART__OPTION with PART one of {', '.join(PARTS)}."
+                + did_you_mean(kind, PARTS)
+            )
+        options[kind][option] = value
+    known = {*PARTS, *TRAINING, *NETWORK}
+    for key in merged:
+        if "__" not in key and key not in known:
+            raise UnknownNameError(f"TopicModel: unknown setting {key!r}." + did_you_mean(key, known))
+    topics_from = merged.get("topics_from", NETWORK["topics_from"])
+    if topics_from not in ("one-hot", "anchors"):
+        raise OptionError(f"TopicModel: topics_from must be 'one-hot' or 'anchors', got {topics_from!r}")
+    if topics_from == "anchors" and "topics_from" not in given and "prior" in given:
+        # the preset read its topics from a prior that was replaced
+        topics_from = "one-hot" if merged["prior"] != base.get("prior") else topics_from
+    theta_noise = merged.get("theta_noise", NETWORK["theta_noise"])
+    if not 0 <= theta_noise < 1:
+        raise OptionError(f"TopicModel: theta_noise must be in [0, 1), got {theta_noise!r}")
+    return Settings(
+        preset=name,
+        composition=compose(registry, {kind: merged.get(kind) for kind in PARTS}, options),
+        training=TrainingOptions(**{k: merged[k] for k in TRAINING if k in merged}),
+        n_latent=merged.get("n_latent"),
+        theta_noise=theta_noise,
+        topics_from=topics_from,
+    )
+
+
+def _let_link_follow(registry: Registry, merged: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the preset's link where the encoder now gives a posterior that it can't take."""
+    kept = dict(merged)
+    link = kept.get("link")
+    if link is not None:
+        accepts = getattr(registry.find("link", link).factory, "accepts", "z")
+        encoder = kept.get("encoder")
+        spec = registry.find("encoder", encoder) if isinstance(encoder, str) else encoder
+        declared = getattr(getattr(spec, "factory", spec), "latent", None)
+        if declared is None or declared.space == accepts:
+            return kept
+    return {k: v for k, v in kept.items() if k != "link" and not k.startswith("link__")}

@@ -1,0 +1,87 @@
+"""Everything training can be told, with reasons beside the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from topicforge.errors import OptionError, did_you_mean
+
+_SCHEDULES = ("constant", "step", "cosine")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options of the training loop.
+
+    Args:
+        epochs: passes over the documents.
+        batch_size: documents a step.
+        learning_rate: Adam's.
+        beta1: Adam's first decay; ProdLDA and W-LDA use 0.99 against component collapse.
+        adam_eps: Adam's epsilon.
+        weight_decay: Adam's (coupled, as the papers').
+        gradient_clip: largest norm of the whole gradient; 0 for none.
+        lr_schedule: ``constant``; ``step``: times ``lr_decay`` every ``lr_decay_every`` epochs;
+            ``cosine``: down to zero over all epochs.
+        lr_decay: factor of ``step``.
+        lr_decay_every: epochs between two steps.
+        divergence_weight: weight of the divergence after warm-up.
+        warmup_epochs: epochs over which that weight rises from 0 (KL annealing; Bowman 2016).
+        free_bits: nats a document of divergence that cost nothing (Kingma 2016).
+        reconstruction_scale: ``document``: nats a document; ``length``: divided by
+            mean length x ln V, as W-LDA weighs it against the MMD.
+        pretrain_epochs: epochs as an autoencoder before the divergence enters (VaDE).
+        pretrain_learning_rate: Adam's in that phase; ``None`` for ``learning_rate``.
+        alternate_epochs: train decoder and encoder in turns of so many epochs (NVDM-GSM's
+            authors); 0 trains them together.
+        validation_fraction: share of documents held out for early stopping.
+        patience: epochs without a better held-out loss before training stops and the best
+            weights come back; 0 never stops.
+    """
+
+    epochs: int = 100
+    batch_size: int = 200
+    learning_rate: float = 2e-3
+    beta1: float = 0.9
+    adam_eps: float = 1e-8
+    weight_decay: float = 0.0
+    gradient_clip: float = 0.0
+    lr_schedule: str = "constant"
+    lr_decay: float = 0.9
+    lr_decay_every: int = 10
+    divergence_weight: float = 1.0
+    warmup_epochs: int = 0
+    free_bits: float = 0.0
+    reconstruction_scale: str = "document"
+    pretrain_epochs: int = 0
+    pretrain_learning_rate: float | None = None
+    alternate_epochs: int = 0
+    validation_fraction: float = 0.0
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        positive = ("batch_size", "learning_rate", "lr_decay", "lr_decay_every", "adam_eps")
+        for name in positive:
+            self._require(getattr(self, name) > 0, name, "positive")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)):
+                self._require(value >= 0, field.name, "at least 0")
+        if self.pretrain_learning_rate is not None:
+            self._require(self.pretrain_learning_rate > 0, "pretrain_learning_rate", "positive")
+        self._require(self.beta1 < 1, "beta1", "below 1")
+        self._require(self.validation_fraction < 1, "validation_fraction", "below 1")
+        self._require(self.lr_schedule in _SCHEDULES, "lr_schedule", f"one of {_SCHEDULES}")
+        scales = ("document", "length")
+        self._require(self.reconstruction_scale in scales, "reconstruction_scale", f"one of {scales}")
+        if self.patience and not self.validation_fraction:
+            raise OptionError(
+                f"TopicModel: patience={self.patience} needs held-out documents to watch; set "
+                "validation_fraction, 0.1 say"
+            )
+
+    def _require(self, holds: bool, name: str, must: str) -> None:
+        if not holds:
+            value = getattr(self, name)
+            hint = did_you_mean(value, _SCHEDULES) if name == "lr_schedule" else ""
+            raise OptionError(f"TopicModel: {name} must be {must}, got {value!r}.{hint}")
