@@ -55,7 +55,9 @@ class Composition:
     def explain(self) -> str:
         """Say in plain words what was chosen and which estimator runs."""
         q, p = self.posterior, self.prior_latent
-        lines = [f"{kind:<11} {part.text}  [{part.spec.source}]" for kind, part in self.parts.items()]
+        lines = [
+            f"{kind:<11} {part.text}  [{part.spec.source}]" for kind, part in self.parts.items()
+        ]
         lines += [
             f"{'posterior':<11} {q.distribution.__name__} in {q.space}",
             f"{'p':<11} {p.distribution.__name__} in {p.space}"

@@ -109,7 +109,9 @@ def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Inpu
         try:
             matrix = fitted.fit_transform(X)
         except ValueError as error:
-            raise InputError(f"{where}: the vectoriser found no words in {len(X)} texts: {error}") from error
+            raise InputError(
+                f"{where}: the vectoriser found no words in {len(X)} texts: {error}"
+            ) from error
         words = tuple(str(w) for w in fitted.get_feature_names_out())
         model.n_features_in_ = len(words)
         return Input(Counts.from_matrix(matrix, where), words, fitted)

@@ -379,7 +379,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         try:
             return torch.device(self.device)
         except RuntimeError as error:
-            raise OptionError(f"TopicModel: device must be 'auto' or a torch device: {error}") from None
+            raise OptionError(
+                f"TopicModel: device must be 'auto' or a torch device: {error}"
+            ) from None
 
     def _build(
         self, settings: Settings, counts: Counts, vocabulary: Sequence[str] | None
@@ -481,7 +483,9 @@ def top_words(scores: NDArray[np.float32], top: int) -> NDArray[np.int64]:
     return np.argsort(-scores, axis=1, kind="stable")[:, :top]
 
 
-def load(folder: str | Path, *, parts: Mapping[str, Any] | None = None, device: str = "auto") -> TopicModel:
+def load(
+    folder: str | Path, *, parts: Mapping[str, Any] | None = None, device: str = "auto"
+) -> TopicModel:
     """Open a model folder written by :meth:`TopicModel.save`.
 
     Args:

@@ -150,7 +150,9 @@ def _write(model: TopicModel, folder: Path) -> None:
     try:
         text = json.dumps(described, indent=2, ensure_ascii=False, default=_jsonable)
     except TypeError as error:
-        raise ModelFileError(f"save: an option of a part can't be written as JSON: {error}") from error
+        raise ModelFileError(
+            f"save: an option of a part can't be written as JSON: {error}"
+        ) from error
     (folder / _JSON).write_text(text + "\n", encoding="utf-8")
 
 
@@ -251,7 +253,9 @@ def _composition(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Composit
     try:
         return compose(registry, chosen, options)
     except OptionError as error:
-        raise ModelFileError(f"load: the saved parts do not fit the installed packages: {error}") from error
+        raise ModelFileError(
+            f"load: the saved parts do not fit the installed packages: {error}"
+        ) from error
 
 
 def _restore(network: torch.nn.Module, state: Mapping[str, torch.Tensor], folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The network that wires five parts; readable in one sitting.
 
-    batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
-                             \\-> divergence(q, p, samples)
+batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
+\\-> divergence(q, p, samples)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from topicforge.composition import Composition
 from topicforge.contracts import Batch, Context, Decoder, Encoder, Link, Prior, Rule, Samples
-from topicforge.distributions import Dirichlet, NormalMixture
+from topicforge.distributions import Dirichlet, Distribution, NormalMixture
 from topicforge.errors import MixError, PluginError
 from topicforge.registry import build
 
@@ -95,7 +95,7 @@ class Network(nn.Module):
         reconstruction = -self.decoder.log_likelihood(log_theta.exp(), batch)
         return Terms(reconstruction, reconstruction.new_zeros(()), {}, log_theta.detach())
 
-    def posterior(self, batch: Batch) -> object:
+    def posterior(self, batch: Batch) -> Distribution:
         """q(z | x) of the batch, of the declared type.
 
         Raises:
@@ -120,7 +120,8 @@ class Network(nn.Module):
             p = self.prior.distribution()
             if isinstance(p, NormalMixture):
                 return p.responsibilities(mean)
-        return self.link(mean).exp()
+        theta: Tensor = self.link(mean).exp()
+        return theta
 
     def prior_theta(self) -> Tensor:
         """Theta of the prior's mean, (K,): what an empty document gets."""
@@ -135,7 +136,8 @@ class Network(nn.Module):
         if self.topics_from == "anchors":
             anchors = self.prior.anchors()
             assert anchors is not None  # checked when built
-            return self.link(anchors).exp()
+            theta: Tensor = self.link(anchors).exp()
+            return theta
         weight = next(self.decoder.parameters())
         return torch.eye(self.context.n_topics, dtype=weight.dtype, device=weight.device)
 

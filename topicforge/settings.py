@@ -13,8 +13,8 @@ from topicforge.training import TrainingOptions
 
 DEFAULT_PRESET = "default"
 TRAINING = tuple(field.name for field in fields(TrainingOptions))
-#: settings of the network itself: (default, where it is explained)
-NETWORK = {"n_latent": None, "theta_noise": 0.0, "topics_from": "one-hot"}
+#: settings of the network itself and their defaults
+NETWORK: dict[str, Any] = {"n_latent": None, "theta_noise": 0.0, "topics_from": "one-hot"}
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,14 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
     known = {*PARTS, *TRAINING, *NETWORK}
     for key in merged:
         if "__" not in key and key not in known:
-            raise UnknownNameError(f"TopicModel: unknown setting {key!r}." + did_you_mean(key, known))
+            raise UnknownNameError(
+                f"TopicModel: unknown setting {key!r}." + did_you_mean(key, known)
+            )
     topics_from = merged.get("topics_from", NETWORK["topics_from"])
     if topics_from not in ("one-hot", "anchors"):
-        raise OptionError(f"TopicModel: topics_from must be 'one-hot' or 'anchors', got {topics_from!r}")
+        raise OptionError(
+            f"TopicModel: topics_from must be 'one-hot' or 'anchors', got {topics_from!r}"
+        )
     if topics_from == "anchors" and "topics_from" not in given and "prior" in given:
         # the preset read its topics from a prior that was replaced
         topics_from = "one-hot" if merged["prior"] != base.get("prior") else topics_from

@@ -34,7 +34,11 @@ class Dirichlet(Distribution):
         nothing underflows. Gradients to a: implicit reparameterisation for G (Figurnov et al.
         2018, torch's own), -log(U) / a^2 for the boost.
         """
-        a = self.concentration if n is None else self.concentration.expand(n, *self.concentration.shape)
+        a = (
+            self.concentration
+            if n is None
+            else self.concentration.expand(n, *self.concentration.shape)
+        )
         gamma = torch._standard_gamma(a + 1)
         uniform = 1 - torch.rand_like(a)  # rand is in [0, 1); its complement never is 0
         return torch.log_softmax(gamma.log() + uniform.log() / a, -1)

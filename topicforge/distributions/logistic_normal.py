@@ -47,5 +47,7 @@ class LogisticNormal(Distribution):
         d = value - self.base.loc
         total = w.sum(-1)
         quadratic = (w * d.square()).sum(-1) - (w * d).sum(-1).square() / total
-        normal = -0.5 * (value.shape[-1] * math.log(2 * math.pi) + self.base.log_var.sum(-1) + quadratic)
+        normal = -0.5 * (
+            value.shape[-1] * math.log(2 * math.pi) + self.base.log_var.sum(-1) + quadratic
+        )
         return normal + 0.5 * (math.log(2 * math.pi) - total.log()) - value.sum(-1)

@@ -37,7 +37,10 @@ def shuffled(
 
 
 def in_order(
-    counts: Counts, batch_size: int, device: torch.device, documents: NDArray[np.int64] | None = None
+    counts: Counts,
+    batch_size: int,
+    device: torch.device,
+    documents: NDArray[np.int64] | None = None,
 ) -> Iterator[Batch]:
     """Yield documents in order, in batches: for inference."""
     chosen = np.arange(counts.n_documents) if documents is None else documents

@@ -73,7 +73,9 @@ class TrainingOptions:
         self._require(self.validation_fraction < 1, "validation_fraction", "below 1")
         self._require(self.lr_schedule in _SCHEDULES, "lr_schedule", f"one of {_SCHEDULES}")
         scales = ("document", "length")
-        self._require(self.reconstruction_scale in scales, "reconstruction_scale", f"one of {scales}")
+        self._require(
+            self.reconstruction_scale in scales, "reconstruction_scale", f"one of {scales}"
+        )
         if self.patience and not self.validation_fraction:
             raise OptionError(
                 f"TopicModel: patience={self.patience} needs held-out documents to watch; set "

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topicforge.contracts import Batch, Callback, EpochReport, FitStart
+from topicforge.contracts import Callback, EpochReport, FitStart
 from topicforge.corpus import Counts
 from topicforge.errors import MixError, PluginError, TrainingError
 from topicforge.network import Network, Terms
@@ -160,8 +159,8 @@ class Trainer:
                     group["lr"] = learning_rate(options, now, options.learning_rate)
             terms = self.network(batch) if phase == "train" else self.network.autoencode(batch)
             loss, divergence = self._loss(terms, weight)
-            values = {"loss": loss, "reconstruction": terms.reconstruction.mean(), **{
-                "divergence": divergence}, **terms.penalties}  # fmt: skip
+            values = {"loss": loss, "reconstruction": terms.reconstruction.mean(),
+                "divergence": divergence, **terms.penalties}  # fmt: skip
             numbers = {name: float(value.detach()) for name, value in values.items()}
             self._check_finite(numbers, epoch, step, phase)
             self.optimiser.zero_grad(set_to_none=True)
@@ -203,13 +202,19 @@ class Trainer:
     def _loss(self, terms: Terms, weight: float) -> tuple[Tensor, Tensor]:
         rule = self.network.rule
         divergence = terms.divergence
-        if rule.per_document and divergence.ndim == 1 and divergence.shape != terms.reconstruction.shape:
+        if (
+            rule.per_document
+            and divergence.ndim == 1
+            and divergence.shape != terms.reconstruction.shape
+        ):
             raise PluginError(
                 f"divergence rule {rule.summary!r}: must give one number a document, "
                 f"{tuple(terms.reconstruction.shape)}, but gave {tuple(divergence.shape)}"
             )
         divergence = divergence.mean()
-        costly = divergence.clamp_min(self.options.free_bits) if self.options.free_bits else divergence
+        costly = (
+            divergence.clamp_min(self.options.free_bits) if self.options.free_bits else divergence
+        )
         loss = self.scale * terms.reconstruction.mean() + weight * costly
         for penalty in terms.penalties.values():
             loss = loss + penalty
@@ -274,13 +279,10 @@ class Trainer:
     def _latents(self, counts: Counts, documents: NDArray[np.int64]) -> Tensor:
         self.network.eval()
         means = [
-            self._mean(batch)
-            for batch in in_order(counts, max(self.options.batch_size, 1024), self.device, documents)
+            self.network.posterior(batch).mean
+            for batch in in_order(
+                counts, max(self.options.batch_size, 1024), self.device, documents
+            )
         ]
         self.network.train()
         return torch.cat(means)
-
-    def _mean(self, batch: Batch) -> Tensor:
-        q: Any = self.network.posterior(batch)
-        mean: Tensor = q.mean
-        return mean
