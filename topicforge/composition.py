@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Rule, Sides
@@ -85,7 +85,7 @@ def compose(
         UnknownNameError: no such component or option.
         MixError: the parts do not fit; the message says why and what works instead.
     """
-    parts = {
+    parts: dict[Kind, Part] = {
         kind: _part(registry, kind, chosen[kind], options.get(kind, {}))
         for kind in PARTS
         if kind != "link"
@@ -158,8 +158,8 @@ def _latent(part: Part) -> Latent:
     describe = part.spec.latent or getattr(part.spec.factory, "describe", None)
     if describe is None:
         raise OptionError(
-            f"{part.spec.kind} {part.spec.name!r} must declare its latent: give the class a `latent` "
-            "attribute (see topicforge.plugin.Latent)"
+            f"{part.spec.kind} {part.spec.name!r} must declare its latent: give the class a "
+            "`latent` attribute (see topicforge.plugin.Latent)"
         )
     latent = describe(**part.options)
     if not isinstance(latent, Latent):
@@ -222,8 +222,3 @@ def _impossible(
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "..."
-
-
-def with_options(part: Part, options: Mapping[str, Any]) -> Part:
-    """Return the part with other options."""
-    return replace(part, options=dict(options))

@@ -1,4 +1,4 @@
-"""The prior's contract: it has (is not) a distribution, rebuilt from its parameters at each call."""
+"""The prior's contract: it has (is not) a distribution, rebuilt at each call."""
 
 from __future__ import annotations
 

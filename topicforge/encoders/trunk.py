@@ -80,4 +80,5 @@ class Trunk(nn.Module):
         """Return (B, width)."""
         value = input_values(batch, self.transform)
         h = ops.sparse_linear(batch.crow, batch.col, value, self.weight, self.bias)
-        return self.dropout(self.rest(self.activation(h)))
+        features: Tensor = self.dropout(self.rest(self.activation(h)))
+        return features
