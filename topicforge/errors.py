@@ -49,6 +49,10 @@ class KernelUnavailableError(TopicForgeError, RuntimeError):
     """``impl="native"`` was asked for, but no native library serves this call."""
 
 
+class MissingExtraError(TopicForgeError, ImportError):
+    """An optional library is not installed; the message names the extra that brings it."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest known name, or an empty string."""
     near = get_close_matches(name, list(known), n=3, cutoff=0.5)
