@@ -1,7 +1,9 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -13,3 +15,27 @@ def corpora() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real corpora not found at {folder}; set TOPICFORGE_CORPORA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reuters() -> tuple[sp.csr_matrix, tuple[str, ...]]:
+    """A small real corpus: 395 Reuters stories over 4,258 words, from the PyPI package lda."""
+    datasets = pytest.importorskip("lda.datasets", reason="needs the PyPI package lda")
+    counts = sp.csr_matrix(datasets.load_reuters(), dtype=np.float32)
+    return counts, tuple(datasets.load_reuters_vocab())
+
+
+def lda_corpus(
+    n_documents: int, vocab_size: int, n_topics: int, length: int, seed: int
+) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Counts drawn from latent Dirichlet allocation, and the planted topics (K, V)."""
+    rng = np.random.default_rng(seed)
+    topics = rng.dirichlet(np.full(vocab_size, 0.1), size=n_topics)
+    theta = rng.dirichlet(np.full(n_topics, 0.1), size=n_documents)
+    return sp.csr_matrix(rng.multinomial(length, theta @ topics), dtype=np.float32), topics
+
+
+@pytest.fixture(scope="session")
+def planted() -> tuple[sp.csr_matrix, np.ndarray]:
+    """300 documents of 40 words over 30 words, 3 planted topics."""
+    return lda_corpus(300, 30, 3, 40, seed=0)

@@ -1,0 +1,43 @@
+"""Every allowed encoder x prior x divergence x decoder trains on a small real corpus."""
+
+import numpy as np
+import pytest
+
+from topicforge import TopicModel
+from topicforge.errors import MixError
+
+ENCODERS = ("mlp", "mlp-point", "mlp-dirichlet")
+PRIORS = ("gaussian", "dirichlet", "gmm")
+DIVERGENCES = ("kl", "mmd", "none")
+DECODERS = ("mixture", "product", "embedding", "mlp")
+IMPOSSIBLE = {("mlp-point", p, "kl") for p in PRIORS} | {
+    ("mlp-dirichlet", "gaussian", "kl"),
+    ("mlp-dirichlet", "gmm", "kl"),
+}
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("divergence", DIVERGENCES)
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_mix(reuters, encoder, prior, divergence, decoder):
+    counts, _ = reuters
+    counts = counts[:200]
+    model = TopicModel(
+        encoder=encoder, prior=prior, divergence=divergence, decoder=decoder, n_topics=6, epochs=2,
+        batch_size=64, learning_rate=2e-3, encoder__hidden=(16,),
+    )  # fmt: skip
+    if decoder in ("mlp", "embedding"):
+        model.set_params(**{"mlp": {"decoder__hidden": (8,)}, "embedding": {"decoder__width": 8}}[decoder])
+    if (encoder, prior, divergence) in IMPOSSIBLE:
+        with pytest.raises(MixError, match="do not fit"):
+            model.fit(counts)
+        return
+    theta = model.fit_transform(counts)
+    assert theta.shape == (200, 6)
+    # rows are float32 sums of six terms: a few units in the last place
+    np.testing.assert_allclose(theta.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(model.topic_word_.sum(1), 1, atol=1e-4)
+    first, last = model.history_[0], model.history_[-1]
+    assert np.isfinite([last.loss, last.divergence]).all()
+    assert last.reconstruction < first.reconstruction

@@ -1,0 +1,84 @@
+"""scikit-learn's own conformance suite, and the conventions it can't see."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from topicforge import TopicModel
+
+
+@parametrize_with_checks(
+    [
+        TopicModel("w-lda", n_topics=3, epochs=2, encoder__hidden=(8,)),
+        TopicModel("etm", n_topics=3, epochs=2, encoder__hidden=(8,), decoder__width=4),
+    ]
+)
+def test_scikit_learn_compatible(estimator, check):
+    check(estimator)
+
+
+def small(**params):
+    return TopicModel("w-lda", n_topics=3, epochs=2, encoder__hidden=(8,), **params)
+
+
+def test_part_options_survive_clone_and_repr():
+    model = small(prior__concentration=0.3)
+    again = clone(model)
+    assert again.get_params()["prior__concentration"] == 0.3
+    assert "prior__concentration=0.3" in repr(model)
+
+
+def test_get_params_reaches_options_that_were_not_given():
+    params = TopicModel("w-lda").get_params()
+    assert params["prior__concentration"] == 0.1
+    assert params["divergence__t"] == 1.0
+    assert params["encoder__dropout"] == 0.0
+
+
+def test_grid_search_over_parts_and_their_options(planted):
+    counts, _ = planted
+    search = GridSearchCV(
+        small(),
+        {"prior": ["dirichlet", "gaussian"], "divergence__unbiased": [True, False]},
+        cv=2,
+        error_score="raise",
+    ).fit(counts)
+    assert len(search.cv_results_["params"]) == 4
+    assert search.best_params_["prior"] in ("dirichlet", "gaussian")
+    search = GridSearchCV(
+        small(), {"prior__concentration": [0.1, 1.0]}, cv=2, error_score="raise"
+    ).fit(counts)
+    assert set(search.best_params_) == {"prior__concentration"}
+
+
+def test_pipeline_after_count_vectorizer():
+    texts = ["cats purr and sleep", "dogs bark and run", "stars shine at night"] * 10
+    pipeline = make_pipeline(CountVectorizer(), small())
+    theta = pipeline.fit_transform(texts)
+    assert theta.shape == (30, 3)
+    assert list(pipeline.get_feature_names_out()) == ["topicmodel0", "topicmodel1", "topicmodel2"]
+
+
+def test_pandas_output_and_names(planted):
+    pd = pytest.importorskip("pandas", reason="needs pandas")
+    frame = pd.DataFrame(planted[0].toarray(), columns=[f"word{v}" for v in range(30)])
+    model = small().set_output(transform="pandas").fit(frame)
+    assert list(model.transform(frame).columns) == ["topicmodel0", "topicmodel1", "topicmodel2"]
+    assert model.topics(top=2)[0][0].startswith("word")
+
+
+def test_unknown_arguments_are_refused_at_once():
+    with pytest.raises(TypeError, match="n_topics"):
+        TopicModel(n_topcs=3)
+
+
+def test_dense_sparse_and_integer_input_agree(planted):
+    counts, _ = planted
+    dense = small().fit_transform(counts.toarray())
+    for other in (counts, sp.csc_matrix(counts), counts.astype(np.int64)):
+        np.testing.assert_array_equal(dense, small().fit_transform(other))

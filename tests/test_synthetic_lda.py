@@ -1,0 +1,34 @@
+"""W-LDA's own correctness test (Nan 2019, supplement): planted topics must come back."""
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+
+from tests.conftest import lda_corpus
+from topicforge import TopicModel
+
+
+def matched_cosine(found, planted):
+    """Mean cosine over the best one-to-one matching of found and planted topics."""
+    a = found / np.linalg.norm(found, axis=1, keepdims=True)
+    b = planted / np.linalg.norm(planted, axis=1, keepdims=True)
+    cosine = a @ b.T
+    rows, columns = linear_sum_assignment(-cosine)
+    return cosine[rows, columns].mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("divergence", ["mmd", "none"])
+def test_planted_topics_come_back_only_with_the_divergence(divergence):
+    # the supplement's corpus: 10,000 documents, V = 100, K = 5, alpha = 0.1; encoder 10-10,
+    # no noise, 50 epochs
+    counts, planted = lda_corpus(10_000, 100, 5, 100, seed=0)
+    model = TopicModel(
+        "w-lda", n_topics=5, encoder__hidden=(10, 10), theta_noise=0.0, epochs=50, seed=0,
+        divergence=divergence,
+    ).fit(counts)  # fmt: skip
+    cosine = matched_cosine(model.topic_word_, planted)
+    if divergence == "mmd":
+        assert cosine > 0.95
+    else:
+        assert cosine < 0.8
