@@ -36,6 +36,39 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
       "_mixture_kl_bound_backward(Tensor grad, Tensor grad_log_prob, Tensor loc, Tensor log_var, "
       "Tensor z, Tensor mix_loc, Tensor mix_log_var, Tensor log_weight, Tensor bound, "
       "Tensor log_prob) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+
+  // Sparse counts: crow (B + 1,) and col (nnz,) int64, count or value (nnz,). Every want_* says
+  // which gradient to make (an empty tensor otherwise).
+  // (nll, p): the probability of each entry comes from the same pass and serves the backward.
+  m.def(
+      "sparse_multinomial_nll(Tensor crow, Tensor col, Tensor count, Tensor theta, "
+      "Tensor topic_word) -> (Tensor, Tensor)");
+  m.def(
+      "_sparse_multinomial_nll_backward(Tensor grad, Tensor crow, Tensor col, Tensor count, "
+      "Tensor theta, Tensor topic_word, Tensor p, bool want_theta, bool want_topic_word) "
+      "-> (Tensor, Tensor)");
+  // (nll, log_sum_exp).
+  m.def(
+      "product_multinomial_nll(Tensor crow, Tensor col, Tensor count, Tensor theta, "
+      "Tensor weight, Tensor bias) -> (Tensor, Tensor)");
+  m.def(
+      "_product_multinomial_nll_backward(Tensor grad, Tensor crow, Tensor col, Tensor count, "
+      "Tensor theta, Tensor weight, Tensor bias, Tensor log_sum_exp, bool want_theta, "
+      "bool want_weight, bool want_bias) -> (Tensor, Tensor, Tensor)");
+  m.def(
+      "sparse_linear(Tensor crow, Tensor col, Tensor value, Tensor weight, Tensor bias) "
+      "-> Tensor");
+  m.def(
+      "_sparse_linear_backward(Tensor grad, Tensor crow, Tensor col, Tensor value, "
+      "Tensor weight, bool want_value, bool want_weight, bool want_bias) "
+      "-> (Tensor, Tensor, Tensor)");
+  // The weight's gradient as (words that occur, their rows).
+  m.def(
+      "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
+      "int n_words) -> (Tensor, Tensor)");
+
+  // log theta (n, K); randomness is counted from the seed alone.
+  m.def("sample_log_dirichlet(Tensor concentration, int n, int seed) -> Tensor");
 }
 
 // For the status report, through ctypes.

@@ -1,32 +1,53 @@
 """The information-diffusion kernel on the simplex and its maximum mean discrepancy."""
 
 from math import comb
+from typing import Any
 
 import torch
 from torch import Tensor
 
-# arccos²(1 − y) = Σ_{n≥1} 2 (2y)ⁿ / (n² C(2n, n)): term n is about (y/2)ⁿ, so below
-# y = 0.02 nine terms are exact in float64.
-_NEAR = 0.02
-_SERIES = [2.0 * 2.0**n / (n * n * comb(2 * n, n)) for n in range(9, 0, -1)]
+# arccos²(1 − y) = Σ_{n≥1} 2 (2y)ⁿ / (n² C(2n, n)); the slope's term n is about (y/2)ⁿ, so
+# below y = 0.01 eight terms are exact in float64.
+_NEAR = 0.01
+_SLOPES = [-2.0 * 2.0**n / (n * comb(2 * n, n)) for n in range(1, 9)]
+
+
+def _slope(x: Tensor) -> Tensor:
+    """d arccos²(x) / dx = −2 arccos(x) / √(1 − x²), which is −2 at x = 1."""
+    y = 1.0 - x
+    near = y < _NEAR
+    # Each branch is fed harmless values where the other one counts: a NaN in a branch that is
+    # not selected would still poison a gradient, through 0 · NaN.
+    y_near = torch.where(near, y, 0.0)
+    y_far = torch.where(near, 1.0, y)
+    series = torch.full_like(y, _SLOPES[-1])
+    for coefficient in reversed(_SLOPES[:-1]):
+        series = series * y_near + coefficient
+    exact = -2.0 * torch.acos(1.0 - y_far) * torch.rsqrt(y_far * (2.0 - y_far))
+    return torch.where(near, series, exact)
+
+
+class _SquaredArccos(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.acos(x.clamp(max=1.0)).square_()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return grad * _slope(x)
 
 
 def squared_arccos(x: Tensor) -> Tensor:
     """arccos²(x) for x in [0, 1], of any shape, with the slope −2 that it truly has at x = 1.
 
-    Differentiating ``acos(x) ** 2`` gives ∞ · 0 = NaN at x = 1. Near 1 the power series in
-    1 − x takes over; it also carries on smoothly where rounding has pushed x above 1.
+    Differentiating ``acos(x) ** 2`` gives ∞ · 0 = NaN at x = 1, and a clamp before it a slope of
+    0, so the slope has a formula of its own; it can be differentiated again. An x that rounding
+    has pushed above 1 counts as 1.
     """
-    y = 1.0 - x
-    near = y < _NEAR
-    # Each branch is fed harmless values where the other one counts: a NaN in an unselected
-    # branch would still poison the gradient through 0 · NaN.
-    y_near = torch.where(near, y, torch.zeros_like(y))
-    x_far = torch.where(near, torch.zeros_like(x), x)
-    series = torch.zeros_like(y)
-    for coefficient in _SERIES:
-        series = (series + coefficient) * y_near
-    return torch.where(near, series, torch.acos(x_far).square())
+    y: Tensor = _SquaredArccos.apply(x)  # type: ignore[no-untyped-call]
+    return y
 
 
 def diffusion_kernel(log_q: Tensor, log_p: Tensor, t: float = 1.0) -> Tensor:

@@ -1,0 +1,125 @@
+#include "cpu/kernels/sparse_linear.h"
+
+#include "cpu/kernels/csr.h"
+
+namespace topicforge {
+namespace {
+
+constexpr int64_t kDocumentsPerTask = 32;
+constexpr int64_t kWordsPerTask = 256;
+
+// Columns are taken a tile at a time where a tile of the whole dense matrix stays in a core's
+// own cache: each of its rows is read many times, from random places. The tile depends on the
+// sizes alone.
+constexpr int64_t kCacheBytes = 768 * 1024;
+
+template <class T>
+int64_t column_tile(int64_t rows, int64_t reads, int64_t columns) {
+  const int64_t least = 4 * kLanes<T>;
+  const int64_t whole = rows * columns * static_cast<int64_t>(sizeof(T));
+  // Read little more than once, or small anyway: tiles gain nothing.
+  if (whole <= kCacheBytes || reads < 4 * rows) return columns;
+  const int64_t fitting = kCacheBytes / (rows * static_cast<int64_t>(sizeof(T))) / least * least;
+  return fitting < least ? least : fitting;
+}
+
+template <class T>
+void forward(
+    const SparseRows<T>& x, const T* weight, const T* bias, int64_t H, T* out, const Pool& pool) {
+  if (H == 0) return;
+  const int64_t tile = column_tile<T>(x.words, x.entries, H);
+  const int64_t blocks = (x.documents + kDocumentsPerTask - 1) / kDocumentsPerTask;
+  const int64_t tiles = (H + tile - 1) / tile;
+  for_tasks<T>(pool, blocks * tiles, 0, [&](int64_t task, T*) {
+    const int64_t h = task / blocks * tile, width = H - h < tile ? H - h : tile;
+    const int64_t first = task % blocks * kDocumentsPerTask;
+    for (int64_t b = first; b < first + kDocumentsPerTask && b < x.documents; ++b) {
+      const int64_t begin = x.crow[b];
+      add_scaled_rows(
+          out + b * H + h, bias + h, width, x.value + begin, x.col + begin, x.crow[b + 1] - begin,
+          weight + h, H);
+    }
+  });
+}
+
+template <class T>
+void grad_bias_of(const T* grad, int64_t B, int64_t H, T* out, const Pool& pool) {
+  const int64_t width = 4 * kLanes<T>;
+  for_tasks<T>(pool, (H + width - 1) / width, 0, [&](int64_t task, T*) {
+    const int64_t end = (task + 1) * width < H ? (task + 1) * width : H;
+    for (int64_t h = task * width; h < end; ++h) out[h] = T(0);
+    for (int64_t b = 0; b < B; ++b) {
+      for (int64_t h = task * width; h < end; ++h) out[h] += grad[b * H + h];
+    }
+  });
+}
+
+template <class T>
+void backward(
+    const SparseRows<T>& x, const T* grad, const T* weight, int64_t H, T* grad_value,
+    T* grad_weight, T* grad_bias, const Pool& pool) {
+  if (grad_value != nullptr) {
+    const int64_t blocks = (x.documents + kDocumentsPerTask - 1) / kDocumentsPerTask;
+    for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
+      const int64_t first = task * kDocumentsPerTask;
+      for (int64_t b = first; b < first + kDocumentsPerTask && b < x.documents; ++b) {
+        const int64_t begin = x.crow[b];
+        dot_rows<T>(
+            grad_value + begin, nullptr, grad + b * H, H, x.col + begin, x.crow[b + 1] - begin,
+            weight, H);
+      }
+    });
+  }
+  if (grad_weight != nullptr && H > 0) {
+    const Transpose by_word(pool, x);
+    const int64_t tile = column_tile<T>(x.documents, x.entries, H);
+    const int64_t blocks = (x.words + kWordsPerTask - 1) / kWordsPerTask;
+    const int64_t tiles = (H + tile - 1) / tile;
+    for_tasks<T>(pool, blocks * tiles, 0, [&](int64_t task, T*) {
+      const int64_t h = task / blocks * tile, width = H - h < tile ? H - h : tile;
+      const int64_t first = task % blocks * kWordsPerTask;
+      for (int64_t v = first; v < first + kWordsPerTask && v < x.words; ++v) {
+        const int64_t begin = by_word.start[v];
+        add_scaled_rows<T>(
+            grad_weight + v * H + h, nullptr, width,
+            Permuted<T>{x.value, by_word.place.get() + begin}, by_word.document.get() + begin,
+            by_word.start[v + 1] - begin, grad + h, H);
+      }
+    });
+  }
+  if (grad_bias != nullptr) grad_bias_of(grad, x.documents, H, grad_bias, pool);
+}
+
+template <class T>
+int64_t touched(
+    const SparseRows<T>& x, const T* grad, int64_t H, int64_t* word, T* rows, const Pool& pool) {
+  const Transpose by_word(pool, x);
+  int64_t count = 0;
+  for (int64_t v = 0; v < x.words; ++v) {
+    if (by_word.start[v + 1] == by_word.start[v]) continue;
+    if (word != nullptr) word[count] = v;
+    ++count;
+  }
+  if (word == nullptr || rows == nullptr) return count;
+  const int64_t blocks = (count + kWordsPerTask - 1) / kWordsPerTask;
+  for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
+    const int64_t first = task * kWordsPerTask;
+    for (int64_t r = first; r < first + kWordsPerTask && r < count; ++r) {
+      const int64_t begin = by_word.start[word[r]];
+      add_scaled_rows<T>(
+          rows + r * H, nullptr, H, Permuted<T>{x.value, by_word.place.get() + begin},
+          by_word.document.get() + begin, by_word.start[word[r] + 1] - begin, grad, H);
+    }
+  });
+  return count;
+}
+
+}  // namespace
+
+extern const SparseLinearKernels TOPICFORGE_TABLE_NAME(sparse_linear);
+const SparseLinearKernels TOPICFORGE_TABLE_NAME(sparse_linear) = {
+    {forward<float>, backward<float>, touched<float>},
+    {forward<double>, backward<double>, touched<double>},
+};
+
+}  // namespace topicforge

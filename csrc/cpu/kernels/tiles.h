@@ -1,0 +1,105 @@
+// Register-blocked matrix products on small tiles, with points as the vector dimension.
+//
+// A panel is P = 2 vectors of points, stored dimension by dimension: panel[k * P + i]. Rows are
+// other points, stored as they come: rows[j * stride + k]. Then a product needs no horizontal
+// sums and no padding of K, and each point's sums stay in its own lane, so that lanes beyond
+// the last point can hold anything.
+#pragma once
+
+#include "cpu/kernels/vector.h"
+
+namespace topicforge {
+namespace {
+
+template <class T>
+constexpr int kPanel = 2 * kLanes<T>;
+
+// Rows a register block: 12 x 2 accumulators of 32 registers, or 4 x 2 of 16.
+constexpr int kBlock = kManyRegisters ? 12 : 4;
+
+// panel[k * P + i] = rows[i * stride + k] for i < valid, 0 for the rest of the panel.
+template <class T>
+inline void fill_panel(const T* rows, int64_t stride, int64_t valid, int64_t K, T* panel) {
+  constexpr int P = kPanel<T>;
+  for (int64_t k = 0; k < K; ++k) {
+    for (int64_t i = valid; i < P; ++i) panel[k * P + i] = T(0);
+  }
+  for (int64_t i = 0; i < valid; ++i) {
+    for (int64_t k = 0; k < K; ++k) panel[k * P + i] = rows[i * stride + k];
+  }
+}
+
+// acc[r][:] = Σ_k rows[r][k] panel[k][:], r < kBlock.
+template <class T>
+inline void products(
+    const T* rows, int64_t stride, const T* panel, int64_t K, Vec<T> (&acc)[kBlock][2]) {
+  constexpr int P = kPanel<T>, L = kLanes<T>;
+  TOPICFORGE_UNROLL
+  for (int r = 0; r < kBlock; ++r) acc[r][0] = acc[r][1] = Vec<T>{};
+  for (int64_t k = 0; k < K; ++k) {
+    const Vec<T> a = load(panel + k * P), b = load(panel + k * P + L);
+    TOPICFORGE_UNROLL
+    for (int r = 0; r < kBlock; ++r) {
+      const Vec<T> x = splat<T>(rows[r * stride + k]);
+      acc[r][0] += x * a;
+      acc[r][1] += x * b;
+    }
+  }
+}
+
+// out[k][:] += Σ_{j < count} rows[j][k] weights[j][:] for k = first ... first + size - 1.
+template <class T, int size>
+void add_weighted_block(
+    const T* rows, int64_t stride, const T* weights, int64_t count, int64_t first, T* out) {
+  constexpr int P = kPanel<T>, L = kLanes<T>;
+  Vec<T> acc[size][2];
+  TOPICFORGE_UNROLL
+  for (int r = 0; r < size; ++r) {
+    acc[r][0] = load(out + (first + r) * P);
+    acc[r][1] = load(out + (first + r) * P + L);
+  }
+  for (int64_t j = 0; j < count; ++j) {
+    const Vec<T> a = load(weights + j * P), b = load(weights + j * P + L);
+    const T* row = rows + j * stride + first;
+    TOPICFORGE_UNROLL
+    for (int r = 0; r < size; ++r) {
+      const Vec<T> x = splat<T>(row[r]);
+      acc[r][0] += x * a;
+      acc[r][1] += x * b;
+    }
+  }
+  TOPICFORGE_UNROLL
+  for (int r = 0; r < size; ++r) {
+    store<T>(out + (first + r) * P, acc[r][0]);
+    store<T>(out + (first + r) * P + L, acc[r][1]);
+  }
+}
+
+// Runs add_weighted_block for a size known at run time, 1 <= size <= most.
+template <class T, int most>
+inline void add_weighted_sized(
+    int size, const T* rows, int64_t stride, const T* weights, int64_t count, int64_t first,
+    T* out) {
+  if (size == most) {
+    add_weighted_block<T, most>(rows, stride, weights, count, first, out);
+  } else if constexpr (most > 1) {
+    add_weighted_sized<T, most - 1>(size, rows, stride, weights, count, first, out);
+  }
+}
+
+// out[k][:] += Σ_{j < count} rows[j][k] weights[j][:], k < K, in blocks of nearly equal size: a
+// narrow last block would leave the multipliers idle.
+template <class T>
+inline void add_weighted(
+    const T* rows, int64_t stride, const T* weights, int64_t count, int64_t K, T* out) {
+  const int64_t blocks = (K + kBlock - 1) / kBlock;
+  int64_t first = 0;
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int size = static_cast<int>((K - first + blocks - b - 1) / (blocks - b));
+    add_weighted_sized<T, kBlock>(size, rows, stride, weights, count, first, out);
+    first += size;
+  }
+}
+
+}  // namespace
+}  // namespace topicforge
