@@ -91,12 +91,12 @@ def test_learning_rate_schedules(planted):
 
 
 def test_gradient_clipping_bounds_the_step(planted):
-    # with sgd-like tiny clip, Adam still normalises; so the network barely differs only in direction
+    # Adam divides by the gradient's size, so only against a large epsilon is a clip visible
     free = small(epochs=1).fit(planted[0])
     clipped = small(epochs=1, gradient_clip=1e-6, adam_eps=1.0).fit(planted[0])
     start = small(epochs=0).fit(planted[0])
     moved = [
-        float((m.network_.decoder.weight - start.network_.decoder.weight).norm())
+        float((m.network_.decoder.weight - start.network_.decoder.weight).detach().norm())
         for m in (free, clipped)
     ]
     assert moved[1] < 1e-6 < moved[0]

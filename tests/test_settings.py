@@ -47,7 +47,9 @@ def test_topics_come_from_one_hot_where_the_prior_with_anchors_is_replaced():
     [
         ({"learning_rat": 1}, UnknownNameError, "learning_rate"),
         ({"priro__concentration": 1}, UnknownNameError, "prior"),
-        ({"learning_rate": -1.0}, OptionError, "positive"),
+        ({"learning_rate": -1.0}, OptionError, "at least 0"),
+        ({"learning_rate": 0.0}, OptionError, "positive"),
+        ({"epochs": 2.5}, OptionError, "whole number"),
         ({"lr_schedule": "cosin"}, OptionError, "cosine"),
         ({"theta_noise": 1.0}, OptionError, r"\[0, 1\)"),
         ({"patience": 3}, OptionError, "validation_fraction"),

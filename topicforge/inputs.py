@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,19 +23,20 @@ class Input:
         counts: (N, V).
         vocabulary: V words in column order, or ``None``.
         vectorizer: the fitted vectoriser where texts came in, else ``None``.
+        feature_names: column names where a data frame came in, else ``None``.
     """
 
     counts: Counts
     vocabulary: tuple[str, ...] | None
     vectorizer: Any = None
+    feature_names: Any = None
 
 
 def read_input(model: Any, X: Any, *, fitting: bool) -> Input:
     """Check X and return it as counts.
 
     Args:
-        model: the TopicModel; its ``vocabulary``, ``vectorizer`` and ``language`` are looked at, and
-            scikit-learn's own bookkeeping (``n_features_in_``, ``feature_names_in_``) is kept on it.
+        model: the TopicModel; it is looked at and stays as it is.
         X: a Corpus, Counts, a sequence of texts, or a matrix.
         fitting: True in fit: a vectoriser is fitted; else the width must be the fit's.
 
@@ -52,17 +54,18 @@ def read_input(model: Any, X: Any, *, fitting: bool) -> Input:
         return Input(counts, _vocabulary(model, counts, words, where), _kept(model, fitting))
     if _is_texts(X):
         return _read_texts(model, X, fitting, where)
+    # a matrix: scikit-learn's checks and bookkeeping, on a copy since ours may still refuse it
+    seen = copy(model)
     try:
-        # a matrix: scikit-learn's checks and bookkeeping, then ours
         X = validate_data(
-            model, X, reset=fitting, accept_sparse="csr", dtype="numeric", ensure_all_finite=True
+            seen, X, reset=fitting, accept_sparse="csr", dtype="numeric", ensure_all_finite=True
         )
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
     counts = Counts.from_matrix(X, where)
-    names = getattr(model, "feature_names_in_", None)
+    names = getattr(seen, "feature_names_in_", None)
     words = None if names is None else tuple(str(name) for name in names)
-    return Input(counts, _vocabulary(model, counts, words, where), _kept(model, fitting))
+    return Input(counts, _vocabulary(model, counts, words, where), _kept(model, fitting), names)
 
 
 def _kept(model: Any, fitting: bool) -> Any:
@@ -113,7 +116,6 @@ def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Inpu
                 f"{where}: the vectoriser found no words in {len(X)} texts: {error}"
             ) from error
         words = tuple(str(w) for w in fitted.get_feature_names_out())
-        model.n_features_in_ = len(words)
         return Input(Counts.from_matrix(matrix, where), words, fitted)
     fitted = getattr(model, "vectorizer_", None)
     if fitted is None:

@@ -224,10 +224,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         del y
         settings = self._check_parameters()
         read = read_input(self, X, fitting=True)
+        network, trainer, random = self._build(settings, read.counts, read.vocabulary)
         self._warn_of_empty(read.counts)
         documents = _non_empty(read.counts)
-        fresh = self._build(settings, read.counts, read.vocabulary)
-        network, trainer, random = fresh
         start = FitStart(
             settings=self.get_params(deep=False),
             n_documents=len(documents),
@@ -417,6 +416,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._trainer = trainer
         self._random = random
         self.vectorizer_ = read.vectorizer
+        if read.feature_names is not None:
+            self.feature_names_in_ = read.feature_names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         self._adopt_network(settings, network, read.vocabulary)
         self.history_ = trainer.history
 

@@ -275,7 +275,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelFileError(f"load: {folder} must be a model folder, but it holds no {_JSON}")
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        described = _tuples(json.loads(path.read_text(encoding="utf-8")))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ModelFileError(f"load: {path} is not JSON: {error}; was it truncated?") from error
     if not isinstance(described, dict) or described.get("format") != FORMAT:
@@ -284,6 +284,15 @@ def _read_json(folder: Path) -> dict[str, Any]:
             f"load: {path} must be of format {FORMAT}, got {found!r}; it may need a newer topicforge"
         )
     return described
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, which is what parameters were before JSON."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value
 
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 from topicforge.composition import PARTS, Composition, compose
@@ -89,7 +90,7 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
         # the preset read its topics from a prior that was replaced
         topics_from = "one-hot" if merged["prior"] != base.get("prior") else topics_from
     theta_noise = merged.get("theta_noise", NETWORK["theta_noise"])
-    if not 0 <= theta_noise < 1:
+    if not (isinstance(theta_noise, Real) and 0 <= theta_noise < 1):
         raise OptionError(f"TopicModel: theta_noise must be in [0, 1), got {theta_noise!r}")
     return Settings(
         preset=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 from topicforge.errors import OptionError, did_you_mean
 
@@ -60,13 +61,11 @@ class TrainingOptions:
     patience: int = 0
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            self._check_type(field.name, field.default)
         positive = ("batch_size", "learning_rate", "lr_decay", "lr_decay_every", "adam_eps")
         for name in positive:
             self._require(getattr(self, name) > 0, name, "positive")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, (int, float)):
-                self._require(value >= 0, field.name, "at least 0")
         if self.pretrain_learning_rate is not None:
             self._require(self.pretrain_learning_rate > 0, "pretrain_learning_rate", "positive")
         self._require(self.beta1 < 1, "beta1", "below 1")
@@ -81,6 +80,15 @@ class TrainingOptions:
                 f"TopicModel: patience={self.patience} needs held-out documents to watch; set "
                 "validation_fraction, 0.1 say"
             )
+
+    def _check_type(self, name: str, default: object) -> None:
+        """Numbers where the default is a number, whole ones where it is whole."""
+        value = getattr(self, name)
+        if isinstance(default, str) or (default is None and value is None):
+            return
+        kind, words = (Integral, "a whole number") if isinstance(default, int) else (Real, "a number")
+        self._require(isinstance(value, kind) and not isinstance(value, bool), name, words)
+        self._require(value >= 0, name, "at least 0")
 
     def _require(self, holds: bool, name: str, must: str) -> None:
         if not holds:
