@@ -49,7 +49,9 @@ def split_halves(counts: Any, *, seed: int = 0) -> tuple[sp.csr_array, sp.csr_ar
     first = np.random.default_rng(seed).binomial(tokens, 0.5)
 
     def half(data: NDArray[np.int64]) -> sp.csr_array:
-        built = sp.csr_array((data, whole.indices.copy(), whole.indptr.copy()), shape=whole.shape)
+        # copies, because eliminate_zeros moves entries within the arrays it was given
+        arrays = (data.copy(), whole.indices.copy(), whole.indptr.copy())
+        built = sp.csr_array(arrays, shape=whole.shape)
         built.eliminate_zeros()
         return built
 
