@@ -28,14 +28,14 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_mixture_responsibilities_backward(Tensor grad, Tensor z, Tensor loc, Tensor log_var, "
       "Tensor responsibilities) -> (Tensor, Tensor, Tensor, Tensor)");
-  // (bound, log p(z)): the second comes from the same pass and serves the backward.
+  // (bound, log p(z), gap): the second and third come from the same pass and serve the backward.
   m.def(
       "mixture_kl_bound(Tensor loc, Tensor log_var, Tensor z, Tensor mix_loc, "
-      "Tensor mix_log_var, Tensor log_weight) -> (Tensor, Tensor)");
+      "Tensor mix_log_var, Tensor log_weight) -> (Tensor, Tensor, Tensor)");
   m.def(
-      "_mixture_kl_bound_backward(Tensor grad, Tensor grad_log_prob, Tensor loc, Tensor log_var, "
-      "Tensor z, Tensor mix_loc, Tensor mix_log_var, Tensor log_weight, Tensor bound, "
-      "Tensor log_prob) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+      "_mixture_kl_bound_backward(Tensor grad, Tensor grad_log_prob, Tensor grad_gap, Tensor loc, "
+      "Tensor log_var, Tensor z, Tensor mix_loc, Tensor mix_log_var, Tensor log_weight, "
+      "Tensor log_prob, Tensor gap) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 
   // Sparse counts: crow (B + 1,) and col (nnz,) int64, count or value (nnz,). Every want_* says
   // which gradient to make (an empty tensor otherwise).

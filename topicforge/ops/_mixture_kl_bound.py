@@ -50,7 +50,7 @@ def mixture_kl_bound(
     Source: survey eqs. 17 and 18 (VaDE, Jiang et al. 2017, eqs. 12 and 16).
     """
     if is_scripting():
-        outputs: tuple[Tensor, Tensor] = torch.ops.topicforge.mixture_kl_bound(
+        outputs: tuple[Tensor, Tensor, Tensor] = torch.ops.topicforge.mixture_kl_bound(
             widen(loc), widen(log_var), widen(z),
             widen(mix_loc), widen(mix_log_var), widen(log_weight),
         )  # fmt: skip
@@ -84,7 +84,7 @@ def _mixture_kl_bound(
             )
     if _library.serves(where, impl, z.device.type):
         bound: Tensor
-        bound, _ = torch.ops.topicforge.mixture_kl_bound(
+        bound, _, _ = torch.ops.topicforge.mixture_kl_bound(
             loc, log_var, z, mix_loc, mix_log_var, log_weight
         )
         return bound
@@ -98,21 +98,23 @@ def _fake(
     mix_loc: Tensor,
     mix_log_var: Tensor,
     log_weight: Tensor,
-) -> tuple[Tensor, Tensor]:
-    return z.new_empty(z.shape[0]), z.new_empty(z.shape[0])
+) -> tuple[Tensor, Tensor, Tensor]:
+    return z.new_empty(z.shape[0]), z.new_empty(z.shape[0]), z.new_empty(z.shape[0])
 
 
-def _fake_backward(grad: Tensor, grad_log_prob: Tensor, *saved: Tensor) -> tuple[Tensor, ...]:
+def _fake_backward(
+    grad: Tensor, grad_log_prob: Tensor, grad_gap: Tensor, *saved: Tensor
+) -> tuple[Tensor, ...]:
     return tuple(x.new_empty(x.shape) for x in saved[:6])
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(*inputs, *output)
+def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.save_for_backward(*inputs, *output[1:])
 
 
-def _backward(ctx: Any, grad: Tensor, grad_log_prob: Tensor) -> tuple[Tensor, ...]:
+def _backward(ctx: Any, *grads_out: Tensor) -> tuple[Tensor, ...]:
     grads: tuple[Tensor, ...] = torch.ops.topicforge._mixture_kl_bound_backward(
-        grad, grad_log_prob, *ctx.saved_tensors
+        *grads_out, *ctx.saved_tensors
     )
     return grads
 

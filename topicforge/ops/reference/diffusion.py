@@ -13,7 +13,7 @@ _SLOPES = [-2.0 * 2.0**n / (n * comb(2 * n, n)) for n in range(1, 9)]
 
 
 def _slope(x: Tensor) -> Tensor:
-    """d arccos²(x) / dx = −2 arccos(x) / √(1 − x²), which is −2 at x = 1."""
+    """−2 arccos(x) / √(1 − x²) = d arccos²(x) / dx, which is −2 at x = 1."""
     y = 1.0 - x
     near = y < _NEAR
     # Each branch is fed harmless values where the other one counts: a NaN in a branch that is

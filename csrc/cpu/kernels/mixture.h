@@ -1,0 +1,75 @@
+// Mixtures of Gaussians with diagonal or isotropic variance.
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/instruction_set.h"
+#include "cpu/pool.h"
+
+namespace topicforge {
+
+// Row-major, contiguous: loc (C, L), log_var (C, var_columns), var_columns = L or 1,
+// log_weight (C,).
+template <class T>
+struct Mixture {
+  const T* loc;
+  const T* log_var;
+  const T* log_weight;
+  int64_t C, L, var_columns;
+};
+
+// Where the mixture's own gradients go, in the shapes of its parameters.
+template <class T>
+struct MixtureGradient {
+  T* loc;
+  T* log_var;
+  T* log_weight;
+};
+
+// What the VaDE bound needs of a batch: posterior means, log-variances and samples, all (B, L).
+template <class T>
+struct Posterior {
+  const T* loc;
+  const T* log_var;
+  const T* z;
+  int64_t B;
+};
+
+// A number a document each (B,): the bound, log p(z), and the mean under q(c | z) of half the
+// difference between the posterior's and z's squared distances to the components.
+template <class Pointer>
+struct BoundTerms {
+  Pointer bound, log_prob, gap;
+};
+
+template <class T>
+struct MixtureFunctions {
+  // out (B,) = log p(z).
+  void (*log_prob)(const Mixture<T>&, const T* z, int64_t B, T* out, const Pool&);
+  // Gradients of sum(grad * log p(z)), given log p(z).
+  void (*log_prob_backward)(
+      const Mixture<T>&, const T* z, int64_t B, const T* grad, const T* log_prob, T* grad_z,
+      const MixtureGradient<T>&, const Pool&);
+  // out (B, C) = q(c | z).
+  void (*responsibilities)(const Mixture<T>&, const T* z, int64_t B, T* out, const Pool&);
+  // Gradients of sum(grad * q(c | z)), given q(c | z); log_weight is not read.
+  void (*responsibilities_backward)(
+      const Mixture<T>&, const T* z, int64_t B, const T* grad, const T* responsibilities,
+      T* grad_z, const MixtureGradient<T>&, const Pool&);
+  // The expected terms of survey eq. 17, and what else the pass makes.
+  void (*kl_bound)(const Mixture<T>&, const Posterior<T>&, const BoundTerms<T*>&, const Pool&);
+  // Gradients of the sum of all terms, each times its own `grad`.
+  void (*kl_bound_backward)(
+      const Mixture<T>&, const Posterior<T>&, const BoundTerms<const T*>& grad,
+      const T* log_prob, const T* gap, T* grad_loc, T* grad_log_var, T* grad_z,
+      const MixtureGradient<T>&, const Pool&);
+};
+
+struct MixtureKernels {
+  MixtureFunctions<float> f32;
+  MixtureFunctions<double> f64;
+};
+
+TOPICFORGE_KERNEL_TABLE(MixtureKernels, mixture)
+
+}  // namespace topicforge
