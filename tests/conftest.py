@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def reuters() -> tuple[sp.csr_matrix, tuple[str, ...]]:
     return counts, tuple(datasets.load_reuters_vocab())
 
 
-def lda_corpus(
+def _lda_corpus(
     n_documents: int, vocab_size: int, n_topics: int, length: int, seed: int
 ) -> tuple[sp.csr_matrix, np.ndarray]:
     """Counts drawn from latent Dirichlet allocation, and the planted topics (K, V)."""
@@ -36,6 +37,12 @@ def lda_corpus(
 
 
 @pytest.fixture(scope="session")
+def lda_corpus() -> Callable[..., tuple[sp.csr_matrix, np.ndarray]]:
+    """The generator itself: (n_documents, vocab_size, n_topics, length, seed) -> counts, topics."""
+    return _lda_corpus
+
+
+@pytest.fixture(scope="session")
 def planted() -> tuple[sp.csr_matrix, np.ndarray]:
     """300 documents of 40 words over 30 words, 3 planted topics."""
-    return lda_corpus(300, 30, 3, 40, seed=0)
+    return _lda_corpus(300, 30, 3, 40, seed=0)

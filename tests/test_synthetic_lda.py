@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from tests.conftest import lda_corpus
 from topicforge import TopicModel
 
 
@@ -19,7 +18,7 @@ def matched_cosine(found, planted):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("divergence", ["mmd", "none"])
-def test_planted_topics_come_back_only_with_the_divergence(divergence):
+def test_planted_topics_come_back_only_with_the_divergence(lda_corpus, divergence):
     # the supplement's corpus: 10,000 documents, V = 100, K = 5, alpha = 0.1; encoder 10-10,
     # no noise, 50 epochs
     counts, planted = lda_corpus(10_000, 100, 5, 100, seed=0)

@@ -19,6 +19,7 @@ from topicforge.corpus import Corpus, Counts
 from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
 from topicforge.inputs import read_input
 from topicforge.network import Network
+from topicforge.ranking import ASSOCIATION, Association
 from topicforge.registry import default_registry, option_defaults
 from topicforge.settings import Settings, resolve
 from topicforge.training import RandomState, Trainer, in_order
@@ -45,6 +46,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         n_topics: K.
         n_latent: L; ``None`` for K.
         topics_from: ``one-hot`` or ``anchors``, see :class:`~topicforge.network.Network`.
+        ranking: rank a topic's words by the ``decoder``'s scores or by their ``association`` with
+            the topic over the training documents, see :mod:`topicforge.ranking`.
         theta_noise: see :class:`~topicforge.network.Network`.
         epochs, batch_size, learning_rate, beta1, adam_eps, weight_decay, gradient_clip,
             lr_schedule, lr_decay, lr_decay_every, divergence_weight, warmup_epochs, free_bits,
@@ -83,6 +86,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         n_topics: int = 50,
         n_latent: int | None = None,
         topics_from: str | None = None,
+        ranking: str | None = None,
         theta_noise: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -121,6 +125,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.n_topics = n_topics
         self.n_latent = n_latent
         self.topics_from = topics_from
+        self.ranking = ranking
         self.theta_noise = theta_noise
         self.epochs = epochs
         self.batch_size = batch_size
@@ -420,21 +425,41 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self.feature_names_in_ = read.feature_names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self._adopt_network(settings, network, read.vocabulary)
+        with torch.no_grad():
+            topic_word = network.topic_word().float().cpu().numpy()
+            word_scores = network.word_scores().float().cpu().numpy()
+        ranking = network.decoder.ranking
+        if settings.ranking == "association":
+            word_scores, ranking = self._association(network, read.counts), ASSOCIATION
+        self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
         self.history_ = trainer.history
 
     def _adopt_network(
-        self, settings: Settings, network: Network, vocabulary: Sequence[str] | None
+        self,
+        settings: Settings,
+        network: Network,
+        vocabulary: Sequence[str] | None,
+        topic_word: NDArray[np.float32],
+        word_scores: NDArray[np.float32],
+        ranking: str,
     ) -> None:
         network.eval()
         self.settings_ = settings
         self.network_ = network
         self.n_features_in_ = network.context.vocab_size
         self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
-        with torch.no_grad():
-            self.topic_word_ = network.topic_word().float().cpu().numpy()
-            self.word_scores_ = network.word_scores().float().cpu().numpy()
-        self.ranking_ = network.decoder.ranking
+        self.topic_word_ = topic_word
+        self.word_scores_ = word_scores
+        self.ranking_ = ranking
+
+    @torch.no_grad()
+    def _association(self, network: Network, counts: Counts) -> NDArray[np.float32]:
+        """One pass over the documents of this fit, or of the last partial fit."""
+        network.eval()
+        sums = Association(network.context.n_topics, counts.vocab_size)
+        for batch in in_order(counts, _INFERENCE_BATCH, self._device(), _non_empty(counts)):
+            sums.add(batch, network.infer(batch).float().cpu().numpy())
+        return sums.scores()
 
     @torch.no_grad()
     def _theta(self, counts: Counts) -> NDArray[np.float32]:

@@ -135,6 +135,7 @@ def _write(model: TopicModel, folder: Path) -> None:
         "training": asdict(settings.training),
         "theta_noise": settings.theta_noise,
         "topics_from": settings.topics_from,
+        "word_ranking": settings.ranking,
         "sizes": {
             "vocab_size": context.vocab_size,
             "n_topics": context.n_topics,
@@ -197,6 +198,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], device: str) -> TopicMode
             n_latent=int(described["sizes"]["n_latent"]),
             theta_noise=float(described["theta_noise"]),
             topics_from=str(described["topics_from"]),
+            ranking=str(described["word_ranking"]),
         )
         context = Context(**described["sizes"])
         history = [EpochReport(**report) for report in described["history"]]
@@ -215,7 +217,10 @@ def load_model(folder: Path, parts: Mapping[str, Any], device: str) -> TopicMode
         **{k: v for k, v in params.items() if k in known_params or k.partition("__")[0] in PARTS}
     )
     model.device = device
-    model._adopt_network(settings, network.to(model._device()), saved.vocabulary)
+    model._adopt_network(
+        settings, network.to(model._device()), saved.vocabulary,
+        saved.topic_word, saved.word_scores, saved.ranking,
+    )  # fmt: skip
     model.history_ = history
     model.vectorizer_ = None
     if texts and saved.vocabulary is not None:

@@ -9,13 +9,14 @@ from typing import Any
 
 from topicforge.composition import PARTS, Composition, compose
 from topicforge.errors import OptionError, UnknownNameError, did_you_mean
+from topicforge.ranking import RANKINGS
 from topicforge.registry import Registry
 from topicforge.training import TrainingOptions
 
 DEFAULT_PRESET = "default"
 TRAINING = tuple(field.name for field in fields(TrainingOptions))
 #: settings of the network itself and their defaults
-NETWORK: dict[str, Any] = {"n_latent": None, "theta_noise": 0.0, "topics_from": "one-hot"}
+NETWORK: dict[str, Any] = {"n_latent": None, "theta_noise": 0.0, "topics_from": "one-hot", "ranking": "decoder"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Settings:
         n_latent: L, or ``None`` for K.
         theta_noise: see :class:`~topicforge.network.Network`.
         topics_from: see :class:`~topicforge.network.Network`.
+        ranking: ``decoder`` or ``association``, see :mod:`topicforge.ranking`.
     """
 
     preset: str
@@ -37,6 +39,7 @@ class Settings:
     n_latent: int | None
     theta_noise: float
     topics_from: str
+    ranking: str
 
 
 def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any]) -> Settings:
@@ -89,6 +92,12 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
     if topics_from == "anchors" and "topics_from" not in given and "prior" in given:
         # the preset read its topics from a prior that was replaced
         topics_from = "one-hot" if merged["prior"] != base.get("prior") else topics_from
+    ranking = merged.get("ranking", NETWORK["ranking"])
+    if ranking not in RANKINGS:
+        raise OptionError(
+            f"TopicModel: ranking must be one of {', '.join(RANKINGS)}, got {ranking!r}."
+            + did_you_mean(ranking, RANKINGS)
+        )
     theta_noise = merged.get("theta_noise", NETWORK["theta_noise"])
     if not (isinstance(theta_noise, Real) and 0 <= theta_noise < 1):
         raise OptionError(f"TopicModel: theta_noise must be in [0, 1), got {theta_noise!r}")
@@ -99,6 +108,7 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
         n_latent=merged.get("n_latent"),
         theta_noise=theta_noise,
         topics_from=topics_from,
+        ranking=ranking,
     )
 
 

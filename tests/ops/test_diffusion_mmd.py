@@ -1,0 +1,318 @@
+"""MMD with the diffusion kernel: hand-worked, against scipy, native against reference."""
+
+from math import acos, exp, pi, sqrt
+
+import numpy as np
+import pytest
+import torch
+from op_checks import (
+    assert_same,
+    assert_thread_independent,
+    exported,
+    peak_growth,
+    ready,
+    run,
+    scripted,
+    strided,
+    threads,
+)
+from torch import Tensor
+
+from topicforge.errors import InputError, KernelUnavailableError, OptionError
+from topicforge.ops import diffusion_mmd
+
+IMPLS = ["reference", *[pytest.param("native", marks=p.marks) for p in ready("diffusion_mmd")[:1]]]
+# float32: kernel values of size 1 to 1e-6 with the inner product's rounding times the slope 2/t.
+TOLERANCE = {torch.float32: 5e-6, torch.float64: 5e-13}
+
+
+def simplex(n: int, K: int, dtype: torch.dtype, device: str, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2.0 * torch.randn(n, K, generator=generator, dtype=torch.float64)
+    return torch.log_softmax(logits, -1).to(dtype).to(device)
+
+
+def by_loops(log_q: np.ndarray, log_p: np.ndarray, t: float, unbiased: bool) -> float:
+    """Survey eqs. 10 and 11, pair by pair."""
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return exp(-(acos(min(1.0, float(np.sqrt(np.exp(a) * np.exp(b)).sum()))) ** 2) / t)
+
+    def within(x: np.ndarray) -> float:
+        n = len(x)
+        pairs = [(i, j) for i in range(n) for j in range(n) if not unbiased or i != j]
+        return sum(kernel(x[i], x[j]) for i, j in pairs) / len(pairs)
+
+    cross = np.mean([[kernel(a, b) for b in log_p] for a in log_q])
+    return within(log_q) + within(log_p) - 2.0 * float(cross)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_hand_worked(impl: str) -> None:
+    # Corners of a triangle's edge: √q·√p is 0 between corners and √½ from corner to middle,
+    # so the angles are π/2 and π/4; the within-sample angle of p is that of (½, ½) and itself.
+    log_q = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64).log()
+    log_p = torch.tensor([[0.5, 0.5], [0.5, 0.5]], dtype=torch.float64).log()
+    unbiased = exp(-((pi / 2) ** 2)) + 1.0 - 2.0 * exp(-((pi / 4) ** 2))
+    value = diffusion_mmd(log_q, log_p, impl=impl)
+    assert value.item() == pytest.approx(unbiased, abs=1e-14)
+    biased = (1.0 + exp(-((pi / 2) ** 2))) / 2 + 1.0 - 2.0 * exp(-((pi / 4) ** 2))
+    value = diffusion_mmd(log_q, log_p, unbiased=False, impl=impl)
+    assert value.item() == pytest.approx(biased, abs=1e-14)
+    # t divides inside the exponent.
+    at_half = exp(-((pi / 2) ** 2) / 0.5) + 1.0 - 2.0 * exp(-((pi / 4) ** 2) / 0.5)
+    value = diffusion_mmd(log_q, log_p, t=0.5, impl=impl)
+    assert value.item() == pytest.approx(at_half, abs=1e-14)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("unbiased", [True, False])
+@pytest.mark.parametrize("t", [0.05, 1.0, 3.0])
+def test_equals_loops(impl: str, unbiased: bool, t: float) -> None:
+    log_q = simplex(5, 4, torch.float64, "cpu")
+    log_p = simplex(7, 4, torch.float64, "cpu", seed=1)
+    expected = by_loops(log_q.numpy(), log_p.numpy(), t, unbiased)
+    value = diffusion_mmd(log_q, log_p, t, unbiased, impl=impl)
+    assert value.item() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_a_sample_has_no_biased_distance_from_itself(impl: str) -> None:
+    log_q = simplex(9, 6, torch.float64, "cpu")
+    assert diffusion_mmd(log_q, log_q, unbiased=False, impl=impl).item() == pytest.approx(
+        0.0, abs=1e-13
+    )
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("n", "m", "K"), [(2, 2, 1), (3, 2, 2), (31, 33, 13), (97, 64, 50), (130, 5, 200)]
+)
+@pytest.mark.parametrize(("t", "unbiased"), [(1.0, True), (0.3, False), (7.0, True)])
+def test_native_equals_reference(
+    device: str, dtype: torch.dtype, n: int, m: int, K: int, t: float, unbiased: bool
+) -> None:
+    log_q, log_p = simplex(n, K, dtype, device), simplex(m, K, dtype, device, seed=1)
+    assert_same(diffusion_mmd, [log_q, log_p], TOLERANCE[dtype], t=t, unbiased=unbiased)
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_hard_places(device: str, dtype: torch.dtype) -> None:
+    """Equal rows in one and in both samples, one-hot rows, rows with zeros."""
+    log_q, log_p = simplex(20, 6, dtype, device), simplex(40, 6, dtype, device, seed=1)
+    log_q[0] = torch.tensor([0.0] + 5 * [-torch.inf], dtype=dtype)
+    log_q[1] = log_q[0]
+    log_q[3] = log_q[2]
+    log_q[4, :3] = -torch.inf
+    log_q[4] = torch.log_softmax(log_q[4], -1)
+    log_p[0], log_p[1], log_p[2] = log_q[0], log_q[2], log_q[4]
+    for unbiased in (True, False):
+        assert_same(diffusion_mmd, [log_q, log_p], TOLERANCE[dtype], unbiased=unbiased)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_slope_at_equal_rows(impl: str) -> None:
+    # All rows equal s: with slope 2/t of k at 1, dMMD/d√q_i = [2/(n(n-1)) (n-1) - 2/(nm) m] (2/t) s
+    # = 0 unbiased; biased, with the diagonal, the same. With p one-hot elsewhere only q's own
+    # term is left: d/d log q = ½ s · (2/n)(2/t) s.
+    row = torch.tensor([0.5, 0.25, 0.25, 0.0], dtype=torch.float64).log()
+    log_q = row.repeat(3, 1).requires_grad_()
+    value = diffusion_mmd(log_q, row.repeat(4, 1), t=0.5, impl=impl)
+    assert torch.allclose(torch.autograd.grad(value, log_q)[0], torch.zeros(3, 4).double())
+    one_hot = torch.tensor([[0.0, 0.0, 0.0, 1.0]], dtype=torch.float64).log().repeat(2, 1)
+    value = diffusion_mmd(log_q, one_hot, t=0.5, impl=impl)
+    (grad,) = torch.autograd.grad(value, log_q)
+    own = row.exp() * (2.0 / 3.0) * 2.0
+    # The cross term's slope at x = 0 acts only where both rows have mass: nowhere.
+    assert torch.allclose(grad, own.repeat(3, 1), atol=1e-12)
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+def test_gradcheck(device: str) -> None:
+    log_q = simplex(5, 4, torch.float64, device).requires_grad_()
+    log_p = simplex(6, 4, torch.float64, device, seed=1).requires_grad_()
+    for t, unbiased in ((1.0, True), (0.4, False)):
+        torch.autograd.gradcheck(
+            lambda q, p, t=t, u=unbiased: diffusion_mmd(q, p, t, u, impl="native"), (log_q, log_p)
+        )
+        torch.autograd.gradcheck(
+            lambda q, p, t=t, u=unbiased: torch.ops.topicforge.diffusion_mmd(q, p, t, u),
+            (log_q, log_p),
+        )
+
+
+def test_reference_gradcheck_twice() -> None:
+    log_q = simplex(4, 3, torch.float64, "cpu").requires_grad_()
+    log_p = simplex(3, 3, torch.float64, "cpu", seed=1).requires_grad_()
+    function = lambda q, p: diffusion_mmd(q, p, impl="reference")  # noqa: E731
+    assert torch.autograd.gradcheck(function, (log_q, log_p))
+    assert torch.autograd.gradgradcheck(function, (log_q, log_p))
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+def test_opcheck(device: str) -> None:
+    for dtype in (torch.float32, torch.float64):
+        log_q = simplex(5, 3, dtype, device).requires_grad_()
+        log_p = simplex(4, 3, dtype, device, seed=1).requires_grad_()
+        ops = torch.ops.topicforge
+        torch.library.opcheck(ops.diffusion_mmd.default, (log_q, log_p, 1.0, True))
+        torch.library.opcheck(ops.diffusion_mmd.default, (log_q.detach(), log_p.detach(), 1.0, False))
+        for want in ((True, True), (True, False)):
+            args = (log_q, log_p if want[1] else log_p.detach(), 0.7, True, *want)
+            torch.library.opcheck(ops._diffusion_mmd_grad.default, args)
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+def test_strided_input(device: str) -> None:
+    log_q, log_p = simplex(9, 5, torch.float64, device), simplex(8, 5, torch.float64, device, 1)
+    expected, grads = run(diffusion_mmd, [log_q, log_p], impl="native")
+    leaf = strided(log_q).requires_grad_()
+    value = diffusion_mmd(leaf, log_p.T.contiguous().T, impl="native")
+    assert torch.equal(value, expected)
+    assert torch.equal(torch.autograd.grad(value, leaf)[0], grads[0])
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd")[:1])
+def test_threads_change_no_bit(device: str) -> None:
+    tensors = [simplex(211, 50, torch.float32, device), simplex(190, 50, torch.float32, device, 1)]
+    assert_thread_independent(diffusion_mmd, tensors)
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd")[:1])
+def test_no_matrix_in_memory(device: str) -> None:
+    log_q = simplex(6000, 8, torch.float32, device).requires_grad_()
+    log_p = simplex(6000, 8, torch.float32, device, seed=1)
+    matrix = 4 * 6000 * 6000
+    with threads(1):
+        diffusion_mmd(log_q[:64], log_p[:64], impl="native").backward()
+        growth = peak_growth(lambda: diffusion_mmd(log_q, log_p, impl="native").backward())
+    assert growth < matrix / 10
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+def test_gradient_only_where_asked(device: str) -> None:
+    log_q, log_p = simplex(9, 5, torch.float64, device), simplex(8, 5, torch.float64, device, 1)
+    _, (grad_q, grad_p) = run(diffusion_mmd, [log_q, log_p], impl="native")
+    for leaf, other, grad, swap in ((log_q, log_p, grad_q, False), (log_p, log_q, grad_p, True)):
+        x = leaf.clone().requires_grad_()
+        value = diffusion_mmd(*((other, x) if swap else (x, other)), impl="native")
+        assert torch.allclose(torch.autograd.grad(value, x)[0], grad, atol=1e-15)
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+def test_second_derivative_is_a_clear_error(device: str) -> None:
+    log_q, log_p = simplex(5, 4, torch.float64, device), simplex(6, 4, torch.float64, device, 1)
+    log_q.requires_grad_()
+    value = diffusion_mmd(log_q, log_p, impl="native")
+    (grad,) = torch.autograd.grad(value, log_q, create_graph=True)
+    with pytest.raises(KernelUnavailableError, match='impl="reference"'):
+        grad.square().sum().backward()
+    value = torch.ops.topicforge.diffusion_mmd(log_q, log_p)
+    (grad,) = torch.autograd.grad(value, log_q, create_graph=True)
+    with pytest.raises(KernelUnavailableError, match='impl="reference"'):
+        grad.square().sum().backward()
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_half_types_are_computed_in_float32(impl: str, half: torch.dtype) -> None:
+    log_q, log_p = simplex(9, 5, half, "cpu"), simplex(8, 5, half, "cpu", seed=1)
+    log_q.requires_grad_()
+    value = diffusion_mmd(log_q, log_p, impl=impl)
+    assert value.dtype == torch.float32
+    value.backward()
+    assert log_q.grad is not None
+    assert log_q.grad.dtype == half
+    expected = diffusion_mmd(log_q.detach().double(), log_p.double(), impl="reference")
+    assert value.item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_autocast_does_not_lower_precision(impl: str) -> None:
+    log_q, log_p = simplex(9, 5, torch.float32, "cpu"), simplex(8, 5, torch.float32, "cpu", 1)
+    plain = diffusion_mmd(log_q, log_p, impl=impl)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = diffusion_mmd(log_q, log_p, impl=impl)
+    assert torch.equal(plain, inside)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_compile_without_graph_break(impl: str) -> None:
+    log_q, log_p = simplex(9, 5, torch.float64, "cpu"), simplex(8, 5, torch.float64, "cpu", 1)
+
+    def function(q: Tensor, p: Tensor) -> Tensor:
+        return 2.0 * diffusion_mmd(torch.log_softmax(q, -1), p, impl=impl)
+
+    expected, grads = run(function, [log_q, log_p])
+    value, compiled_grads = run(
+        torch.compile(function, fullgraph=True, backend="aot_eager"), [log_q, log_p]
+    )
+    assert torch.allclose(value, expected, atol=1e-14)
+    assert torch.allclose(compiled_grads[0], grads[0], atol=1e-14)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_export(impl: str) -> None:
+    log_q, log_p = simplex(9, 5, torch.float64, "cpu"), simplex(8, 5, torch.float64, "cpu", 1)
+    module = exported(lambda q, p: diffusion_mmd(q, p, impl=impl), (log_q, log_p))
+    assert torch.allclose(module(log_q, log_p), diffusion_mmd(log_q, log_p, impl=impl))
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd")[:1])
+def test_script(device: str, tmp_path: object) -> None:
+    def function(q: Tensor, p: Tensor) -> Tensor:
+        return diffusion_mmd(q, p, 0.5, False)
+
+    log_q, log_p = simplex(9, 5, torch.float32, device), simplex(8, 5, torch.float32, device, 1)
+    module = scripted(function, tmp_path)
+    assert torch.equal(module(log_q, log_p), diffusion_mmd(log_q, log_p, 0.5, False))
+    assert module(log_q.half(), log_p).dtype == torch.float32
+    leaf = log_q.clone().requires_grad_()
+    (grad,) = torch.autograd.grad(module(leaf, log_p), leaf)
+    assert torch.isfinite(grad).all()
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_bad_input_has_words(impl: str) -> None:
+    log_q = simplex(4, 3, torch.float32, "cpu")
+    with pytest.raises(InputError, match=r"log_q must have shape \(n, K\)"):
+        diffusion_mmd(log_q[0], log_q, impl=impl)
+    with pytest.raises(InputError, match="same number K of columns"):
+        diffusion_mmd(log_q, log_q[:, :2], impl=impl)
+    with pytest.raises(InputError, match="at least 2 rows, but log_p has 1"):
+        diffusion_mmd(log_q, log_q[:1], impl=impl)
+    with pytest.raises(InputError, match="at least 1 rows, but log_q has 0"):
+        diffusion_mmd(log_q[:0], log_q, unbiased=False, impl=impl)
+    with pytest.raises(InputError, match="floating-point"):
+        diffusion_mmd(log_q.long(), log_q, impl=impl)
+    with pytest.raises(InputError, match="K >= 1"):
+        diffusion_mmd(log_q[:, :0], log_q[:, :0], impl=impl)
+    for t in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(OptionError, match="t must be positive"):
+            diffusion_mmd(log_q, log_q, t=t, impl=impl)
+
+
+def test_unknown_impl() -> None:
+    log_q = simplex(4, 3, torch.float32, "cpu")
+    with pytest.raises(OptionError, match="impl must be one of auto, native, reference"):
+        diffusion_mmd(log_q, log_q, impl="cuda")
+
+
+def test_value_against_the_angle_of_scipy() -> None:
+    # arccos(√q·√p) is the angle between two unit vectors, which scipy has as a cosine distance.
+    from scipy.spatial.distance import cdist
+
+    log_q, log_p = simplex(6, 5, torch.float64, "cpu"), simplex(7, 5, torch.float64, "cpu", 1)
+    roots_q, roots_p = (0.5 * log_q).exp().numpy(), (0.5 * log_p).exp().numpy()
+
+    def mean(a: np.ndarray, b: np.ndarray, same: bool) -> float:
+        k = np.exp(-np.arccos(np.clip(1.0 - cdist(a, b, "cosine"), -1, 1)) ** 2)
+        n = len(a)
+        return float((k.sum() - np.trace(k)) / (n * (n - 1)) if same else k.mean())
+
+    expected = mean(roots_q, roots_q, True) + mean(roots_p, roots_p, True)
+    expected -= 2 * mean(roots_q, roots_p, False)
+    assert diffusion_mmd(log_q, log_p).item() == pytest.approx(expected, abs=1e-8)
+    assert sqrt(expected**2) > 1e-3  # the samples differ, so that equality says something
