@@ -2,6 +2,9 @@
 // and cuda/<op>.cu; shapes and gradients are registered in Python, topicforge/ops/_<op>.py.
 #include <torch/csrc/stable/library.h>
 
+#include <exception>
+#include <string>
+
 #include "cpu/instruction_set.h"
 
 STABLE_TORCH_LIBRARY(topicforge, m) {
@@ -73,5 +76,10 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
 
 // For the status report, through ctypes.
 extern "C" __attribute__((visibility("default"))) const char* topicforge_cpu_instruction_set() {
-  return topicforge::name_of(topicforge::chosen_set());
+  try {
+    return topicforge::name_of(topicforge::chosen_set());
+  } catch (const std::exception& error) {
+    static const std::string words = error.what();
+    return words.c_str();
+  }
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "checks.h"
+#include "cpu/huge_pages.h"
 #include "cpu/kernels/sparse_rows.h"
 
 namespace topicforge {
@@ -66,9 +67,17 @@ inline Tensor new_matrix(const Tensor& like, int64_t rows, int64_t columns) {
   return torch::stable::new_empty(like, {shape.data(), shape.size()});
 }
 
+inline void advise_huge_pages(const Tensor& x) {
+  advise_huge_pages(
+      x.mutable_data_ptr(), static_cast<size_t>(x.numel()) * static_cast<size_t>(x.element_size()));
+}
+
 // A gradient shaped like x; an empty tensor stands for one that is not wanted.
 inline Tensor new_grad(const Tensor& x, bool wanted) {
-  return wanted ? torch::stable::new_empty(x, x.sizes()) : new_vector(x, 0);
+  if (!wanted) return new_vector(x, 0);
+  const Tensor grad = torch::stable::new_empty(x, x.sizes());
+  advise_huge_pages(grad);
+  return grad;
 }
 
 template <class T>

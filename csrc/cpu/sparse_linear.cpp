@@ -82,6 +82,7 @@ std::tuple<Tensor, Tensor> backward_rows(
     const int64_t count = functions<T>().touched(x, g, H, nullptr, nullptr, pool);
     word = new_vector(col, count);
     rows = new_matrix(grad, count, H);
+    advise_huge_pages(rows);
     functions<T>().touched(
         x, g, H, word.mutable_data_ptr<int64_t>(), rows.mutable_data_ptr<T>(), pool);
   });

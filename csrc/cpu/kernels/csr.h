@@ -9,6 +9,31 @@
 namespace topicforge {
 namespace {
 
+// Which rows are read, and in which order: index[0 ... count). Entries up to `known` may be looked
+// at ahead of time, those of the next document included: rows that lie at random places outside
+// of the cache are fetched early. `known` is 0 where they are in it.
+template <class Index>
+struct Visit {
+  const Index* index;
+  int64_t count, known;
+};
+
+// A core's own cache, less what else is in use: the matrix of `rows` x `columns` stays in it.
+constexpr int64_t kCacheBytes = 768 * 1024;
+
+template <class T>
+inline bool fits_cache(int64_t rows, int64_t columns) {
+  return rows * columns * static_cast<int64_t>(sizeof(T)) <= kCacheBytes;
+}
+
+// values[place[i]], for entries that are visited by word.
+template <class T>
+struct Permuted {
+  const T* values;
+  const int32_t* place;
+  T operator[](int64_t i) const { return values[place[i]]; }
+};
+
 // The entries of sparse rows by word: word v holds entries start[v] ... start[v + 1] - 1, each
 // with its document and its place in the rows. Documents rise within a word, so that a sum over
 // them has one order, whatever the number of threads. A counting sort, O(nnz + V).
@@ -16,7 +41,7 @@ class Transpose {
  public:
   template <class T>
   Transpose(const Pool& pool, const SparseRows<T>& rows)
-      : start(pool, rows.words + 1), document(pool, rows.entries), place(pool, rows.entries) {
+      : entries(rows.entries), start(pool, rows.words + 1), document(pool, rows.entries), place(pool, rows.entries) {
     int32_t* next = start.get();
     __builtin_memset(next, 0, sizeof(int32_t) * static_cast<size_t>(rows.words + 1));
     for (int64_t i = 0; i < rows.entries; ++i) ++next[rows.col[i]];
@@ -38,16 +63,27 @@ class Transpose {
     next[0] = 0;
   }
 
+  // The documents in which word v occurs; their rows are in the cache or not.
+  Visit<int32_t> visit(int64_t v, bool cached) const {
+    return {document.get() + start[v], start[v + 1] - start[v], cached ? 0 : entries - start[v]};
+  }
+
+  // The values of word v's entries; `values` (nnz,) in the order of the rows.
+  template <class T>
+  Permuted<T> values(const T* values, int64_t v) const {
+    return {values, place.get() + start[v]};
+  }
+
+  int64_t entries;
   Scratch<int32_t> start, document, place;
 };
 
-// values[place[i]], for entries that are visited by word.
+// The words of document b; their rows are in the cache or not.
 template <class T>
-struct Permuted {
-  const T* values;
-  const int32_t* place;
-  T operator[](int64_t i) const { return values[place[i]]; }
-};
+inline Visit<int64_t> words_of(const SparseRows<T>& rows, int64_t b, bool cached) {
+  const int64_t begin = rows.crow[b];
+  return {rows.col + begin, rows.crow[b + 1] - begin, cached ? 0 : rows.entries - begin};
+}
 
 template <int N>
 struct Count {
@@ -103,29 +139,64 @@ inline void for_column_tiles(int64_t n, const Body& body) {
   }
 }
 
-// How many entries ahead rows are fetched into the cache: their places are random.
-constexpr int64_t kAhead = 4;
-
+// The address x[index[i] · stride], kept in one register: left to itself gcc spreads the sum over
+// as many addresses as there are vectors in a row.
 template <class T, class Index>
-inline void prefetch_row(const T* x, int64_t stride, const Index* index, int64_t i, int64_t count, int64_t bytes) {
-  if (i + kAhead < count) {
-    const char* row = reinterpret_cast<const char*>(x + static_cast<int64_t>(index[i + kAhead]) * stride);
-    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at);
+inline const T* row_at(const T* x, int64_t stride, const Visit<Index>& visit, int64_t i) {
+  const T* row = x + static_cast<int64_t>(visit.index[i]) * stride;
+  asm("" : "+r"(row));
+  return row;
+}
+
+constexpr int64_t kAhead = 16;
+
+// Always inline: gcc takes a function that only prefetches for one without effect, and drops it.
+template <int N, class T, class Index>
+__attribute__((always_inline)) inline void prefetch_row(
+    const T* x, int64_t stride, const Visit<Index>& visit, int64_t i) {
+  if (i + kAhead < visit.known) {
+    const char* row = reinterpret_cast<const char*>(row_at(x, stride, visit, i + kAhead));
+    TOPICFORGE_UNROLL
+    for (int at = 0; at < N * TOPICFORGE_VECTOR_BYTES; at += 64) __builtin_prefetch(row + at);
   }
+}
+
+template <int N, class T, class Scale, class Index>
+inline void add_scaled_rows_tile(
+    T* out, const T* begin, int64_t last, const Scale scale, const Visit<Index> visit, const T* x,
+    int64_t stride) {
+  constexpr int64_t lanes = kLanes<T>;
+  Vec<T> sums[N] = {};
+  if (begin != nullptr) {
+    TOPICFORGE_UNROLL
+    for (int j = 0; j < N - 1; ++j) sums[j] = load(begin + j * lanes);
+    sums[N - 1] = load(begin + last);
+  }
+  for (int64_t i = 0; i < visit.count; ++i) {
+    prefetch_row<N>(x, stride, visit, i);
+    const T* row = row_at(x, stride, visit, i);
+    const Vec<T> s = splat<T>(scale[i]);
+    TOPICFORGE_UNROLL
+    for (int j = 0; j < N - 1; ++j) sums[j] += s * load(row + j * lanes);
+    sums[N - 1] += s * load(row + last);
+  }
+  TOPICFORGE_UNROLL
+  for (int j = 0; j < N - 1; ++j) store<T>(out + j * lanes, sums[j]);
+  store<T>(out + last, sums[N - 1]);
 }
 
 // out[0, n) = begin[0, n) + Σ_i scale[i] · x[index[i] · stride + 0 ... n), summed in the order of
 // i; `begin` null means zero, and does not overlap `out`.
 template <class T, class Scale, class Index>
 inline void add_scaled_rows(
-    T* out, const T* begin, int64_t n, const Scale& scale, const Index* index, int64_t count,
-    const T* x, int64_t stride) {
+    T* out, const T* begin, int64_t n, const Scale& scale, const Visit<Index>& visit, const T* x,
+    int64_t stride) {
   constexpr int64_t lanes = kLanes<T>;
   if (n < lanes) {
     T sums[lanes] = {};
     for (int64_t k = 0; begin != nullptr && k < n; ++k) sums[k] = begin[k];
-    for (int64_t i = 0; i < count; ++i) {
-      const T* row = x + static_cast<int64_t>(index[i]) * stride;
+    for (int64_t i = 0; i < visit.count; ++i) {
+      const T* row = row_at(x, stride, visit, i);
       const T s = scale[i];
       for (int64_t k = 0; k < n; ++k) sums[k] += s * row[k];
     }
@@ -133,20 +204,9 @@ inline void add_scaled_rows(
     return;
   }
   for_column_tiles<T>(n, [&](auto vectors, int64_t first, int64_t last) {
-    constexpr int N = decltype(vectors)::value;
-    Vec<T> sums[N];
-    auto offset = [&](int j) { return j < N - 1 ? first + j * lanes : last; };
-    TOPICFORGE_UNROLL
-    for (int j = 0; j < N; ++j) sums[j] = begin != nullptr ? load(begin + offset(j)) : Vec<T>{};
-    for (int64_t i = 0; i < count; ++i) {
-      prefetch_row(x + first, stride, index, i, count, N * TOPICFORGE_VECTOR_BYTES);
-      const T* row = x + static_cast<int64_t>(index[i]) * stride;
-      const Vec<T> s = splat<T>(scale[i]);
-      TOPICFORGE_UNROLL
-      for (int j = 0; j < N; ++j) sums[j] += s * load(row + offset(j));
-    }
-    TOPICFORGE_UNROLL
-    for (int j = 0; j < N; ++j) store<T>(out + offset(j), sums[j]);
+    add_scaled_rows_tile<decltype(vectors)::value>(
+        out + first, begin == nullptr ? nullptr : begin + first, last - first, scale, visit,
+        x + first, stride);
   });
 }
 
@@ -170,15 +230,42 @@ inline T sum_of_lanes(const void* v) {
   }
 }
 
+template <int N, class T, class Index>
+inline void dot_rows_tile(
+    T* out, const T* begin, const T* y, int64_t last, const Visit<Index> visit, const T* x,
+    int64_t stride) {
+  constexpr int64_t lanes = kLanes<T>;
+  Vec<T> left[N];
+  TOPICFORGE_UNROLL
+  for (int j = 0; j < N - 1; ++j) left[j] = load(y + j * lanes);
+  // Columns of the last vector that the one before has already are counted once.
+  const int64_t counted = (N - 1) * lanes - last;
+  T tail[lanes];
+  for (int64_t k = 0; k < lanes; ++k) tail[k] = k < counted ? T(0) : y[last + k];
+  left[N - 1] = load<T>(tail);
+  for (int64_t i = 0; i < visit.count; ++i) {
+    prefetch_row<N>(x, stride, visit, i);
+    const T* row = row_at(x, stride, visit, i);
+    Vec<T> even = left[N - 1] * load(row + last), odd = {};
+    TOPICFORGE_UNROLL
+    for (int j = 0; j + 1 < N; j += 2) odd += left[j] * load(row + j * lanes);
+    TOPICFORGE_UNROLL
+    for (int j = 1; j + 1 < N; j += 2) even += left[j] * load(row + j * lanes);
+    even += odd;
+    const T sum = sum_of_lanes<T, TOPICFORGE_VECTOR_BYTES>(&even);
+    out[i] = begin == nullptr ? sum : begin[i] + sum;
+  }
+}
+
 // out[i] = begin[i] + Σ_k y[k] · x[index[i] · stride + k], k < n; `begin` may be `out` or null.
 template <class T, class Index>
 inline void dot_rows(
-    T* out, const T* begin, const T* y, int64_t n, const Index* index, int64_t count, const T* x,
+    T* out, const T* begin, const T* y, int64_t n, const Visit<Index>& visit, const T* x,
     int64_t stride) {
   constexpr int64_t lanes = kLanes<T>;
   if (n < lanes) {
-    for (int64_t i = 0; i < count; ++i) {
-      const T* row = x + static_cast<int64_t>(index[i]) * stride;
+    for (int64_t i = 0; i < visit.count; ++i) {
+      const T* row = row_at(x, stride, visit, i);
       T total = begin != nullptr ? begin[i] : T(0);
       for (int64_t k = 0; k < n; ++k) total += y[k] * row[k];
       out[i] = total;
@@ -186,27 +273,8 @@ inline void dot_rows(
     return;
   }
   for_column_tiles<T>(n, [&](auto vectors, int64_t first, int64_t last) {
-    constexpr int N = decltype(vectors)::value;
-    Vec<T> left[N];
-    TOPICFORGE_UNROLL
-    for (int j = 0; j < N - 1; ++j) left[j] = load(y + first + j * lanes);
-    // Columns of the last vector that the one before has already are counted once.
-    const int64_t fresh = first + (N - 1) * lanes - last;
-    T tail[lanes];
-    for (int64_t k = 0; k < lanes; ++k) tail[k] = k < fresh ? T(0) : y[last + k];
-    left[N - 1] = load<T>(tail);
-    for (int64_t i = 0; i < count; ++i) {
-      prefetch_row(x + first, stride, index, i, count, N * TOPICFORGE_VECTOR_BYTES);
-      const T* row = x + static_cast<int64_t>(index[i]) * stride;
-      Vec<T> even = left[N - 1] * load(row + last), odd = {};
-      TOPICFORGE_UNROLL
-      for (int j = 0; j + 1 < N; j += 2) odd += left[j] * load(row + first + j * lanes);
-      TOPICFORGE_UNROLL
-      for (int j = 1; j + 1 < N; j += 2) even += left[j] * load(row + first + j * lanes);
-      even += odd;
-      const T before = first > 0 ? out[i] : (begin != nullptr ? begin[i] : T(0));
-      out[i] = before + sum_of_lanes<T, TOPICFORGE_VECTOR_BYTES>(&even);
-    }
+    dot_rows_tile<decltype(vectors)::value>(
+        out, first > 0 ? out : begin, y + first, last - first, visit, x + first, stride);
   });
 }
 

@@ -8,17 +8,13 @@ namespace {
 constexpr int64_t kDocumentsPerTask = 32;
 constexpr int64_t kWordsPerTask = 256;
 
-// Columns are taken a tile at a time where a tile of the whole dense matrix stays in a core's
-// own cache: each of its rows is read many times, from random places. The tile depends on the
-// sizes alone.
-constexpr int64_t kCacheBytes = 768 * 1024;
-
+// Columns are taken a tile at a time where the rows of a tile then stay in the cache: each is read
+// many times, from random places. The tile depends on the sizes alone.
 template <class T>
 int64_t column_tile(int64_t rows, int64_t reads, int64_t columns) {
-  const int64_t least = 4 * kLanes<T>;
-  const int64_t whole = rows * columns * static_cast<int64_t>(sizeof(T));
-  // Read little more than once, or small anyway: tiles gain nothing.
-  if (whole <= kCacheBytes || reads < 4 * rows) return columns;
+  const int64_t least = kMostVectors * kLanes<T>;
+  // Small anyway, or read little more than once: tiles gain nothing.
+  if (fits_cache<T>(rows, columns) || reads < 4 * rows) return columns;
   const int64_t fitting = kCacheBytes / (rows * static_cast<int64_t>(sizeof(T))) / least * least;
   return fitting < least ? least : fitting;
 }
@@ -30,14 +26,13 @@ void forward(
   const int64_t tile = column_tile<T>(x.words, x.entries, H);
   const int64_t blocks = (x.documents + kDocumentsPerTask - 1) / kDocumentsPerTask;
   const int64_t tiles = (H + tile - 1) / tile;
+  const bool cached = fits_cache<T>(x.words, tile);
   for_tasks<T>(pool, blocks * tiles, 0, [&](int64_t task, T*) {
     const int64_t h = task / blocks * tile, width = H - h < tile ? H - h : tile;
     const int64_t first = task % blocks * kDocumentsPerTask;
     for (int64_t b = first; b < first + kDocumentsPerTask && b < x.documents; ++b) {
-      const int64_t begin = x.crow[b];
       add_scaled_rows(
-          out + b * H + h, bias + h, width, x.value + begin, x.col + begin, x.crow[b + 1] - begin,
-          weight + h, H);
+          out + b * H + h, bias + h, width, x.value + x.crow[b], words_of(x, b, cached), weight + h, H);
     }
   });
 }
@@ -60,13 +55,12 @@ void backward(
     T* grad_weight, T* grad_bias, const Pool& pool) {
   if (grad_value != nullptr) {
     const int64_t blocks = (x.documents + kDocumentsPerTask - 1) / kDocumentsPerTask;
+    const bool cached = fits_cache<T>(x.words, H);
     for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
       const int64_t first = task * kDocumentsPerTask;
       for (int64_t b = first; b < first + kDocumentsPerTask && b < x.documents; ++b) {
-        const int64_t begin = x.crow[b];
         dot_rows<T>(
-            grad_value + begin, nullptr, grad + b * H, H, x.col + begin, x.crow[b + 1] - begin,
-            weight, H);
+            grad_value + x.crow[b], nullptr, grad + b * H, H, words_of(x, b, cached), weight, H);
       }
     });
   }
@@ -75,15 +69,14 @@ void backward(
     const int64_t tile = column_tile<T>(x.documents, x.entries, H);
     const int64_t blocks = (x.words + kWordsPerTask - 1) / kWordsPerTask;
     const int64_t tiles = (H + tile - 1) / tile;
+    const bool cached = fits_cache<T>(x.documents, tile);
     for_tasks<T>(pool, blocks * tiles, 0, [&](int64_t task, T*) {
       const int64_t h = task / blocks * tile, width = H - h < tile ? H - h : tile;
       const int64_t first = task % blocks * kWordsPerTask;
       for (int64_t v = first; v < first + kWordsPerTask && v < x.words; ++v) {
-        const int64_t begin = by_word.start[v];
         add_scaled_rows<T>(
-            grad_weight + v * H + h, nullptr, width,
-            Permuted<T>{x.value, by_word.place.get() + begin}, by_word.document.get() + begin,
-            by_word.start[v + 1] - begin, grad + h, H);
+            grad_weight + v * H + h, nullptr, width, by_word.values(x.value, v),
+            by_word.visit(v, cached), grad + h, H);
       }
     });
   }
@@ -102,13 +95,13 @@ int64_t touched(
   }
   if (word == nullptr || rows == nullptr) return count;
   const int64_t blocks = (count + kWordsPerTask - 1) / kWordsPerTask;
+  const bool cached = fits_cache<T>(x.documents, H);
   for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
     const int64_t first = task * kWordsPerTask;
     for (int64_t r = first; r < first + kWordsPerTask && r < count; ++r) {
-      const int64_t begin = by_word.start[word[r]];
       add_scaled_rows<T>(
-          rows + r * H, nullptr, H, Permuted<T>{x.value, by_word.place.get() + begin},
-          by_word.document.get() + begin, by_word.start[word[r] + 1] - begin, grad, H);
+          rows + r * H, nullptr, H, by_word.values(x.value, word[r]), by_word.visit(word[r], cached),
+          grad, H);
     }
   });
   return count;

@@ -41,11 +41,12 @@ void forward(
     const SparseRows<T>& x, const T* theta, const T* beta, int64_t K, T* p, T* nll,
     const Pool& pool) {
   const int64_t blocks = (x.documents + kDocumentsPerTask - 1) / kDocumentsPerTask;
+  const bool cached = fits_cache<T>(x.words, K);
   for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
     const int64_t first = task * kDocumentsPerTask;
     for (int64_t b = first; b < first + kDocumentsPerTask && b < x.documents; ++b) {
       const int64_t begin = x.crow[b], count = x.crow[b + 1] - begin;
-      dot_rows<T>(p + begin, nullptr, theta + b * K, K, x.col + begin, count, beta, K);
+      dot_rows<T>(p + begin, nullptr, theta + b * K, K, words_of(x, b, cached), beta, K);
       nll[b] = count > 0 ? -weighted_log(x.value + begin, p + begin, count) : T(0);
     }
   });
@@ -58,6 +59,7 @@ void backward(
   // d nll_b / d p_i = -x_i / p_i, times what arrives from above.
   const Scratch<T> slope(pool, x.entries);
   const int64_t blocks = (x.documents + kDocumentsPerTask - 1) / kDocumentsPerTask;
+  const bool cached = fits_cache<T>(x.words, K);
   for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
     const int64_t first = task * kDocumentsPerTask;
     for (int64_t b = first; b < first + kDocumentsPerTask && b < x.documents; ++b) {
@@ -67,20 +69,19 @@ void backward(
       }
       if (grad_theta != nullptr) {
         add_scaled_rows<T>(
-            grad_theta + b * K, nullptr, K, slope.get() + begin, x.col + begin, end - begin, beta,
-            K);
+            grad_theta + b * K, nullptr, K, slope.get() + begin, words_of(x, b, cached), beta, K);
       }
     }
   });
   if (grad_beta == nullptr) return;
   const Transpose by_word(pool, x);
+  const bool near = fits_cache<T>(x.documents, K);
   for_tasks<T>(pool, (x.words + kWordsPerTask - 1) / kWordsPerTask, 0, [&](int64_t task, T*) {
     const int64_t first = task * kWordsPerTask;
     for (int64_t v = first; v < first + kWordsPerTask && v < x.words; ++v) {
-      const int64_t begin = by_word.start[v];
       add_scaled_rows<T>(
-          grad_beta + v * K, nullptr, K, Permuted<T>{slope.get(), by_word.place.get() + begin},
-          by_word.document.get() + begin, by_word.start[v + 1] - begin, theta, K);
+          grad_beta + v * K, nullptr, K, by_word.values(slope.get(), v), by_word.visit(v, near), theta,
+          K);
     }
   });
 }
