@@ -6,7 +6,7 @@ duplicate or an ambiguity is an error, and nothing falls back to sampling.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from topicforge.contracts import RuleSpec
 from topicforge.distributions import Distribution
@@ -26,6 +26,9 @@ class RuleTable:
         self._rules: dict[tuple[str, type, type], RuleSpec] = {}
         for rule in rules:
             self.add(rule)
+
+    def __iter__(self) -> Iterator[RuleSpec]:
+        return iter(self._rules.values())
 
     def add(self, spec: RuleSpec) -> None:
         """Enter a rule.
@@ -70,7 +73,3 @@ class RuleTable:
                 f"for {pairs} all match and none is the most specific; register one for the exact pair"
             )
         return best[0] if best else None
-
-    def pairs(self, divergence: str) -> list[RuleSpec]:
-        """Return every rule of a divergence, in the order of registration."""
-        return [spec for spec in self._rules.values() if spec.divergence == divergence]

@@ -37,6 +37,10 @@ class PluginError(TopicForgeError):
     """A plugin breaks its contract: at registration, at construction or in the middle of training."""
 
 
+class PluginWarning(UserWarning):
+    """A plugin did not load; everything else works."""
+
+
 class TrainingError(TopicForgeError):
     """Training can't go on: a loss that is not finite, a start that failed."""
 

@@ -16,7 +16,12 @@ from topicforge.training import TrainingOptions
 DEFAULT_PRESET = "default"
 TRAINING = tuple(field.name for field in fields(TrainingOptions))
 #: settings of the network itself and their defaults
-NETWORK: dict[str, Any] = {"n_latent": None, "theta_noise": 0.0, "topics_from": "one-hot", "ranking": "decoder"}
+NETWORK: dict[str, Any] = {
+    "n_latent": None,
+    "theta_noise": 0.0,
+    "topics_from": "one-hot",
+    "ranking": "decoder",
+}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -56,6 +56,7 @@ class PresetSpec:
         source: the paper.
         distribution: filled in by the registry.
         version: filled in by the registry.
+        notes: what was changed against the source, and why.
     """
 
     name: str
@@ -64,7 +65,12 @@ class PresetSpec:
     source: str
     distribution: str = ""
     version: str = ""
-    notes: str = field(default="")
+    notes: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    @property
+    def qualified_name(self) -> str:
+        """``distribution:name``, which no other package can take."""
+        return f"{self.distribution}:{self.name}" if self.distribution else self.name

@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from topicforge.errors import KernelUnavailableError
@@ -250,11 +251,25 @@ def _ninja() -> str:
     return found
 
 
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Two builds in one folder would write each other's objects; the second waits here."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this platform
+        yield
+        return
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _run_ninja(lines: list[str], folder: Path, verbose: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "build.ninja").write_text("\n".join(lines) + "\n", encoding="utf-8")
     command = [_ninja(), "-C", str(folder), *(["-v"] if verbose else [])]
-    result = subprocess.run(command, capture_output=not verbose, text=True, check=False)
+    with _one_at_a_time(folder):
+        (folder / "build.ninja").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        result = subprocess.run(command, capture_output=not verbose, text=True, check=False)
     if result.returncode != 0:
         said = "" if verbose else "\n" + (result.stdout + result.stderr)[-4000:]
         raise KernelUnavailableError(

@@ -230,7 +230,10 @@ _DEMANDED = _switch() == "1"
 
 
 def instruction_set() -> str | None:
-    """What the CPU library chose: "avx512", "avx2" or "baseline"; None where it isn't loaded."""
+    """What the CPU library chose: "avx512", "avx2" or "baseline"; None where it isn't loaded.
+
+    If TOPICFORGE_CPU_SET asks for what is not there, the library's words about it.
+    """
     status = libraries()["cpu"]
     if not status.loaded:
         return None

@@ -86,7 +86,9 @@ class TrainingOptions:
         value = getattr(self, name)
         if isinstance(default, str) or (default is None and value is None):
             return
-        kind, words = (Integral, "a whole number") if isinstance(default, int) else (Real, "a number")
+        kind, words = (
+            (Integral, "a whole number") if isinstance(default, int) else (Real, "a number")
+        )
         self._require(isinstance(value, kind) and not isinstance(value, bool), name, words)
         self._require(value >= 0, name, "at least 0")
 
