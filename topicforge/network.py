@@ -1,7 +1,7 @@
-"""The network that wires five parts; readable in one sitting.
+r"""The network that wires five parts; readable in one sitting.
 
-batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
-\\-> divergence(q, p, samples)
+    batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
+                             \-> divergence(q, p, samples)
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any
 
 from topicforge.composition import PARTS, Composition, compose
@@ -74,15 +73,15 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
         merged = _let_link_follow(registry, merged)
     options: dict[str, dict[str, Any]] = {kind: {} for kind in PARTS}
     for key, value in merged.items():
-        kind, separator, option = key.partition("__")
+        part, separator, option = key.partition("__")
         if not separator:
             continue
-        if kind not in options:
+        if part not in options:
             raise UnknownNameError(
                 f"TopicModel: {key!r} must be PART__OPTION with PART one of {', '.join(PARTS)}."
-                + did_you_mean(kind, PARTS)
+                + did_you_mean(part, PARTS)
             )
-        options[kind][option] = value
+        options[part][option] = value
     known = {*PARTS, *TRAINING, *NETWORK}
     for key in merged:
         if "__" not in key and key not in known:
@@ -104,7 +103,7 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
             + did_you_mean(ranking, RANKINGS)
         )
     theta_noise = merged.get("theta_noise", NETWORK["theta_noise"])
-    if not (isinstance(theta_noise, Real) and 0 <= theta_noise < 1):
+    if not (isinstance(theta_noise, (int, float)) and 0 <= theta_noise < 1):
         raise OptionError(f"TopicModel: theta_noise must be in [0, 1), got {theta_noise!r}")
     return Settings(
         preset=name,

@@ -67,7 +67,7 @@ class MlpDecoder(Decoder):
 
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         """(B,) under the chosen likelihood."""
-        h = self.hidden(theta)
+        h: Tensor = self.hidden(theta)
         if self.likelihood == "multinomial":
             return -ops.product_multinomial_nll(
                 batch.crow, batch.col, batch.count, h, self.weight, self.bias

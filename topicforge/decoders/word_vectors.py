@@ -74,7 +74,7 @@ def _align(
                 f"{vocab_size} rows, got {len(matrix)}; pass the rows' words as 'vectors_words'"
             )
         # a zero row is how aligned files mark a word they have no vector for
-        return WordVectors(matrix, matrix.any(1))
+        return WordVectors(matrix, np.asarray(matrix.any(1)))
     if isinstance(words, (str, Path)):
         words = Path(words).read_text(encoding="utf-8").splitlines()
     if len(words) != len(matrix):

@@ -111,7 +111,7 @@ class Registry:
         return record
 
     def _check_clashes(self, staged: Staged) -> None:
-        taken = [
+        taken: list[tuple[ComponentSpec | PresetSpec, Sequence[ComponentSpec | PresetSpec]]] = [
             *((c, self._components.get((c.kind, c.name), ())) for c in staged.components),
             *((p, self._presets.get(p.name, ())) for p in staged.presets),
         ]
