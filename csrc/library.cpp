@@ -70,8 +70,8 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
       "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
       "int n_words) -> (Tensor, Tensor)");
 
-  // log theta (n, K); randomness is counted from the seed alone.
-  m.def("sample_log_dirichlet(Tensor concentration, int n, int seed) -> Tensor");
+  // log theta (n, K); all randomness comes from seed, one int64 number on the same device.
+  m.def("sample_log_dirichlet(Tensor concentration, int n, Tensor seed) -> Tensor");
 }
 
 // For the status report, through ctypes.
