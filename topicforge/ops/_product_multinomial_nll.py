@@ -1,13 +1,20 @@
 """Multinomial likelihood of sparse counts under a product of experts."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from topicforge.errors import InputError
-from topicforge.ops import reference
-from topicforge.ops._arguments import check_columns, check_matrix, harmonise
-from topicforge.ops._csr import check_csr, check_csr_elements, check_no_gradient, check_rows
-from topicforge.ops._library import serves
+from topicforge.ops import _library, reference
+from topicforge.ops._arguments import check_columns, check_matrix, harmonise, is_scripting, widen
+from topicforge.ops._csr import (
+    check_csr,
+    check_csr_elements,
+    check_no_gradient,
+    check_rows,
+    fake_grad,
+)
 
 _NAME = "product_multinomial_nll"
 
@@ -48,6 +55,25 @@ def product_multinomial_nll(
     (Srivastava and Sutton 2017) and W-LDA (Nan et al. 2019); the tiles follow the idea of
     cut cross-entropy (Wijmans et al. 2024).
     """
+    if is_scripting():
+        theta, weight, bias = widen(theta), widen(weight), widen(bias)
+        outputs: tuple[Tensor, Tensor] = torch.ops.topicforge.product_multinomial_nll(
+            crow.long(), col.long(), count.to(theta.dtype), theta, weight, bias
+        )
+        return outputs[0]
+    else:
+        return _product_multinomial_nll(crow, col, count, theta, weight, bias, impl)
+
+
+def _product_multinomial_nll(
+    crow: Tensor,
+    col: Tensor,
+    count: Tensor,
+    theta: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    impl: str,
+) -> Tensor:
     crow, col = check_csr(_NAME, crow, col, count, "count")
     check_no_gradient(_NAME, "count", count, "detach it")
     check_matrix(_NAME, "theta", theta, "(B, K)")
@@ -63,8 +89,59 @@ def product_multinomial_nll(
     if weight.shape[0] == 0:
         raise InputError(f"{_NAME}: weight must have a row a word, but the vocabulary is empty")
     count = count.to(theta.dtype)
-    serves(_NAME, impl, theta.device.type)
+    if _library.serves(_NAME, impl, theta.device.type):
+        try:
+            nll: Tensor
+            nll, _ = torch.ops.topicforge.product_multinomial_nll(
+                crow, col, count, theta, weight, bias
+            )
+        except RuntimeError:
+            check_csr_elements(_NAME, crow, col, weight.shape[0])
+            raise
+        return nll
     check_csr_elements(_NAME, crow, col, weight.shape[0])
     # Autocast would do the matrix products in half and lose the digits of the log-sum-exp.
     with torch.autocast(theta.device.type, enabled=False):
         return reference.product_multinomial_nll(crow, col, count, theta, weight, bias)
+
+
+def _fake(
+    crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    return theta.new_empty(theta.shape[0]), theta.new_empty(theta.shape[0])
+
+
+def _fake_backward(
+    grad: Tensor,
+    crow: Tensor,
+    col: Tensor,
+    count: Tensor,
+    theta: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    log_sum_exp: Tensor,
+    want_theta: bool,
+    want_weight: bool,
+    want_bias: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return (
+        fake_grad(theta, want_theta),
+        fake_grad(weight, want_weight),
+        fake_grad(bias, want_bias),
+    )
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(*inputs, output[1])
+
+
+def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    wants = ctx.needs_input_grad[3:]
+    grads = torch.ops.topicforge._product_multinomial_nll_backward(grad, *ctx.saved_tensors, *wants)
+    asked = (g if want else None for g, want in zip(grads, wants, strict=True))
+    return None, None, None, *asked
+
+
+_library.register("product_multinomial_nll", _fake, _backward, _setup_context)
+_library.register("_product_multinomial_nll_backward", _fake_backward)

@@ -1,13 +1,12 @@
 """Dirichlet samples that don't underflow at small concentrations."""
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from topicforge.errors import InputError
-from topicforge.ops import reference
-from topicforge.ops._arguments import harmonise
+from topicforge.ops import _library, reference
+from topicforge.ops._arguments import harmonise, is_scripting, widen
 from topicforge.ops._csr import check_no_gradient
-from topicforge.ops._library import serves
 
 _NAME = "sample_log_dirichlet"
 
@@ -15,7 +14,7 @@ _NAME = "sample_log_dirichlet"
 def sample_log_dirichlet(
     concentration: Tensor,
     n: int,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
     impl: str = "auto",
 ) -> Tensor:
     """Log θ = log_softmax_k(log G_k + log(U_k) / α_k), G_k ~ Gamma(α_k + 1), U_k ~ U(0, 1].
@@ -27,7 +26,9 @@ def sample_log_dirichlet(
         concentration: (K,) α, each > 0 and finite; the sample has no gradient.
         n: number of samples, ≥ 0.
         generator: source of randomness on the device of ``concentration``; torch's default one
-            where ``None``. Equal states give equal samples.
+            where ``None``. Equal states give equal samples: one number is drawn from it as the seed
+            of a Philox stream, from which both implementations, on every device and with any
+            number of threads, make the same sample up to rounding.
         impl: "auto", "native" or "reference".
 
     Returns:
@@ -42,6 +43,26 @@ def sample_log_dirichlet(
 
     Source: Marsaglia and Tsang 2000, section 6 (the boost to α + 1), in log space.
     """
+    if is_scripting():
+        alpha = widen(concentration)
+        result: Tensor = torch.ops.topicforge.sample_log_dirichlet(
+            alpha, n, _seed(alpha.device, generator)
+        )
+        return result
+    else:
+        return _sample_log_dirichlet(concentration, n, generator, impl)
+
+
+def _seed(device: torch.device, generator: Generator | None) -> Tensor:
+    """One number from the generator, left on the device: nothing waits for a GPU."""
+    return torch.randint(
+        -(2**63), 2**63 - 1, (1,), generator=generator, dtype=torch.int64, device=device
+    )
+
+
+def _sample_log_dirichlet(
+    concentration: Tensor, n: int, generator: Generator | None, impl: str
+) -> Tensor:
     (alpha,) = harmonise(_NAME, concentration=concentration)
     if alpha.dim() != 1 or alpha.shape[0] == 0:
         raise InputError(
@@ -60,5 +81,15 @@ def sample_log_dirichlet(
             f"{_NAME}: every concentration must be positive and finite, but they run from "
             f"{float(alpha.min())} to {float(alpha.max())}"
         )
-    serves(_NAME, impl, alpha.device.type)
-    return reference.sample_log_dirichlet(alpha, n, generator)
+    seed = _seed(alpha.device, generator)
+    if _library.serves(_NAME, impl, alpha.device.type):
+        log_theta: Tensor = torch.ops.topicforge.sample_log_dirichlet(alpha, n, seed)
+        return log_theta
+    return reference.sample_log_dirichlet(alpha, n, seed)
+
+
+def _fake(concentration: Tensor, n: int, seed: Tensor) -> Tensor:
+    return concentration.new_empty(n, concentration.shape[0])
+
+
+_library.register("sample_log_dirichlet", _fake)

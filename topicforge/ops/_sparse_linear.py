@@ -1,12 +1,14 @@
 """The encoders' first layer on sparse counts."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
 
 from topicforge.errors import InputError
-from topicforge.ops import reference
-from topicforge.ops._arguments import check_matrix, harmonise
-from topicforge.ops._csr import check_csr, check_csr_elements, check_device
-from topicforge.ops._library import serves
+from topicforge.ops import _library, reference
+from topicforge.ops._arguments import check_matrix, harmonise, is_scripting, widen
+from topicforge.ops._csr import check_csr, check_csr_elements, check_device, fake_grad
 
 _NAME = "sparse_linear"
 
@@ -43,6 +45,25 @@ def sparse_linear(
 
     Source: a dense layer, x Wᵀ + b, with the zeros of x left out.
     """
+    if is_scripting():
+        weight, bias = widen(weight), widen(bias)
+        result: Tensor = torch.ops.topicforge.sparse_linear(
+            crow.long(), col.long(), value.to(weight.dtype), weight, bias
+        )
+        return result
+    else:
+        return _sparse_linear(crow, col, value, weight, bias, impl, sparse_grad)
+
+
+def _sparse_linear(
+    crow: Tensor,
+    col: Tensor,
+    value: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    impl: str,
+    sparse_grad: bool,
+) -> Tensor:
     crow, col = check_csr(_NAME, crow, col, value, "value")
     check_matrix(_NAME, "weight", weight, "(V, H)")
     check_device(_NAME, crow, "weight", weight)
@@ -53,6 +74,95 @@ def sparse_linear(
             f"{tuple(bias.shape)}"
         )
     value = value.to(weight.dtype)
-    serves(_NAME, impl, weight.device.type)
+    if _library.serves(_NAME, impl, weight.device.type):
+        try:
+            result: Tensor
+            if sparse_grad:
+                result = _SparseGradient.apply(crow, col, value, weight, bias)
+            else:
+                result = torch.ops.topicforge.sparse_linear(crow, col, value, weight, bias)
+        except RuntimeError:
+            check_csr_elements(_NAME, crow, col, weight.shape[0])
+            raise
+        return result
     check_csr_elements(_NAME, crow, col, weight.shape[0])
     return reference.sparse_linear(crow, col, value, weight, bias, sparse_grad)
+
+
+class _SparseGradient(torch.autograd.Function):
+    """The native operator with a sparse gradient of the weight: the rows that occur, and no more.
+
+    Not part of the operator's own gradient, because what is traced (torch.compile, torch.export)
+    must have dense gradients.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        ctx.save_for_backward(*inputs[:4])
+        result: Tensor = torch.ops.topicforge.sparse_linear(*inputs)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        crow, col, value, weight = ctx.saved_tensors
+        want_value, want_weight, want_bias = ctx.needs_input_grad[2:]
+        grad_value, _, grad_bias = torch.ops.topicforge._sparse_linear_backward(
+            grad, crow, col, value, weight, want_value, False, want_bias
+        )
+        grad_weight = None
+        if want_weight:
+            word, rows = torch.ops.topicforge._sparse_linear_backward_rows(
+                grad, crow, col, value, weight.shape[0]
+            )
+            # The words rise and none comes twice: coalesced as it is, and no check is owed.
+            grad_weight = torch.sparse_coo_tensor(
+                word[None], rows, weight.shape, is_coalesced=True, check_invariants=False
+            )
+        return (
+            None,
+            None,
+            grad_value if want_value else None,
+            grad_weight,
+            grad_bias if want_bias else None,
+        )
+
+
+def _fake(crow: Tensor, col: Tensor, value: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return weight.new_empty(crow.shape[0] - 1, weight.shape[1])
+
+
+def _fake_backward(
+    grad: Tensor,
+    crow: Tensor,
+    col: Tensor,
+    value: Tensor,
+    weight: Tensor,
+    want_value: bool,
+    want_weight: bool,
+    want_bias: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    grad_bias = weight.new_empty(weight.shape[1] if want_bias else 0)
+    return fake_grad(value, want_value), fake_grad(weight, want_weight), grad_bias
+
+
+def _fake_backward_rows(
+    grad: Tensor, crow: Tensor, col: Tensor, value: Tensor, n_words: int
+) -> tuple[Tensor, Tensor]:
+    occurring = torch.library.get_ctx().new_dynamic_size()
+    return col.new_empty(occurring), grad.new_empty(occurring, grad.shape[1])
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:4])
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    wants = ctx.needs_input_grad[2:]
+    grads = torch.ops.topicforge._sparse_linear_backward(grad, *ctx.saved_tensors, *wants)
+    asked = (g if want else None for g, want in zip(grads, wants, strict=True))
+    return None, None, *asked
+
+
+_library.register("sparse_linear", _fake, _backward, _setup_context)
+_library.register("_sparse_linear_backward", _fake_backward)
+_library.register("_sparse_linear_backward_rows", _fake_backward_rows)

@@ -1,11 +1,19 @@
 """Multinomial likelihood of sparse counts under a mixture of topics."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
 
-from topicforge.ops import reference
-from topicforge.ops._arguments import check_columns, check_matrix, harmonise
-from topicforge.ops._csr import check_csr, check_csr_elements, check_no_gradient, check_rows
-from topicforge.ops._library import serves
+from topicforge.ops import _library, reference
+from topicforge.ops._arguments import check_columns, check_matrix, harmonise, is_scripting, widen
+from topicforge.ops._csr import (
+    check_csr,
+    check_csr_elements,
+    check_no_gradient,
+    check_rows,
+    fake_grad,
+)
 
 _NAME = "sparse_multinomial_nll"
 
@@ -44,6 +52,19 @@ def sparse_multinomial_nll(
     Source: the reconstruction term of survey eq. 5 under the mixture decoder of NVDM-GSM (Miao
     et al. 2017) and ETM (Dieng et al. 2019).
     """
+    if is_scripting():
+        theta, topic_word = widen(theta), widen(topic_word)
+        outputs: tuple[Tensor, Tensor] = torch.ops.topicforge.sparse_multinomial_nll(
+            crow.long(), col.long(), count.to(theta.dtype), theta, topic_word
+        )
+        return outputs[0]
+    else:
+        return _sparse_multinomial_nll(crow, col, count, theta, topic_word, impl)
+
+
+def _sparse_multinomial_nll(
+    crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, topic_word: Tensor, impl: str
+) -> Tensor:
     crow, col = check_csr(_NAME, crow, col, count, "count")
     check_no_gradient(_NAME, "count", count, "detach it")
     check_matrix(_NAME, "theta", theta, "(B, K)")
@@ -52,6 +73,58 @@ def sparse_multinomial_nll(
     check_rows(_NAME, crow, theta)
     theta, topic_word = harmonise(_NAME, theta=theta, topic_word=topic_word)
     count = count.to(theta.dtype)
-    serves(_NAME, impl, theta.device.type)
+    if _library.serves(_NAME, impl, theta.device.type):
+        try:
+            nll: Tensor
+            nll, _ = torch.ops.topicforge.sparse_multinomial_nll(
+                crow, col, count, theta, topic_word
+            )
+        except RuntimeError:
+            check_csr_elements(_NAME, crow, col, topic_word.shape[0])
+            raise
+        return nll
     check_csr_elements(_NAME, crow, col, topic_word.shape[0])
     return reference.sparse_multinomial_nll(crow, col, count, theta, topic_word)
+
+
+def _fake(
+    crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, topic_word: Tensor
+) -> tuple[Tensor, Tensor]:
+    return theta.new_empty(theta.shape[0]), theta.new_empty(col.shape[0])
+
+
+def _fake_backward(
+    grad: Tensor,
+    crow: Tensor,
+    col: Tensor,
+    count: Tensor,
+    theta: Tensor,
+    topic_word: Tensor,
+    p: Tensor,
+    want_theta: bool,
+    want_topic_word: bool,
+) -> tuple[Tensor, Tensor]:
+    return fake_grad(theta, want_theta), fake_grad(topic_word, want_topic_word)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(*inputs, output[1])
+
+
+def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    want_theta, want_topic_word = ctx.needs_input_grad[3:]
+    grad_theta, grad_topic_word = torch.ops.topicforge._sparse_multinomial_nll_backward(
+        grad, *ctx.saved_tensors, want_theta, want_topic_word
+    )
+    return (
+        None,
+        None,
+        None,
+        grad_theta if want_theta else None,
+        grad_topic_word if want_topic_word else None,
+    )
+
+
+_library.register("sparse_multinomial_nll", _fake, _backward, _setup_context)
+_library.register("_sparse_multinomial_nll_backward", _fake_backward)
