@@ -1,0 +1,330 @@
+"""A corpus and its folder: counts as memory-mapped arrays, words, labels, a description.
+
+    indptr.npy indices.npy counts.npy    compressed sparse rows, see Counts
+    vocabulary.txt                       a word a line, where there is a vocabulary
+    labels.txt                           a label a line, where there are labels
+    corpus.json                          format, sizes, how it was built, size and SHA-256 of each file
+
+The folder is written beside its place and renamed: an interruption leaves the old one whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import topicforge
+from topicforge.corpus.counts import CHUNK, Counts
+from topicforge.corpus.lines import read_lines, unreadable
+from topicforge.corpus.words import check_labels, check_vocabulary
+from topicforge.errors import CorpusError, InputError
+
+FORMAT = 1
+DESCRIPTION = "corpus.json"
+_ARRAYS = ("indptr", "indices", "counts")
+_WORDS, _LABELS = "vocabulary.txt", "labels.txt"
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Counts together with what their columns and rows are called.
+
+    Args:
+        counts: N documents over V words.
+        vocabulary: V words in column order, or ``None``.
+        labels: N labels in row order, or ``None``.
+        name: what to call it.
+        description: how it was built; anything that JSON can hold.
+
+    Raises:
+        InputError: words or labels of another number, a word twice or with white space, a label of
+            several lines.
+    """
+
+    counts: Counts
+    vocabulary: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    name: str = "corpus"
+    description: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        where = f"Corpus {self.name!r}"
+        if not isinstance(self.counts, Counts):
+            raise InputError(
+                f"{where}: counts must be Counts, got {type(self.counts).__name__}; "
+                "Counts.from_matrix makes them of a matrix"
+            )
+        if self.vocabulary is not None:
+            words = check_vocabulary(self.vocabulary, self.counts.vocab_size, where)
+            object.__setattr__(self, "vocabulary", words)
+        if self.labels is not None:
+            labels = check_labels(self.labels, self.counts.n_documents, where)
+            object.__setattr__(self, "labels", labels)
+
+    @property
+    def n_documents(self) -> int:
+        """N."""
+        return self.counts.n_documents
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        return self.counts.vocab_size
+
+    @property
+    def n_empty(self) -> int:
+        """Documents without any word of the vocabulary."""
+        return int((np.diff(self.counts.indptr) == 0).sum())
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the corpus folder and return its path.
+
+        Args:
+            folder: new, empty, or a corpus folder, which is replaced once the new one is complete.
+
+        Raises:
+            CorpusError: the folder holds something else, or can't be written.
+            InputError: the description is nothing that JSON can hold.
+        """
+        target = Path(os.path.abspath(folder))
+        try:
+            _check_target(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = target.with_name(f".{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
+            fresh.mkdir()
+            try:
+                self._write(fresh)
+                _put(fresh, target)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+        except OSError as error:
+            raise CorpusError(
+                f"Corpus.save: {target} can't be written ({error}); choose another folder or make room"
+            ) from error
+        return target
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str], *, verify: bool = False) -> Corpus:
+        """Open a corpus folder, its arrays memory-mapped.
+
+        The sizes of all files are compared with the description, always.
+
+        Args:
+            folder: what :meth:`save` wrote.
+            verify: also compare checksums and look at every entry, which reads everything once.
+
+        Raises:
+            CorpusError: no corpus folder; a file is missing, truncated, changed or of another corpus.
+        """
+        path = Path(folder)
+        described = _read_description(path)
+        files = _check_files(path, described, verify)
+        arrays = {name: _map(path / f"{name}.npy") for name in _ARRAYS}
+        sizes = (described["documents"], described["vocab_size"], described["entries"])
+        try:
+            counts = Counts(**arrays, vocab_size=sizes[1])
+            if (counts.n_documents, counts.vocab_size, counts.n_entries) != sizes:
+                raise InputError(
+                    f"{sizes[0]} documents and {sizes[2]} entries are described, "
+                    f"{counts.n_documents} and {counts.n_entries} found"
+                )
+            if counts.n_documents and int(np.diff(counts.indptr).min()) < 0:
+                raise InputError("indptr falls")
+            if verify:
+                counts.check()
+            return cls(
+                counts,
+                tuple(read_lines(path / _WORDS)) if _WORDS in files else None,
+                tuple(read_lines(path / _LABELS)) if _LABELS in files else None,
+                described["name"],
+                described["description"],
+            )
+        except InputError as error:
+            raise CorpusError(
+                f"Corpus.open: the files of {path} do not belong together: {error}; build it again"
+            ) from error
+
+    def _write(self, folder: Path) -> None:
+        for name in _ARRAYS:
+            _save_array(folder / f"{name}.npy", getattr(self.counts, name))
+        if self.vocabulary is not None:
+            _save_lines(folder / _WORDS, self.vocabulary)
+        if self.labels is not None:
+            _save_lines(folder / _LABELS, self.labels)
+        described = {
+            "format": FORMAT,
+            "topicforge": topicforge.__version__,
+            "name": self.name,
+            "documents": self.n_documents,
+            "empty_documents": self.n_empty,
+            "vocab_size": self.vocab_size,
+            "entries": self.counts.n_entries,
+            "words": float(self.counts.document_totals().sum()),
+            "labels": None if self.labels is None else len(set(self.labels)),
+            "description": dict(self.description),
+            "files": {
+                file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+                for file in sorted(folder.iterdir())
+            },
+        }
+        try:
+            text = json.dumps(described, indent=2, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"Corpus.save: the description must fit JSON: {error}") from error
+        _save_lines(folder / DESCRIPTION, [text])
+
+
+# ---- writing ----------------------------------------------------------------------------------
+
+
+def _check_target(target: Path) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise CorpusError(f"Corpus.save: {target} must be a folder or new, but is a file or a link")
+    if target.exists() and not (target / DESCRIPTION).is_file() and any(target.iterdir()):
+        raise CorpusError(
+            f"Corpus.save: {target} must be new, empty or a corpus folder, but it holds other files; "
+            "choose another folder"
+        )
+
+
+def _put(fresh: Path, target: Path) -> None:
+    old = _previous(target)
+    if target.exists():
+        # left by an interruption of this very step, and the new folder had arrived by then
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+        try:
+            fresh.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+    else:
+        fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _previous(target: Path) -> Path:
+    return target.with_name(f".{target.name}-previous")
+
+
+def _save_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a .npy file chunk by chunk: numpy.save would load a memory-mapped array whole."""
+    with path.open("wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(array.dtype),
+            "fortran_order": False,
+            "shape": array.shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(array), CHUNK):
+            file.write(np.ascontiguousarray(array[start : start + CHUNK]).data)
+        _flush(file)
+
+
+def _save_lines(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)
+        _flush(file)
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())  # the rename must not reach the disk before the data does
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ---- reading ----------------------------------------------------------------------------------
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        old = _previous(Path(os.path.abspath(folder)))
+        if (old / DESCRIPTION).is_file():
+            raise CorpusError(
+                f"Corpus.open: {folder} was being replaced when the program was stopped; its old state "
+                f"is whole: rename {old} to {folder}"
+            )
+        raise CorpusError(
+            f"Corpus.open: {folder} must be a corpus folder, but it holds no {DESCRIPTION}; "
+            "`topicforge corpus build` makes one"
+        )
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise CorpusError(f"Corpus.open: {path} is not JSON ({error}); build it again") from error
+    found = described.get("format") if isinstance(described, dict) else type(described).__name__
+    if found != FORMAT:
+        raise CorpusError(
+            f"Corpus.open: {path} must be of format {FORMAT}, got {found!r}; it is of another program "
+            "or of a newer topicforge"
+        )
+    types = {
+        "name": str,
+        "documents": int,
+        "vocab_size": int,
+        "entries": int,
+        "description": dict,
+        "files": dict,
+    }
+    for key, kind in types.items():
+        if not isinstance(described.get(key), kind) or isinstance(described.get(key), bool):
+            raise CorpusError(
+                f"Corpus.open: {path} must hold {key!r} as {kind.__name__}, got "
+                f"{described.get(key)!r:.60}; build it again"
+            )
+    return dict(described)
+
+
+def _check_files(folder: Path, described: Mapping[str, Any], verify: bool) -> Mapping[str, Any]:
+    files: Mapping[str, Any] = described["files"]
+    known = {*(f"{name}.npy" for name in _ARRAYS), _WORDS, _LABELS}
+    needed = {f"{name}.npy" for name in _ARRAYS}
+    if not needed <= set(files) <= known:
+        raise CorpusError(
+            f"Corpus.open: {folder / DESCRIPTION} must list {sorted(needed)} and at most {_WORDS} and "
+            f"{_LABELS} beside them, got {sorted(files)}; build it again"
+        )
+    for name, entry in files.items():
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            if not isinstance(entry, dict) or size != entry.get("bytes"):
+                wanted = entry.get("bytes") if isinstance(entry, dict) else entry
+                raise CorpusError(
+                    f"Corpus.open: {path} must have {wanted} bytes, got {size}; it is truncated or of "
+                    "another corpus, build it again"
+                )
+            if verify and _sha256(path) != entry.get("sha256"):
+                raise CorpusError(
+                    f"Corpus.open: {path} is not what was written: its SHA-256 differs; build it again"
+                )
+        except OSError as error:
+            raise unreadable(path, error) from error
+    return files
+
+
+def _map(path: Path) -> NDArray[Any]:
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, MemoryError, RecursionError) as error:
+        raise unreadable(path, error) from error
+    if not isinstance(mapped, np.memmap):
+        mapped.close()  # an .npz under another name
+        raise CorpusError(f"Corpus.open: {path} must be one .npy array; build the corpus again")
+    # a plain view: memmap's own indexing is several times slower
+    return mapped.view(np.ndarray)
