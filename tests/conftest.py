@@ -1,4 +1,6 @@
+import gc
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +24,12 @@ def corpora() -> Path:
 def reuters() -> tuple[sp.csr_matrix, tuple[str, ...]]:
     """A small real corpus: 395 Reuters stories over 4,258 words, from the PyPI package lda."""
     datasets = pytest.importorskip("lda.datasets", reason="needs the PyPI package lda")
-    counts = sp.csr_matrix(datasets.load_reuters(), dtype=np.float32)
-    return counts, tuple(datasets.load_reuters_vocab())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the package leaves its files open
+        counts = sp.csr_matrix(datasets.load_reuters(), dtype=np.float32)
+        words = tuple(datasets.load_reuters_vocab())
+        gc.collect()
+    return counts, words
 
 
 def _lda_corpus(

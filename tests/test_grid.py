@@ -25,7 +25,7 @@ def test_mix(reuters, encoder, prior, divergence, decoder):
     counts = counts[:200]
     model = TopicModel(
         encoder=encoder, prior=prior, divergence=divergence, decoder=decoder, n_topics=6, epochs=2,
-        batch_size=64, learning_rate=2e-3, encoder__hidden=(16,),
+        batch_size=64, learning_rate=1e-2, encoder__hidden=(16,),
     )  # fmt: skip
     if decoder in ("mlp", "embedding"):
         model.set_params(**{"mlp": {"decoder__hidden": (8,)}, "embedding": {"decoder__width": 8}}[decoder])

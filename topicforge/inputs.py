@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
-from topicforge.corpus import Corpus, Counts, vectorizer
+from topicforge.corpus import Corpus, Counts
 from topicforge.errors import InputError
 
 
@@ -107,6 +107,8 @@ def _is_texts(X: Any) -> bool:
 
 def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Input:
     if fitting:
+        from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
+
         chosen = model.vectorizer
         fitted = vectorizer(model.language) if chosen is None else clone(chosen)
         try:

@@ -182,7 +182,6 @@ def read_topics(folder: Path) -> SavedTopics:
 
 def load_model(folder: Path, parts: Mapping[str, Any], device: str) -> TopicModel:
     """Open a folder as a fitted TopicModel; see :func:`topicforge.load`."""
-    from topicforge.corpus import vectorizer
     from topicforge.model import TopicModel, build_network
 
     saved = read_topics(folder)
@@ -224,6 +223,8 @@ def load_model(folder: Path, parts: Mapping[str, Any], device: str) -> TopicMode
     model.history_ = history
     model.vectorizer_ = None
     if texts and saved.vocabulary is not None:
+        from topicforge.corpus import vectorizer
+
         restored = vectorizer(model.language)
         restored.set_params(vocabulary=list(saved.vocabulary))
         model.vectorizer_ = restored

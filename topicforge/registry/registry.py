@@ -71,7 +71,7 @@ class Registry:
         return self._one("preset", name, self._presets)
 
     def _one(self, kind: str, name: str, known: Mapping[str, Sequence[S]]) -> S:
-        short = name.rpartition(":")[2]
+        short = str(name).rpartition(":")[2]
         found = [spec for spec in known.get(short, ()) if name in (spec.name, spec.qualified_name)]
         if len(found) == 1:
             return found[0]
