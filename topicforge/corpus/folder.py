@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 import topicforge
 from topicforge.corpus.counts import CHUNK, Counts
-from topicforge.corpus.lines import read_lines, unreadable
+from topicforge.corpus.lines import unreadable
 from topicforge.corpus.words import check_labels, check_vocabulary
 from topicforge.errors import CorpusError, InputError
 
@@ -144,8 +144,8 @@ class Corpus:
                 counts.check()
             return cls(
                 counts,
-                tuple(read_lines(path / _WORDS)) if _WORDS in files else None,
-                tuple(read_lines(path / _LABELS)) if _LABELS in files else None,
+                _read_lines(path / _WORDS) if _WORDS in files else None,
+                _read_lines(path / _LABELS) if _LABELS in files else None,
                 described["name"],
                 described["description"],
             )
@@ -328,3 +328,10 @@ def _map(path: Path) -> NDArray[Any]:
         raise CorpusError(f"Corpus.open: {path} must be one .npy array; build the corpus again")
     # a plain view: memmap's own indexing is several times slower
     return mapped.view(np.ndarray)
+
+
+def _read_lines(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(path.read_bytes().decode("utf-8").split("\n")[:-1])
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from error
