@@ -66,6 +66,8 @@ class RuleSpec:
         prior: distribution type of p; likewise.
         rule: what to run.
         needs_softmax_link: holds only where theta = softmax(z), L = K.
+        distribution: the installed distribution that brought it, filled in by the registry.
+        version: that distribution's version, filled in by the registry.
     """
 
     divergence: str
@@ -73,6 +75,8 @@ class RuleSpec:
     prior: type[Distribution]
     rule: Rule
     needs_softmax_link: bool = False
+    distribution: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["loaded", "broken", "wrong-api", "blocked"]
+Status = Literal["loaded", "broken", "wrong-api", "blocked", "duplicate"]
+#: a plugin that should have loaded and did not
+FAILED: tuple[Status, ...] = ("broken", "wrong-api")
 
 
 @dataclass(frozen=True)
@@ -14,16 +16,20 @@ class PluginRecord:
 
     Args:
         entry_point: its name.
-        distribution: the installed distribution that declares it.
+        distribution: the installed distribution that declares it, in normal form.
         version: of that distribution.
         module: the module it names.
-        status: ``loaded``, ``broken``, ``wrong-api`` or ``blocked``.
-        components: qualified names of what it brought, ``kind distribution:name``.
+        status: ``loaded``; ``broken``: it raised or broke the contract; ``wrong-api``: written for
+            another number of the contract; ``blocked``: by the environment; ``duplicate``: stale
+            metadata of a distribution that is installed in another version.
+        components: what it brought, as ``kind distribution:name``, presets among them.
+        rules: how many divergence rules it brought.
         error: one line on what went wrong.
         advice: one line on what to do.
         traceback: of the failure.
-        output: what its import printed; kept away from standard output.
-        seconds: how long its import took.
+        output: what it printed while it loaded; kept away from standard output.
+        seconds: how long its import and its hooks took.
+        notes: what a user should know although it loaded (slow, printing, shared names).
     """
 
     entry_point: str
@@ -32,13 +38,20 @@ class PluginRecord:
     module: str
     status: Status
     components: tuple[str, ...] = ()
+    rules: int = 0
     error: str = ""
     advice: str = ""
     traceback: str = ""
     output: str = ""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """``distribution:entry_point``."""
         return f"{self.distribution}:{self.entry_point}"
+
+    @property
+    def failed(self) -> bool:
+        """True if it should have loaded and did not."""
+        return self.status in FAILED

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar, NoReturn
 
 from topicforge.contracts import ComponentSpec, Kind, Latent, PresetSpec, RuleSpec
 from topicforge.errors import PluginError
-
-_KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-#: built by ``factory(**options)``, without a context
-WITHOUT_CONTEXT: tuple[Kind, ...] = ("divergence", "callback")
-
-
-@dataclass
-class Staged:
-    """What one plugin registers, before it is committed."""
-
-    distribution: str
-    version: str
-    components: list[ComponentSpec] = field(default_factory=list)
-    rules: list[RuleSpec] = field(default_factory=list)
-    presets: list[PresetSpec] = field(default_factory=list)
+from topicforge.registry.checks import (
+    check_factory,
+    check_latent,
+    check_name,
+    check_rule,
+    check_words,
+)
+from topicforge.registry.staged import Staged
 
 
-class _Register:
-    def __init__(self, staged: Staged) -> None:
+class Register:
+    """What all registers share.
+
+    Args:
+        staged: where registrations go.
+        hook: name of the hook it is handed to, for error messages.
+    """
+
+    verb: ClassVar[str]
+
+    def __init__(self, staged: Staged, hook: str) -> None:
         self._staged = staged
+        self._hook = hook
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"{self._hook}: its register has the verb .{self.verb} alone, no .{name}; every kind of "
+            "registration has a hook of its own"
+        )
+
+    def _where(self, name: object) -> str:
+        where = f"{self._hook}: register.{self.verb}({name!r})"
+        self._staged.require_open(where)
+        return where
 
     def _add(
         self,
@@ -40,14 +52,11 @@ class _Register:
         source: str,
         latent: Callable[..., Latent] | None = None,
     ) -> None:
-        where = f"register.{kind}({name!r})"
+        where = self._where(name)
         check_name(where, name)
-        _check_words(where, summary=summary, source=source)
-        _check_factory(where, kind, factory)
-        if kind in ("encoder", "prior") and latent is None and not hasattr(factory, "describe"):
-            raise PluginError(
-                f"{where}: must declare its latent: subclass the contract's base class or pass latent="
-            )
+        check_words(where, summary=summary, source=source)
+        check_factory(where, kind, factory)
+        check_latent(where, kind, factory, latent)
         if any((c.kind, c.name) == (kind, name) for c in self._staged.components):
             raise PluginError(f"{where}: this plugin has registered that {kind} already")
         spec = ComponentSpec(
@@ -57,8 +66,10 @@ class _Register:
         self._staged.components.append(spec)
 
 
-class EncoderRegister(_Register):
+class EncoderRegister(Register):
     """Takes encoders."""
+
+    verb = "encoder"
 
     def encoder(
         self,
@@ -69,20 +80,24 @@ class EncoderRegister(_Register):
         source: str,
         latent: Callable[..., Latent] | None = None,
     ) -> None:
-        """Register an encoder; see :class:`~topicforge.contracts.ComponentSpec` for the arguments."""
+        """Register an encoder; :class:`~topicforge.contracts.ComponentSpec` has the arguments."""
         self._add("encoder", name, factory, summary, source, latent)
 
 
-class LinkRegister(_Register):
+class LinkRegister(Register):
     """Takes links."""
+
+    verb = "link"
 
     def link(self, name: str, factory: Callable[..., Any], *, summary: str, source: str) -> None:
         """Register a link."""
         self._add("link", name, factory, summary, source)
 
 
-class PriorRegister(_Register):
+class PriorRegister(Register):
     """Takes priors."""
+
+    verb = "prior"
 
     def prior(
         self,
@@ -97,8 +112,10 @@ class PriorRegister(_Register):
         self._add("prior", name, factory, summary, source, latent)
 
 
-class DivergenceRegister(_Register):
+class DivergenceRegister(Register):
     """Takes divergences."""
+
+    verb = "divergence"
 
     def divergence(
         self, name: str, factory: Callable[..., Any], *, summary: str, source: str
@@ -107,16 +124,20 @@ class DivergenceRegister(_Register):
         self._add("divergence", name, factory, summary, source)
 
 
-class DecoderRegister(_Register):
+class DecoderRegister(Register):
     """Takes decoders."""
+
+    verb = "decoder"
 
     def decoder(self, name: str, factory: Callable[..., Any], *, summary: str, source: str) -> None:
         """Register a decoder."""
         self._add("decoder", name, factory, summary, source)
 
 
-class CallbackRegister(_Register):
+class CallbackRegister(Register):
     """Takes callbacks."""
+
+    verb = "callback"
 
     def callback(
         self, name: str, factory: Callable[..., Any], *, summary: str, source: str
@@ -125,69 +146,38 @@ class CallbackRegister(_Register):
         self._add("callback", name, factory, summary, source)
 
 
-class RuleRegister(_Register):
+class RuleRegister(Register):
     """Takes divergence rules."""
+
+    verb = "divergence_rule"
 
     def divergence_rule(self, spec: RuleSpec) -> None:
         """Register how a divergence is computed for a pair of distribution types."""
-        if not isinstance(spec, RuleSpec):
-            raise PluginError(f"register.divergence_rule: must be given a RuleSpec, got {spec!r}")
-        self._staged.rules.append(spec)
+        where = self._where(getattr(spec, "divergence", spec))
+        check_rule(where, spec)
+        owner = self._staged
+        owner.rules.append(replace(spec, distribution=owner.distribution, version=owner.version))
 
 
-class PresetRegister(_Register):
+class PresetRegister(Register):
     """Takes presets."""
+
+    verb = "preset"
 
     def preset(
         self, name: str, settings: Mapping[str, Any], *, summary: str, source: str, notes: str = ""
     ) -> None:
         """Register named TopicModel settings; part options are written ``prior__concentration``."""
-        where = f"register.preset({name!r})"
+        where = self._where(name)
         check_name(where, name)
-        _check_words(where, summary=summary, source=source)
+        check_words(where, summary=summary, source=source)
         if not isinstance(settings, Mapping) or not all(isinstance(k, str) for k in settings):
             raise PluginError(
-                f"{where}: settings must map parameter names to values, got {settings!r}"
+                f"{where}: settings must map TopicModel's parameter names to values, got {settings!r}"
             )
         if any(p.name == name for p in self._staged.presets):
             raise PluginError(f"{where}: this plugin has registered that preset already")
-        spec = PresetSpec(
-            name, settings, summary, source, self._staged.distribution, self._staged.version, notes
-        )
-        self._staged.presets.append(spec)
-
-
-def check_name(where: str, name: object) -> None:
-    """Raise :class:`PluginError` unless ``name`` is kebab-case."""
-    if not (isinstance(name, str) and _KEBAB.fullmatch(name)):
-        raise PluginError(
-            f"{where}: a name must be kebab-case (lower case letters, digits, single hyphens), got {name!r}"
-        )
-
-
-def _check_words(where: str, **texts: object) -> None:
-    for name, text in texts.items():
-        if not (isinstance(text, str) and text.strip()):
-            raise PluginError(f"{where}: {name} must say something, got {text!r}")
-
-
-def _check_factory(where: str, kind: Kind, factory: Callable[..., Any]) -> None:
-    if not callable(factory):
-        raise PluginError(f"{where}: the factory must be callable, got {factory!r}")
-    if kind in WITHOUT_CONTEXT:
-        positional, given = 0, "options alone"
-    else:
-        positional, given = 1, "the context, then keyword-only options"
-    try:
-        parameters = list(inspect.signature(factory).parameters.values())
-    except (TypeError, ValueError) as error:
-        raise PluginError(f"{where}: the factory's signature can't be read: {error}") from error
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    loose = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    required = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(named) != positional or loose or required:
-        raise PluginError(
-            f"{where}: the factory must take {given}, each option keyword-only with a default, so that "
-            f"options can be listed and misspelt ones refused; its signature is "
-            f"{inspect.signature(factory)}"
+        owner = self._staged
+        self._staged.presets.append(
+            PresetSpec(name, settings, summary, source, owner.distribution, owner.version, notes)
         )
