@@ -98,7 +98,7 @@ class ProductDecoder(Decoder):
         """W theta, or the probabilities, by ``ranking``, (R, V)."""
         if self.rule == "probabilities":
             return self.topic_word(theta)
-        return theta @ self._weight_and_bias(None)[0].T
+        return theta @ self.weight.T
 
     @property
     def ranking(self) -> str:

@@ -30,6 +30,7 @@ class MlpEncoder(Encoder):
         dropout: share of units dropped before the heads.
         input: what the first layer sees: counts, normalized (x / sum x), log1p or
             log1p-normalized.
+        word_dropout: share of a document's words hidden from the encoder in training.
         batch_norm: normalise mu and log sigma2 over the batch (bias learned, scale fixed at 1), as
             ProdLDA does (Srivastava and Sutton 2017).
         log_var_start: start value of log sigma2 with its weights at zero; ``None`` leaves the
@@ -46,12 +47,13 @@ class MlpEncoder(Encoder):
         activation: str = "relu",
         dropout: float = 0.0,
         input: str = "log1p-normalized",  # noqa: A002 - the field's word for it
+        word_dropout: float = 0.0,
         batch_norm: bool = False,
         log_var_start: float | None = 0.0,
     ) -> None:
         super().__init__(context)
         self.trunk = Trunk(
-            "encoder 'mlp'", context.vocab_size, hidden, activation, dropout, input
+            "encoder 'mlp'", context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
         n_latent = context.n_latent
         self.loc = nn.Linear(self.trunk.width, n_latent)

@@ -23,6 +23,7 @@ class MlpDirichletEncoder(Encoder):
         activation: relu, softplus, tanh or gelu.
         dropout: share of units dropped before the head.
         input: counts, normalized, log1p or log1p-normalized.
+        word_dropout: share of a document's words hidden from the encoder in training.
         batch_norm: normalise f(x) over the batch (bias learned, scale fixed at 1).
         floor: smallest concentration; keeps log-gamma's gradients finite.
     """
@@ -37,13 +38,20 @@ class MlpDirichletEncoder(Encoder):
         activation: str = "softplus",
         dropout: float = 0.0,
         input: str = "log1p-normalized",  # noqa: A002
+        word_dropout: float = 0.0,
         batch_norm: bool = True,
         floor: float = 1e-2,
     ) -> None:
         super().__init__(context)
         require(floor > 0, "encoder 'mlp-dirichlet'", "floor", "positive", floor)
         self.trunk = Trunk(
-            "encoder 'mlp-dirichlet'", context.vocab_size, hidden, activation, dropout, input
+            "encoder 'mlp-dirichlet'",
+            context.vocab_size,
+            hidden,
+            activation,
+            dropout,
+            input,
+            word_dropout,
         )
         self.head = nn.Linear(self.trunk.width, context.n_topics)
         self.norm = BatchNorm(context.n_topics) if batch_norm else nn.Identity()

@@ -22,6 +22,7 @@ class MlpPointEncoder(Encoder):
         activation: relu, softplus, tanh or gelu.
         dropout: share of units dropped before the head.
         input: counts, normalized, log1p or log1p-normalized.
+        word_dropout: share of a document's words hidden from the encoder in training.
         batch_norm: normalise f(x) over the batch (bias learned, scale fixed at 1).
     """
 
@@ -35,11 +36,18 @@ class MlpPointEncoder(Encoder):
         activation: str = "softplus",
         dropout: float = 0.0,
         input: str = "log1p-normalized",  # noqa: A002
+        word_dropout: float = 0.0,
         batch_norm: bool = False,
     ) -> None:
         super().__init__(context)
         self.trunk = Trunk(
-            "encoder 'mlp-point'", context.vocab_size, hidden, activation, dropout, input
+            "encoder 'mlp-point'",
+            context.vocab_size,
+            hidden,
+            activation,
+            dropout,
+            input,
+            word_dropout,
         )
         self.loc = nn.Linear(self.trunk.width, context.n_latent)
         self.loc_norm = BatchNorm(context.n_latent) if batch_norm else nn.Identity()

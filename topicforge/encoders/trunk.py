@@ -44,6 +44,8 @@ class Trunk(nn.Module):
         activation_name: relu, softplus, tanh or gelu.
         dropout: share of units dropped in training after the last layer.
         transform: one of :data:`INPUTS`.
+        word_dropout: share of a document's distinct words hidden from the encoder in training, the
+            others scaled up; the decoder still has to explain all of them (denoising).
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Trunk(nn.Module):
         activation_name: str,
         dropout: float,
         transform: str,
+        word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
@@ -62,12 +65,14 @@ class Trunk(nn.Module):
             where, "hidden", "one or more positive widths", hidden,
         )  # fmt: skip
         require(0 <= dropout < 1, where, "dropout", "in [0, 1)", dropout)
+        require(0 <= word_dropout < 1, where, "word_dropout", "in [0, 1)", word_dropout)
         if transform not in INPUTS:
             raise UnknownNameError(
                 f"{where}: option 'input' must be one of {', '.join(INPUTS)}, got {transform!r}."
                 + did_you_mean(str(transform), INPUTS)
             )
         self.transform = transform
+        self.word_dropout = nn.Dropout(word_dropout)
         self.activation = activation(activation_name)
         self.weight = nn.Parameter(torch.empty(vocab_size, hidden[0]))
         self.bias = nn.Parameter(torch.zeros(hidden[0]))
@@ -78,7 +83,7 @@ class Trunk(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return (B, width)."""
-        value = input_values(batch, self.transform)
+        value = self.word_dropout(input_values(batch, self.transform))
         h = ops.sparse_linear(batch.crow, batch.col, value, self.weight, self.bias)
         features: Tensor = self.dropout(self.rest(self.activation(h)))
         return features
