@@ -1,0 +1,37 @@
+"""Responsibilities and the VaDE bound of a mixture, forward and backward, float32."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from baselines import compiled, same, step
+from bench_mixture_log_prob import mixture
+
+from topicforge.ops import mixture_kl_bound, mixture_responsibilities, reference
+
+
+@pytest.mark.parametrize("contender", ["native", "reference", "torch.compile"])
+@pytest.mark.parametrize("operator", ["kl_bound", "responsibilities"])
+def bench_bound(race: Callable[..., None], operator: str, contender: str) -> None:
+    leaves = mixture(1024, 50, 50)
+    if operator == "kl_bound":
+        generator = torch.Generator().manual_seed(1)
+        noise = torch.randn(2, 1024, 50, generator=generator)
+        leaves = [x.clone().requires_grad_() for x in noise] + leaves
+        public, twin = mixture_kl_bound, reference.mixture_kl_bound
+    else:
+        public, twin = mixture_responsibilities, reference.mixture_responsibilities
+    # The sum of the responsibilities is constant; squares are not.
+    power = 1 if operator == "kl_bound" else 2
+    functions = {
+        "native": lambda *x: public(*x, impl="native") ** power,
+        "reference": lambda *x: twin(*x) ** power,
+        "torch.compile": compiled(lambda *x: twin(*x) ** power),
+    }
+    run, native = step(functions[contender], leaves), step(functions["native"], leaves)
+    race(
+        f"mixture {operator}, B = 1024, L = 50, C = 50, forward + backward",
+        contender,
+        run,
+        lambda: same(native, run, 1e-3),
+    )
