@@ -55,9 +55,8 @@ def sample_log_dirichlet(
 
 def _seed(device: torch.device, generator: Generator | None) -> Tensor:
     """One number from the generator, left on the device: nothing waits for a GPU."""
-    return torch.randint(
-        -(2**63), 2**63 - 1, (1,), generator=generator, dtype=torch.int64, device=device
-    )
+    largest = 9223372036854775807  # 2^63 - 1; TorchScript takes powers for floats
+    return torch.randint(largest, (1,), generator=generator, dtype=torch.int64, device=device)
 
 
 def _sample_log_dirichlet(

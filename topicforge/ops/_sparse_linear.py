@@ -78,7 +78,7 @@ def _sparse_linear(
         try:
             result: Tensor
             if sparse_grad:
-                result = _SparseGradient.apply(crow, col, value, weight, bias)
+                result = _SparseGradient.apply(crow, col, value, weight, bias)  # type: ignore[no-untyped-call]
             else:
                 result = torch.ops.topicforge.sparse_linear(crow, col, value, weight, bias)
         except RuntimeError:
@@ -103,7 +103,7 @@ class _SparseGradient(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         crow, col, value, weight = ctx.saved_tensors
         want_value, want_weight, want_bias = ctx.needs_input_grad[2:]
         grad_value, _, grad_bias = torch.ops.topicforge._sparse_linear_backward(

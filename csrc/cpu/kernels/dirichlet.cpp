@@ -21,8 +21,12 @@ void sample(
         most = g > most ? g : most;
       }
       for (int64_t k = 0; k < K; ++k) total += __builtin_exp(log_gamma[k] - most);
-      const double normaliser = most + __builtin_log(total);
-      for (int64_t k = 0; k < K; ++k) out[i * K + k] = static_cast<T>(log_gamma[k] - normaliser);
+      // The largest first: logarithms reach -1e5 at small concentrations, and their differences
+      // are exact where most + log(total) would be rounded at that size.
+      const double rest = __builtin_log(total);
+      for (int64_t k = 0; k < K; ++k) {
+        out[i * K + k] = static_cast<T>((log_gamma[k] - most) - rest);
+      }
     }
   });
 }

@@ -38,5 +38,5 @@ def sample_log_dirichlet(concentration: Tensor, n: int, seed: Tensor) -> Tensor:
         result[pending[accepted]] = value[accepted]
         pending = pending[~accepted]
         attempt += 1
-    log_theta = torch.log_softmax(result.view(n, -1), dim=-1)
+    log_theta = torch.log_softmax(result.view(n, concentration.shape[0]), dim=-1)
     return log_theta.to(concentration.dtype)
