@@ -1,0 +1,117 @@
+"""Real installed distributions in a folder: metadata and modules, as pip leaves them."""
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import topicforge
+from topicforge.registry import Registry, Switches, installed
+
+ROOT = Path(topicforge.__file__).resolve().parents[1]
+HEAD = "from topicforge.plugin import *\nTOPICFORGE_API = 1\n"
+WORDS = 'summary="a test", source="a test"'
+
+
+class Site:
+    """A folder of installed distributions on the import path."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.modules = []
+        self.metadata("topicforge", "0.1.0", "[topicforge]\nbuiltin = topicforge.builtin\n")
+
+    def metadata(self, distribution, version, entry_points, folder=None, kind="dist-info"):
+        stem = f"{distribution.replace('-', '_')}-{version}"
+        info = (folder or self.folder) / f"{stem}.{kind}"
+        info.mkdir(parents=True)
+        text = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        (info / ("METADATA" if kind == "dist-info" else "PKG-INFO")).write_text(text)
+        (info / "entry_points.txt").write_text(entry_points)
+        importlib.invalidate_caches()
+        return info
+
+    def module(self, name, source):
+        (self.folder / f"{name}.py").write_text(dedent(source))
+        self.modules.append(name)
+        importlib.invalidate_caches()
+
+    def add(self, distribution, source, *, version="1.0", entry=None, head=HEAD):
+        """Install a distribution whose one plugin module holds ``source``."""
+        module = re.sub(r"\W", "_", distribution) + "_module"
+        self.module(module, head + dedent(source))
+        line = f"{entry or distribution} = {module}"
+        return self.metadata(distribution, version, f"[topicforge]\n{line}\n")
+
+    def registry(self, **switches):
+        return Registry(installed([str(self.folder)]), Switches(**switches))
+
+    def record(self, distribution, **switches):
+        """The one record of a distribution that is expected to fail, with its one warning."""
+        with pytest.warns(topicforge.errors.PluginWarning, match=distribution) as caught:
+            registry = self.registry(**switches)
+        assert len(caught) == 1
+        (record,) = [r for r in registry.records if r.distribution == distribution]
+        # whatever happened to it, the built-ins are all there
+        assert registry.find("prior", "gaussian").distribution == "topicforge"
+        assert record.components == ()
+        return record
+
+    def python(self, code, *, environment=None, **options):
+        """Run code in a fresh interpreter that sees these distributions."""
+        return subprocess.run(
+            [sys.executable, "-c", dedent(code)],
+            env=self.environment(**(environment or {})),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
+        )
+
+    def environment(self, **more):
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
+            "OMP_NUM_THREADS": "1",
+            **more,
+        }
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    site = Site(folder)
+    yield site
+    for name in site.modules:
+        sys.modules.pop(name, None)
+
+
+def prior(name, class_name="Mine", body=""):
+    """Source of a complete prior plugin."""
+    return f"""
+import torch
+class {class_name}(Prior):
+    latent = Latent(DiagonalNormal, trainable=False)
+    def __init__(self, context, *, scale=1.0, shift=0.0):
+        super().__init__(context)
+        self.register_buffer("loc", torch.full((context.n_latent,), float(shift)))
+    def distribution(self):
+        return DiagonalNormal(self.loc, torch.zeros_like(self.loc))
+{body}
+@hookimpl
+def topicforge_register_priors(register):
+    register.prior("{name}", {class_name}, {WORDS})
+"""
+
+
+@pytest.fixture(name="prior")
+def _prior():
+    return prior
