@@ -2,12 +2,14 @@
 
 A plugin is a module named by an entry point of the group ``topicforge``. It says
 ``TOPICFORGE_API = 1`` and implements any of the hooks in :mod:`topicforge.registry.hookspecs`
-as functions marked with :data:`hookimpl`.
+as functions marked with :data:`hookimpl`; each hook has a whole plugin as its example.
+
+The number is written out, which is why it can't be imported under that name: a plugin has to say
+what it was written for, not what it finds. :data:`API_VERSION` is what this topicforge offers.
 """
 
 from topicforge import ops
-from topicforge.api import API_VERSION as TOPICFORGE_API
-from topicforge.api import hookimpl
+from topicforge.api import API_VERSION, hookimpl
 from topicforge.contracts import (
     Batch,
     Callback,
@@ -44,7 +46,7 @@ from topicforge.errors import (
 )
 
 __all__ = [
-    "TOPICFORGE_API",
+    "API_VERSION",
     "Batch",
     "Callback",
     "ComponentSpec",

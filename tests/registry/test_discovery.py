@@ -98,9 +98,7 @@ def test_a_slow_import_is_said(site, prior, monkeypatch):
 
 
 def test_the_contract_number(site, prior):
-    site.add(
-        "no-number", prior("one"), head="from topicforge.plugin import *\ndel TOPICFORGE_API\n"
-    )
+    site.add("no-number", prior("one"), head="from topicforge.plugin import *\n")
     site.add("other", prior("two") + "\nTOPICFORGE_API = 2")
     site.add("truth", prior("three") + "\nTOPICFORGE_API = True")
     with pytest.warns(PluginWarning):
