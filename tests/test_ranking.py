@@ -22,9 +22,9 @@ def test_hand_worked():
     sums.add(batch([[0, 1], [0]], 4), np.array([[1, 0], [1, 0]], np.float32))
     sums.add(batch([[2], [2]], 4), np.array([[0, 1], [0, 1]], np.float32))
     score = sums.scores()
-    # word 0: p(k, v) = p(k) = p(v) = 1/2: log 2 / log 2; word 1: log(1/4 / (1/2 1/4)) / log 4
-    np.testing.assert_allclose(score[0], [1, 0.5, -1, -1], atol=1e-6)
-    np.testing.assert_allclose(score[1], [-1, -1, 1, -1], atol=1e-6)
+    # word 0: p(v | k) = 1, p(v) = 1/2; word 1: p(v | k) = 1/2, p(v) = 1/4
+    np.testing.assert_allclose(score[0], [np.log(2), 0.5**0.5 * np.log(2), -1, -1], atol=1e-6)
+    np.testing.assert_allclose(score[1], [-1, -1, np.log(2), -1], atol=1e-6)
 
 
 def test_a_word_of_every_document_tells_nothing():
@@ -38,8 +38,8 @@ def test_the_model_ranks_by_it_and_says_so(planted):
     theta = model.transform(planted[0]).astype(float)
     present = (planted[0] > 0).toarray()
     used = present.any(0)
-    joint = theta.T @ present[:, used] / 300
-    expected = np.log(joint / np.outer(theta.mean(0), present[:, used].mean(0))) / -np.log(joint)
+    given = theta.T @ present[:, used] / theta.sum(0)[:, None]
+    expected = np.sqrt(given) * np.log(given / present[:, used].mean(0))
     np.testing.assert_allclose(model.word_scores_[:, used], expected, atol=1e-4)  # float32 sums
     assert (model.word_scores_[:, ~used] == -1).all()
     assert model.ranking_.startswith("association")

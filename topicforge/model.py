@@ -22,7 +22,7 @@ from topicforge.network import Network
 from topicforge.ranking import ASSOCIATION, Association
 from topicforge.registry import default_registry, option_defaults
 from topicforge.settings import Settings, resolve
-from topicforge.training import RandomState, Trainer, in_order
+from topicforge.training import RandomState, Trainer, in_order, padded
 
 _NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
                  "callbacks", "verbose")  # fmt: skip
@@ -468,8 +468,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         theta = np.empty((counts.n_documents, self._n_features_out), dtype=np.float32)
         start = 0
         for batch in in_order(counts, _INFERENCE_BATCH, device):
-            theta[start : start + batch.n_documents] = network.infer(batch).float().cpu().numpy()
-            start += batch.n_documents
+            stop = start + batch.n_documents
+            inferred = network.infer(padded(batch))[: batch.n_documents]
+            theta[start:stop] = inferred.float().cpu().numpy()
+            start = stop
         theta[np.diff(counts.indptr) == 0] = network.prior_theta().float().cpu().numpy()
         return theta
 

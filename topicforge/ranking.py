@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from topicforge.contracts import Batch
 
 RANKINGS = ("decoder", "association")
-ASSOCIATION = "association: normalised PMI of topic and word over the training documents"
+ASSOCIATION = "association p(v|k)^1/2 log(p(v|k) / p(v)) over the training documents"
 
 
 class Association:
-    """Normalised pointwise mutual information of topic and word, from one pass over documents.
+    """Pointwise mutual information of topic and word, weighted by how often they meet.
 
-        s(k, v) = log[p(k, v) / (p(k) p(v))] / -log p(k, v)
-        p(k, v) = mean_d theta_dk [x_dv > 0],  p(k) = mean_d theta_dk,  p(v) = mean_d [x_dv > 0]
+        s(k, v) = p(v | k)^(1/2) log[p(v | k) / p(v)]
+        p(v | k) = sum_d theta_dk [x_dv > 0] / sum_d theta_dk,  p(v) = mean_d [x_dv > 0]
 
-    1 where word and topic come only together, 0 where they are independent; the division keeps
-    words of a single document from winning, which plain PMI does not (Bouma 2009, eq. 5).
+    0 where topic and word are independent. PMI alone (weight 1) puts words of one document first;
+    weighting by p(v | k) itself, the word's share in the Kullback-Leibler divergence of topic and
+    corpus, puts frequent words first; the square root is between the two on a logarithmic scale
+    (docs/results.md compares them).
 
     Args:
         n_topics: K.
@@ -47,11 +49,9 @@ class Association:
         self.n_documents += batch.n_documents
 
     def scores(self) -> NDArray[np.float32]:
-        """(K, V) scores; -1 where word and topic never met."""
-        joint = self.joint.T / self.n_documents
-        independent = np.outer(self.topic, self.word) / self.n_documents**2
+        """(K, V) scores; -1 where word and topic never met, below every score there can be."""
+        topic = np.maximum(self.topic, np.finfo(np.float64).tiny)
+        conditional = self.joint.T / topic[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            score = np.log(joint / independent) / -np.log(joint)
-        # p(k, v) = 1: every document has both, which tells nothing
-        score = np.where(joint >= 1, 0.0, score)
-        return np.where(joint > 0, score, -1.0).astype(np.float32)
+            score = np.sqrt(conditional) * np.log(conditional / (self.word / self.n_documents))
+        return np.where(self.joint.T > 0, score, -1.0).astype(np.float32)

@@ -1,8 +1,8 @@
 """The loop, its options, its schedules, its randomness."""
 
-from topicforge.training.batches import in_order
+from topicforge.training.batches import in_order, padded
 from topicforge.training.options import TrainingOptions
 from topicforge.training.seeding import RandomState
 from topicforge.training.trainer import Trainer
 
-__all__ = ["RandomState", "Trainer", "TrainingOptions", "in_order"]
+__all__ = ["RandomState", "Trainer", "TrainingOptions", "in_order", "padded"]

@@ -36,6 +36,17 @@ def shuffled(
         yield to_batch(counts, order[start:stop], device)
 
 
+def padded(batch: Batch, multiple: int = 64) -> Batch:
+    """Fill a batch up with empty documents to whole tiles of rows.
+
+    A matrix product rounds the rows of its last, partial tile differently; on whole tiles a
+    document's theta does not depend on which documents are beside it.
+    """
+    missing = -batch.n_documents % multiple
+    crow = torch.cat([batch.crow, batch.crow[-1:].expand(missing)])
+    return Batch(crow, batch.col, batch.count, batch.vocab_size)
+
+
 def in_order(
     counts: Counts,
     batch_size: int,
