@@ -132,6 +132,8 @@ def fit_table(registry: Registry) -> list[dict[str, str]]:
                     row[divergence.name] = f"{rule.exactness} in {rule.space}"
                 except MixError:
                     row[divergence.name] = "impossible"
+                except Exception as error:  # a third party's divergence, which stops nobody else
+                    row[divergence.name] = f"fails with {type(error).__name__}"
             rows.append(row)
     return rows
 
@@ -182,6 +184,17 @@ def _rule(
     return built.resolve(sides)
 
 
+def _resolves(
+    registry: Registry, divergence: Part, posterior: Latent, prior: Latent, link: Part
+) -> bool:
+    """Whether a divergence serves a pair; one that fails otherwise is no advice either."""
+    try:
+        _rule(registry, divergence, posterior, prior, link)
+    except Exception:
+        return False
+    return True
+
+
 def _impossible(
     registry: Registry,
     parts: Mapping[Kind, Part],
@@ -195,17 +208,13 @@ def _impossible(
     for other in registry.components("divergence"):
         if other.name == "none":
             continue
-        try:
-            _rule(registry, Part(other, {}), posterior, prior, link)
-        except MixError:
+        if not _resolves(registry, Part(other, {}), posterior, prior, link):
             continue
         works.append(f"divergence={other.name!r}")
     for encoder in registry.components("encoder"):
         latent = _latent(Part(encoder, {}))
         default = _part(registry, "link", "softmax" if latent.space == "z" else "simplex", {})
-        try:
-            _rule(registry, parts["divergence"], latent, prior, default)
-        except MixError:
+        if not _resolves(registry, parts["divergence"], latent, prior, default):
             continue
         works.append(f"encoder={encoder.name!r}")
     q, p = posterior.distribution.__name__, prior.distribution.__name__

@@ -1,7 +1,7 @@
 r"""The network that wires five parts; readable in one sitting.
 
-    batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
-                             \-> divergence(q, p, samples)
+batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
+                         \-> divergence(q, p, samples)
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ class Network(nn.Module):
         p = self.prior.distribution()
         divergence = self.rule.compute(q, p, Samples(z, log_theta, self.link))
         theta = self._with_noise(log_theta.exp())
-        reconstruction = -self.decoder.log_likelihood(theta, batch)
+        reconstruction = self._reconstruction(theta, batch)
         return Terms(reconstruction, divergence, self.decoder.penalties(), log_theta.detach())
 
     def autoencode(self, batch: Batch) -> Terms:
         """Reconstruction from the posterior's mean alone: autoencoder pretraining (VaDE)."""
         log_theta = self.link(self.posterior(batch).mean)
-        reconstruction = -self.decoder.log_likelihood(log_theta.exp(), batch)
+        reconstruction = self._reconstruction(log_theta.exp(), batch)
         return Terms(reconstruction, reconstruction.new_zeros(()), {}, log_theta.detach())
 
     def posterior(self, batch: Batch) -> Distribution:
@@ -148,6 +148,15 @@ class Network(nn.Module):
     def word_scores(self) -> Tensor:
         """(K, V) scores by which top words are ranked."""
         return self.decoder.word_scores(self.anchor_theta())
+
+    def _reconstruction(self, theta: Tensor, batch: Batch) -> Tensor:
+        log_likelihood = self.decoder.log_likelihood(theta, batch)
+        if log_likelihood.shape != (batch.n_documents,):
+            raise PluginError(
+                f"decoder {type(self.decoder).__name__}: log_likelihood must give one number a document, "
+                f"({batch.n_documents},), but gave {tuple(log_likelihood.shape)}"
+            )
+        return -log_likelihood
 
     def _with_noise(self, theta: Tensor) -> Tensor:
         if not (self.training and self.theta_noise > 0):
