@@ -160,8 +160,12 @@ class Counts:
             )
         return crow, col, self.counts[at].astype(np.float32)
 
-    def chunks(self, max_entries: int = CHUNK) -> Iterator[tuple[int, int]]:
-        """Yield ranges ``(start, stop)`` of documents that hold about ``max_entries`` entries."""
+    def chunks(self, max_entries: int | None = None) -> Iterator[tuple[int, int]]:
+        """Yield ranges ``(start, stop)`` of at most ``max_entries`` documents and entries.
+
+        A single document with more entries is a range of its own. ``None``: 4,194,304.
+        """
+        max_entries = max_entries or CHUNK
         start = 0
         while start < self.n_documents:
             limit = int(self.indptr[start]) + max_entries
@@ -310,6 +314,9 @@ def _dense(X: Any, where: str) -> sp.csr_array:
             raise InputError(f"{where}: counts must be numbers: {error}") from error
     _size(array.shape, where)
     _numeric(array.dtype, where)
+    # scipy knows neither half precision nor foreign byte order
+    half = array.dtype == np.float16
+    array = array.astype(np.float32 if half else array.dtype.newbyteorder("="), copy=False)
     step = max(1, CHUNK // array.shape[1])
     blocks = [
         sp.csr_array(np.ascontiguousarray(array[start : start + step]))

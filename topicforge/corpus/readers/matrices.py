@@ -48,7 +48,8 @@ def read_npz(path: Path) -> CountFile:
     """
     _check_file(path)
     try:
-        matrix = sp.load_npz(path)
+        with path.open("rb") as file:  # numpy leaves its own open when the content is damaged
+            matrix = sp.load_npz(file)
     except _DAMAGED as error:
         raise CorpusError(
             f"{path}: must be a sparse matrix written by scipy.sparse.save_npz "
