@@ -25,11 +25,11 @@ class Distribution(ABC):
         """Draw a reparameterised sample.
 
         Args:
-            n: number of draws of a distribution without batch shape; ``None`` draws one for each
-                of a posterior's B documents.
+            n: number of draws of a distribution without batch shape; ``None`` draws one, for each
+                document where there are B of them.
 
         Returns:
-            (B, L) or (n, L): z, or log theta where the space is ``theta``.
+            (B, L), (n, L) or (L,): z, or log theta where the space is ``theta``.
         """
 
     @property
@@ -43,6 +43,7 @@ class Distribution(ABC):
         Raises:
             MixError: the distribution has no density.
         """
+        del value
         raise MixError(
             f"{type(self).__name__}.log_prob: a density is needed, but this distribution has none; "
             "choose a divergence that needs samples alone (mmd)"

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from topicforge import ops
 from topicforge.distributions.base import Distribution
 
 
@@ -32,13 +33,14 @@ class Dirichlet(Distribution):
 
         If G ~ Gamma(a + 1) then G U^(1/a) ~ Gamma(a) (Marsaglia and Tsang 2000), and in log space
         nothing underflows. Gradients to a: implicit reparameterisation for G (Figurnov et al.
-        2018, torch's own), -log(U) / a^2 for the boost.
+        2018, torch's own), -log(U) / a^2 for the boost. A prior that needs none is drawn by
+        :func:`topicforge.ops.sample_log_dirichlet`.
         """
-        a = (
-            self.concentration
-            if n is None
-            else self.concentration.expand(n, *self.concentration.shape)
-        )
+        a = self.concentration
+        if n is not None:
+            if a.dim() == 1 and not a.requires_grad:
+                return ops.sample_log_dirichlet(a, n)
+            a = a.expand(n, *a.shape)
         gamma = torch._standard_gamma(a + 1)
         uniform = 1 - torch.rand_like(a)  # rand is in [0, 1); its complement never is 0
         return torch.log_softmax(gamma.log() + uniform.log() / a, -1)
@@ -47,5 +49,7 @@ class Dirichlet(Distribution):
         """Log density in theta at ``value`` = log theta (B, K), shape (B,)."""
         a = self.concentration
         norm = torch.lgamma(a.sum(-1)) - torch.lgamma(a).sum(-1)
-        # a_k = 1 leaves theta_k out of the density, also where theta_k = 0 (log -inf)
-        return norm + torch.where(a == 1, 0.0, (a - 1) * value).sum(-1)
+        # a_k = 1 leaves theta_k out of the density, also where theta_k = 0: 0 * -inf would be NaN,
+        # and would stay NaN in the gradient if it were the product that is replaced
+        value = torch.where((a == 1) & value.isneginf(), 0.0, value)
+        return norm + ((a - 1) * value).sum(-1)

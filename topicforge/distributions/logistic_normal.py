@@ -37,17 +37,17 @@ class LogisticNormal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in theta at ``value`` = log theta (B, K), shape (B,).
 
-        softmax forgets a common shift s of z, so the density integrates over it:
-        log integral N(log theta + s 1; loc, var) ds - sum_k log theta_k + log(sum_k theta_k) terms,
-        with the Gaussian integral in closed form: with precisions w_k = 1 / var_k, d = log theta - loc,
-        W = sum w: -(1/2) [K log 2 pi + sum log var + sum w d^2 - (sum w d)^2 / W] + (1/2) log(2 pi / W),
-        and the Jacobian of (theta_1..theta_{K-1}, s) -> z is 1 / prod_k theta_k.
+        -1/2 [(K - 1) log 2 pi + sum_k log var_k + log W + sum_k w_k (d_k - c)^2] - sum_k log theta_k
+
+        with w_k = 1 / var_k, W = sum_k w_k, d = log theta - loc and c = sum_k w_k d_k / W. softmax
+        forgets a common shift s of z = log theta + s, so N(z; loc, var) is integrated over s, a
+        Gaussian integral; the Jacobian of (theta_1, ..., theta_{K-1}, s) -> z is 1 / prod_k theta_k
+        (Aitchison and Shen 1980, for a diagonal covariance before softmax).
         """
         w = (-self.base.log_var).exp()
         d = value - self.base.loc
         total = w.sum(-1)
-        quadratic = (w * d.square()).sum(-1) - (w * d).sum(-1).square() / total
-        normal = -0.5 * (
-            value.shape[-1] * math.log(2 * math.pi) + self.base.log_var.sum(-1) + quadratic
-        )
-        return normal + 0.5 * (math.log(2 * math.pi) - total.log()) - value.sum(-1)
+        centred = d - ((w * d).sum(-1) / total)[..., None]
+        quadratic = (w * centred.square()).sum(-1)
+        norm = (value.shape[-1] - 1) * math.log(2 * math.pi) + self.base.log_var.sum(-1)
+        return -0.5 * (norm + total.log() + quadratic) - value.sum(-1)

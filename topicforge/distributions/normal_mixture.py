@@ -33,13 +33,16 @@ class NormalMixture(Distribution):
         return self.log_weight.exp() @ self.loc
 
     def rsample(self, n: int | None = None) -> Tensor:
-        """(n, L): c ~ pi without gradient, then z = mu_c + sigma_c eps with gradient to mu, sigma.
+        """(n, L) or (L,): c ~ pi without gradient, then z = mu_c + sigma_c eps with gradient to mu, sigma.
 
         The choice of c carries no gradient to pi: a prior with learned weights declares itself not
         reparameterised, and divergences that need samples refuse it.
         """
-        count = 1 if n is None else n
-        component = torch.multinomial(self.log_weight.detach().exp(), count, replacement=True)
+        if n == 0:  # torch.multinomial draws one at least
+            return self.loc[:0]
+        weight = self.log_weight.detach().exp()
+        component = torch.multinomial(weight, 1 if n is None else n, replacement=True)
+        component = component[0] if n is None else component
         loc = self.loc[component]
         scale = (0.5 * self.log_var[component]).exp()
         return loc + scale * torch.randn_like(loc)
