@@ -37,7 +37,7 @@ ScalarType check_types(const char* op, const Tensor& first, const Rest&... rest)
       type == ScalarType::Float || type == ScalarType::Double, op,
       ": tensors must be float32 or float64, but the first is ",
       torch::headeronly::toString(type), "; convert it");
-  auto check = [&](const Tensor& x) {
+  [[maybe_unused]] auto check = [&](const Tensor& x) {
     STD_TORCH_CHECK(
         x.scalar_type() == type, op, ": all tensors must have one type, but there are ",
         torch::headeronly::toString(type), " and ",

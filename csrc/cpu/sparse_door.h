@@ -1,40 +1,10 @@
-// What the doors of the sparse operators share: checked sparse rows, outputs.
+// What the CPU doors of the sparse operators share: checked sparse rows, gradients.
 #pragma once
 
-#include <array>
-#include <limits>
-
-#include "checks.h"
 #include "cpu/huge_pages.h"
-#include "cpu/kernels/sparse_rows.h"
+#include "sparse_checks.h"
 
 namespace topicforge {
-
-// Shapes and types of crow (B + 1,), col (nnz,) and value (nnz,); reads no element.
-inline void check_rows(
-    const char* op, const Tensor& crow, const Tensor& col, const Tensor& value) {
-  STD_TORCH_CHECK(
-      crow.scalar_type() == ScalarType::Long && col.scalar_type() == ScalarType::Long, op,
-      ": crow and col must be int64; convert them");
-  STD_TORCH_CHECK(
-      crow.dim() == 1 && crow.size(0) > 0, op,
-      ": crow must have shape (B + 1,), but has ", crow.dim(), " dimensions and ", crow.numel(),
-      " elements");
-  STD_TORCH_CHECK(col.dim() == 1, op, ": col must have 1 dimension, but has ", col.dim());
-  check_vector(op, "count or value", value, col.size(0));
-  constexpr int64_t most = std::numeric_limits<int32_t>::max();
-  STD_TORCH_CHECK(
-      crow.size(0) <= most && col.size(0) < most, op,
-      ": a batch must have fewer than 2^31 documents and entries; split it");
-}
-
-inline void check_shape(
-    const char* op, const char* name, const Tensor& x, int64_t rows, int64_t columns) {
-  check_matrix(op, name, x);
-  STD_TORCH_CHECK(
-      x.size(0) == rows && x.size(1) == columns, op, ": ", name, " must have shape (", rows, ", ",
-      columns, "), but has (", x.size(0), ", ", x.size(1), ")");
-}
 
 // The rows of contiguous CPU tensors, every element checked: no kernel reads out of bounds.
 template <class T>
@@ -57,16 +27,6 @@ SparseRows<T> sparse_rows(
   return rows;
 }
 
-inline Tensor new_vector(const Tensor& like, int64_t size) {
-  const std::array<int64_t, 1> shape{size};
-  return torch::stable::new_empty(like, {shape.data(), shape.size()});
-}
-
-inline Tensor new_matrix(const Tensor& like, int64_t rows, int64_t columns) {
-  const std::array<int64_t, 2> shape{rows, columns};
-  return torch::stable::new_empty(like, {shape.data(), shape.size()});
-}
-
 inline void advise_huge_pages(const Tensor& x) {
   advise_huge_pages(
       x.mutable_data_ptr(), static_cast<size_t>(x.numel()) * static_cast<size_t>(x.element_size()));
@@ -78,11 +38,6 @@ inline Tensor new_grad(const Tensor& x, bool wanted) {
   const Tensor grad = torch::stable::new_empty(x, x.sizes());
   advise_huge_pages(grad);
   return grad;
-}
-
-template <class T>
-T* data_if(const Tensor& x, bool wanted) {
-  return wanted ? x.mutable_data_ptr<T>() : nullptr;
 }
 
 }  // namespace topicforge

@@ -47,7 +47,9 @@ def product_multinomial_nll(
         an empty document.
 
     Raises:
-        InputError: kinds, shapes, devices or word numbers don't fit together.
+        InputError: kinds, shapes, devices or word numbers don't fit together. On a GPU the native
+            operator does not wait to look at word numbers: one that is outside of the vocabulary
+            makes its document's result NaN.
         OptionError: ``impl`` is none of the three.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 

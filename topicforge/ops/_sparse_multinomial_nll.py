@@ -45,7 +45,9 @@ def sparse_multinomial_nll(
         empty document.
 
     Raises:
-        InputError: kinds, shapes, devices or word numbers don't fit together.
+        InputError: kinds, shapes, devices or word numbers don't fit together. On a GPU the native
+            operator does not wait to look at word numbers: one that is outside of the vocabulary
+            makes its document's result NaN.
         OptionError: ``impl`` is none of the three.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cpu/instruction_set.h"
-#include "cpu/kernels/sparse_rows.h"
+#include "sparse_rows.h"
 #include "cpu/pool.h"
 
 namespace topicforge {

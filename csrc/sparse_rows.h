@@ -1,4 +1,4 @@
-// A batch of documents as the kernels see it.
+// A batch of documents as the kernels see it, on the CPU and on CUDA.
 #pragma once
 
 #include <cstdint>
