@@ -179,6 +179,19 @@ class _Plan:
         return self._link("cpu", objects)
 
     def cuda_library(self, nvcc: str) -> Path:
+        objects = self.cuda_objects(nvcc)
+        library = library_path("cuda", self.target)
+        # nvcc knows where its run-time library is; linked statically, the result asks for no
+        # particular one beside the driver.
+        self.lines += [
+            "rule nvlink",
+            f"  command = {shlex.quote(nvcc)} -shared -cudart static $in -o $out -ltorch_cuda $libs",
+            f"build {_escape(library)}: nvlink {' '.join(objects)}",
+            f"  libs = -L{_escape(self.torch / 'lib')} -ltorch_cpu -lc10",
+        ]
+        return library
+
+    def cuda_objects(self, nvcc: str, folder: str = "") -> list[str]:
         self.lines += [
             f"nvccflags = {shlex.join([*nvcc_flags(), *self.common])}",
             "rule nvcc",
@@ -188,23 +201,41 @@ class _Plan:
         ]
         objects = []
         for path in sorted((self.source / "cuda").glob("*.cu")):
-            self.lines.append(f"build cuda_{path.stem}.o: nvcc {_escape(path)}")
-            objects.append(f"cuda_{path.stem}.o")
-        toolkit = Path(nvcc).resolve().parents[1]
-        extra = f"-L{toolkit / 'lib64'} -lcudart -ltorch_cuda"
-        return self._link("cuda", objects, extra)
+            objects.append(_escape(Path(folder) / f"cuda_{path.stem}.o"))
+            self.lines.append(f"build {objects[-1]}: nvcc {_escape(path)}")
+        return objects
 
     def _compile(self, path: Path, object_name: str, extra: str) -> str:
         self.lines += [f"build {object_name}: cxx {_escape(path)}", f"  extra = {extra}"]
         return object_name
 
-    def _link(self, device: str, objects: list[str], extra: str = "") -> Path:
+    def _link(self, device: str, objects: list[str]) -> Path:
         library = library_path(device, self.target)
-        self.lines += [
-            f"build {_escape(library)}: link {' '.join(objects)}",
-            f"  libs = {extra} $libs",
-        ]
+        self.lines.append(f"build {_escape(library)}: link {' '.join(objects)}")
         return library
+
+
+def compile_cuda_objects(folder: Path, *, verbose: bool = False) -> list[Path]:
+    """Compile every CUDA source to an object in ``folder``, linking nothing; returns the objects.
+
+    It needs nvcc and the headers of any torch, a CPU build's too, and no device: so that every
+    change is at least compiled for all architectures.
+
+    Raises:
+        KernelUnavailableError: there is no nvcc, or compiling fails.
+    """
+    import torch
+
+    nvcc = _nvcc()
+    if nvcc is None:
+        raise KernelUnavailableError(
+            "kernels build: no nvcc in CUDA_HOME or on the PATH; install the CUDA toolkit"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = _Plan(source_folder(), folder, Path(torch.__file__).parent, "c++", [])
+    objects = plan.cuda_objects(nvcc, str(folder))
+    _run_ninja(plan.lines, folder, verbose)
+    return [Path(name) for name in objects]
 
 
 def nvcc_flags() -> list[str]:
