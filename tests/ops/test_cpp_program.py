@@ -9,6 +9,7 @@ import pytest
 import torch
 from mixture_cases import Case
 from op_checks import scripting
+from sparse_cases import Case as SparseCase
 from torch import Tensor, nn
 
 from topicforge.ops import (
@@ -18,6 +19,10 @@ from topicforge.ops import (
     mixture_kl_bound,
     mixture_log_prob,
     mixture_responsibilities,
+    product_multinomial_nll,
+    sample_log_dirichlet,
+    sparse_linear,
+    sparse_multinomial_nll,
 )
 
 _SOURCE = Path(__file__).resolve().parents[1] / "csrc" / "run_scripted.cpp"
@@ -54,6 +59,30 @@ class Mixture(nn.Module):
         return torch.cat([bound, log_prob, shares.flatten()])
 
 
+class Counts(nn.Module):
+    """The operators on sparse counts on one fixed batch, and the certain part of a sample."""
+
+    def __init__(self, case: SparseCase) -> None:
+        super().__init__()
+        dtype = torch.float32
+        for name, x in zip(("crow", "col", "count"), case.counts(dtype), strict=True):
+            self.register_buffer(name, x)
+        self.register_buffer("theta", case.theta(dtype))
+        self.register_buffer("topic_word", case.topic_word(dtype))
+        self.register_buffer("bias", case.normal(case.V, dtype=dtype))
+        self.register_buffer("narrow", case.normal(case.K, dtype=dtype))
+
+    def forward(self) -> Tensor:
+        mixed = sparse_multinomial_nll(self.crow, self.col, self.count, self.theta, self.topic_word)
+        product = product_multinomial_nll(
+            self.crow, self.col, self.count, self.theta, self.topic_word, self.bias
+        )
+        layer = sparse_linear(self.crow, self.col, self.count, self.topic_word, self.narrow)
+        # The program's default generator is seeded otherwise: with one component log theta is 0.
+        sample = sample_log_dirichlet(self.narrow[:1].abs(), 3)
+        return torch.cat([mixed, product, layer.flatten(), sample.flatten()])
+
+
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C++ program, compiled against torch's own headers and libraries."""
@@ -82,7 +111,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_program_without_python_gets_the_same_numbers(program: Path, tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     log_q, log_p = torch.log_softmax(torch.randn(2, 7, 5, generator=generator), -1)
-    modules = [Discrepancy(log_q, log_p), Mixture(Case(5, 3, 4).posterior(torch.float64, "cpu"))]
+    modules = [
+        Discrepancy(log_q, log_p),
+        Mixture(Case(5, 3, 4).posterior(torch.float64, "cpu")),
+        Counts(SparseCase(6, 9, 5)),
+    ]
     paths = []
     for i, module in enumerate(modules):
         paths.append(str(tmp_path / f"module{i}.pt"))
