@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def make(**changed):
     return Corpus(**{**given, **changed})
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     return make().save(tmp_path / "corpus")
 
@@ -95,8 +96,6 @@ def test_an_interruption_leaves_the_old_corpus_whole(folder, monkeypatch, moment
         pass
 
     renamed = []
-    from pathlib import Path
-
     rename = Path.rename
 
     def stopping(self, target):
@@ -105,7 +104,7 @@ def test_an_interruption_leaves_the_old_corpus_whole(folder, monkeypatch, moment
             raise Killed
         return rename(self, target)
 
-    def killed(self, folder):
+    def killed(_, folder):
         (folder / "indptr.npy").write_bytes(b"half")
         raise Killed
 

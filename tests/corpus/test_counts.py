@@ -31,7 +31,9 @@ def test_every_sparse_format(kind, make):
     np.testing.assert_array_equal(Counts.from_matrix(matrix).to_scipy().toarray(), DENSE)
 
 
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float16, np.float64, ">i4", ">f8", object])
+@pytest.mark.parametrize(
+    "dtype", [bool, np.uint8, np.int64, np.float16, np.float64, ">i4", ">f8", object]
+)
 def test_every_kind_of_number(dtype):
     counts = Counts.from_matrix((DENSE > 0).astype(dtype))
     np.testing.assert_array_equal(counts.to_scipy().toarray(), DENSE > 0)
@@ -176,9 +178,7 @@ def test_sums_and_chunks(matrix, chunk):
         np.testing.assert_array_equal(counts.word_totals(), matrix.sum(axis=0))
         np.testing.assert_array_equal(counts.document_frequencies(), (matrix > 0).sum(axis=0))
         np.testing.assert_array_equal(counts.document_totals(), matrix.sum(axis=1))
-        np.testing.assert_array_equal(
-            Counts.from_matrix(matrix).to_scipy().toarray(), matrix
-        )
+        np.testing.assert_array_equal(Counts.from_matrix(matrix).to_scipy().toarray(), matrix)
         counts.check()
     finally:
         counts_module.CHUNK = before
@@ -198,9 +198,7 @@ def test_rows_are_the_readers_own():
     np.testing.assert_array_equal(counts.to_scipy().toarray(), DENSE)
 
 
-@pytest.mark.parametrize(
-    "index", [[3], [-1], [[0]], [0.5], [True, False], ["a"]], ids=str
-)
+@pytest.mark.parametrize("index", [[3], [-1], [[0]], [0.5], [True, False], ["a"]], ids=str)
 def test_documents_that_are_not_there(index):
     with pytest.raises(InputError, match="Counts"):
         Counts.from_matrix(DENSE).rows(index)

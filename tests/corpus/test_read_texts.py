@@ -22,7 +22,10 @@ def write(path, content):
 # ---- a document a line -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content", ["one\n\nthree", "one\n\nthree\n", "one\r\n\r\nthree\r\n", "\ufeffone\n\nthree"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    ["one\n\nthree", "one\n\nthree\n", "one\r\n\r\nthree\r\n", "\ufeffone\n\nthree"],
+)
 def test_lines(tmp_path, content):
     path = write(tmp_path / "a.txt", content)
     assert read(path) == [("one", None), ("", None), ("three", None)]
@@ -131,7 +134,11 @@ def test_the_text_column_when_it_is_not_named(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("options", [{}, {"text_column": "bodi"}, {"text_column": "body", "label_column": "labl"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"text_column": "bodi"}, {"text_column": "body", "label_column": "labl"}],
+    ids=str,
+)
 def test_missing_columns_are_named_with_those_there_are(tmp_path, kind, options):
     with pytest.raises(CorpusError, match=r"is not there.*'id', 'body', 'label'"):
         read(table(tmp_path, kind, ROWS), **options)
@@ -139,7 +146,10 @@ def test_missing_columns_are_named_with_those_there_are(tmp_path, kind, options)
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_values_of_other_types(tmp_path, kind):
-    rows = [{"text": "a", "label": 3, "none": None, "n": 1}, {"text": None, "label": 4, "none": None, "n": 2}]  # fmt: skip
+    rows = [
+        {"text": "a", "label": 3, "none": None, "n": 1},
+        {"text": None, "label": 4, "none": None, "n": 2},
+    ]
     path = table(tmp_path, kind, rows)
     assert read(path, label_column="label") == [("a", "3"), ("", "4")]
     with pytest.raises(CorpusError, match="text must be a string, got 1"):

@@ -10,15 +10,20 @@ from topicforge.corpus import build_vocabulary_and_counts, vectorizer
 from topicforge.corpus.stop_words import chinese, english
 from topicforge.errors import InputError, MissingExtraError, OptionError
 
-TEXTS = ["The cat doesn't sleep on the mat.", "Cats & dogs: 2 DOGS, a dog_house!", "", "x86 1999"]
+TEXTS = [
+    "The cat doesn't sleep on the mat.",
+    "Cats & dogs: 2 DOGS, a dog_house!",
+    "",
+    "x86 1999 3d",
+]
 
 
 def test_english_by_hand():
     words, counts = build_vocabulary_and_counts(TEXTS)
-    assert words == ("cat", "cats", "dog", "dogs", "house", "mat", "sleep")
+    assert words == ("cat", "cats", "dog", "dogs", "house", "mat", "sleep", "x86")
     np.testing.assert_array_equal(
         counts.to_scipy().toarray(),
-        [[1, 0, 0, 0, 0, 1, 1], [0, 1, 1, 2, 1, 0, 0], [0] * 7, [0] * 7],
+        [[1, 0, 0, 0, 0, 1, 1, 0], [0, 1, 1, 2, 1, 0, 0, 0], [0] * 8, [0] * 7 + [1]],
     )
 
 
@@ -76,7 +81,7 @@ def test_it_can_be_cloned_and_compared(language):
 def test_an_iterator_is_read_once():
     words, counts = build_vocabulary_and_counts(text for text in TEXTS)
     assert counts.n_documents == 4
-    assert len(words) == 7
+    assert len(words) == 8
 
 
 @pytest.mark.parametrize(

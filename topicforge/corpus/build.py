@@ -62,7 +62,8 @@ def build_corpus(
             only chooses stop words to leave out.
         stop_words: ``"language"``, ``None``, or words.
         min_df: least documents a word occurs in, a number or a share as a float. ``None``: for texts
-            1 below 100 documents, 2 below 1,000, else 5; for counts 1.
+            1 below 100 documents, 2 below 1,000, else 5; for counts 1 where another limit or stop
+            words are given, else no column is left out.
         max_df: most documents. ``None``: for texts 0.5 from 100 documents on, else 1.0.
         max_features: keep the most frequent words only.
         ngram: longest phrase, in words.
@@ -132,7 +133,7 @@ def build_corpus(
         raise CorpusError(f"{where}: {error}") from error
     if counts.n_entries == 0:
         raise CorpusError(
-            f"{where}: at least one document must have a word, but all {counts.n_documents} are empty"
+            f"{where}: at least one document must have a word, but all {counts.n_documents} documents are empty"
         )
     return corpus if output is None else Corpus.open(corpus.save(output))
 
@@ -217,10 +218,13 @@ def _limit(
         return counts, vocabulary, {"vocabulary": "given"}
     stops: frozenset[str] = frozenset()
     if read.kind == "counts":
-        least = 1 if min_df is None else min_df
-        most = 1.0 if max_df is None else max_df
         if language is not None or not isinstance(stop_words, str | None):
             stops = frozenset(stop_words_of(language, stop_words))
+        if not stops and (min_df, max_df, max_features) == (None, None, None):
+            # every column stays, also of words that occur only in other counts of the same width
+            return counts, vocabulary, {"vocabulary": "given"}
+        least = 1 if min_df is None else min_df
+        most = 1.0 if max_df is None else max_df
     else:
         least = (1 if n < 100 else 2 if n < 1000 else 5) if min_df is None else min_df
         most = (1.0 if n < 100 else 0.5) if max_df is None else max_df

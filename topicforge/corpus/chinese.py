@@ -11,8 +11,8 @@ from typing import Any
 
 from topicforge.errors import MissingExtraError
 
-#: two letters or ideographs and more; what remains is punctuation, numbers and particles
-_WORD = re.compile(r"[^\W\d_]{2,}")
+#: as :data:`topicforge.corpus.text.WORD`; what remains is punctuation, numbers and particles
+_WORD = re.compile(r"[^\W\d_][^\W_]+")
 
 
 class Segmenter:
@@ -28,7 +28,7 @@ class Segmenter:
         self.stop_words = frozenset(stop_words)
 
     def __call__(self, text: str) -> list[str]:
-        """Return the segments of two letters and more that are no stop words, in reading order."""
+        """Return the words of two letters and more that are no stop words, in reading order."""
         stops = self.stop_words
         return [
             word for word in load_jieba().cut(text) if _WORD.fullmatch(word) and word not in stops

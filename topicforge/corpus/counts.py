@@ -14,6 +14,8 @@ from topicforge.errors import CorpusError, InputError
 
 #: entries looked at in one go, so that a memory-mapped corpus is never loaded whole
 CHUNK = 1 << 22
+#: from here on a nearly empty matrix is taken for a damaged one, before memory is taken for its size
+_SUSPICIOUS = 10**8
 _INT32_MAX = np.iinfo(np.int32).max
 
 
@@ -284,6 +286,11 @@ def _sparse(X: Any, where: str) -> sp.csr_array:
     if X.ndim != 2:
         raise InputError(f"{where}: counts must have 2 dimensions, got {X.ndim}")
     _size(X.shape, where)
+    if max(X.shape) > _SUSPICIOUS and max(X.shape) > 100 * X.nnz:
+        raise InputError(
+            f"{where}: a matrix of {X.shape[0]} documents and {X.shape[1]} words must have more than "
+            f"{X.nnz} entries; its sizes are damaged, or drop the empty documents and unused words"
+        )
     # a view of the caller's arrays: check_format may replace index arrays
     kind = {"csr": sp.csr_array, "csc": sp.csc_array, "bsr": sp.bsr_array}.get(X.format)
     try:

@@ -13,9 +13,9 @@ from topicforge.corpus.stop_words import stop_words_of
 from topicforge.errors import CorpusError, InputError, OptionError, did_you_mean
 
 LANGUAGES = ("en", "zh")
-#: two letters and more, with no digit beside them: numbers, codes and single letters are no subject
-#: matter; an underscore separates, as white space does
-WORD = r"(?u)(?<![^\W_])[^\W\d_]{2,}(?![^\W_])"
+#: a letter, then letters and digits (co2, x86), two and more in all: numbers and single letters are
+#: no subject matter; an underscore separates, as white space does
+WORD = r"(?u)(?<![^\W_])[^\W\d_][^\W_]+"
 
 
 class WordVectorizer(CountVectorizer):  # type: ignore[misc]
@@ -50,9 +50,9 @@ def vectorizer(
     With ``vocabulary`` (that of a saved model or corpus) it transforms at once, without a fit.
 
     Args:
-        language: ``en``: words of two letters and more, English stop words; ``zh``: segmented by
-            jieba (the extra ``zh``), segments of two letters and more, Chinese stop words;
-            ``None``: any script that separates its words, no stop words.
+        language: ``en``: words of two letters and digits or more, a letter first, and English stop
+            words; ``zh``: the same of jieba's segments (the extra ``zh``) and Chinese stop words;
+            ``None``: the same for any script that separates its words, and no stop words.
         stop_words: ``"language"`` for the language's own, a sequence of words, or ``None``.
         min_df: least documents a word occurs in: a number, or a share below 1.0 as a float.
         max_df: most documents, likewise.

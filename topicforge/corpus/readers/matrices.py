@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import scipy.io
@@ -70,13 +73,39 @@ def read_matrix_market(path: Path) -> CountFile:
         # "1 1\n": no file can hold more, and memory is taken for as many as the header says
         if path.suffix != ".gz" and entries > path.stat().st_size // 2:
             raise ValueError(f"its header promises {entries} entries")
-        matrix = scipy.io.mmread(path)
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rb") as file:
+            matrix = scipy.io.mmread(io.BufferedReader(_Ended(file)))
     except _DAMAGED as error:
         raise CorpusError(
             f"{path}: must be a MatrixMarket file ({type(error).__name__}: {error}); it is truncated or "
             "of another format"
         ) from error
     return CountFile(_counts(matrix, path))
+
+
+class _Ended(io.RawIOBase):
+    """A file with a line feed added at its end.
+
+    scipy's reader looks for the end of the line behind each entry, and runs out of its memory when
+    the last line has none.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._ended = False
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer and return how much of it; 0 at the end."""
+        data = self._file.read(len(buffer))
+        if not data and not self._ended:
+            data, self._ended = b"\n", True
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def read_svmlight(path: Path, vocab_size: int | None = None) -> CountFile:
