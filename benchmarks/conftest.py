@@ -106,6 +106,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if races:
         write("")
         write(f"{THREADS} threads, torch {torch.__version__}; best round of each contender")
+        load = os.getloadavg()[0]
+        if load > 1.5 * THREADS:
+            write(
+                f"the machine is busy (load {load:.1f}): threads wait for each other, repeat later"
+            )
     for name in races:
         rows = [r for r in _RESULTS if r.race == name]
         native = next((r for r in rows if r.contender == "native"), None)

@@ -43,6 +43,7 @@ class KernelsReport:
         operators: name of the operator → devices on which a native kernel serves it.
         instruction_set: what the CPU library chose on this machine, ``None`` without it.
         build: the build-info record written beside the libraries, empty if there is none.
+        stale: whether the sources have changed since the libraries were built.
     """
 
     switch: str
@@ -50,6 +51,7 @@ class KernelsReport:
     operators: dict[str, tuple[str, ...]]
     instruction_set: str | None
     build: dict[str, Any] = field(default_factory=dict)
+    stale: bool = False
 
     def __str__(self) -> str:
         lines = [f"TOPICFORGE_NATIVE = {self.switch}"]
@@ -63,6 +65,8 @@ class KernelsReport:
                 f"built with {self.build.get('compiler')} against torch {self.build.get('torch')}"
                 f", for torch >= {self.build.get('target')}"
             )
+        if self.stale:
+            lines.append(f"the sources have changed since; {_BUILD_HINT} again")
         for name, devices in self.operators.items():
             lines.append(f"  {name:<28} {', '.join(devices) if devices else 'reference'}")
         return "\n".join(lines)
@@ -248,15 +252,22 @@ def kernels_report() -> KernelsReport:
     from importlib import import_module
 
     from topicforge import ops
+    from topicforge.ops._build import source_digest, source_folder
 
     states = libraries()
     for home in set(ops._HOMES.values()) - {"_build", "_library"}:
         import_module(f"topicforge.ops.{home}")
     names = sorted(name for name, home in ops._HOMES.items() if home not in ("_build", "_library"))
+    build = read_build_info()
+    try:
+        stale = bool(build) and build.get("sources") != source_digest(source_folder())
+    except KernelUnavailableError:  # installed without sources, so nothing to be stale against
+        stale = False
     return KernelsReport(
         switch=_switch(),
         libraries=tuple(states.values()),
         operators={name: _READY.get(name, ()) for name in names},
         instruction_set=instruction_set(),
-        build=read_build_info(),
+        build=build,
+        stale=stale,
     )
