@@ -32,14 +32,23 @@ NVDM_GSM_PAPER: dict[str, Any] = {
     "epochs": 1000,
 }
 
+#: what keeps every model alive, and what it is for
+# hiding half of a document's words from the encoder makes theta stand for the document's subject and
+# not for its exact words: purity 0.52 -> 0.63 on 20 Newsgroups, and no dead topics
+# ranking by association keeps frequent words from heading every topic
+CURE: dict[str, Any] = {"encoder__word_dropout": 0.5, "ranking": "association"}
+
 NVDM_GSM: dict[str, Any] = {
     **NVDM_GSM_PAPER,
+    **CURE,
     "encoder__input": "log1p-normalized",
     "encoder__batch_norm": True,
+    "encoder__dropout": 0.3,
+    "decoder__width": 200,
     "learning_rate": 5e-3,
     "batch_size": 200,
     "alternate_epochs": 0,
-    "warmup_epochs": 50,
+    "warmup_epochs": 30,
     "epochs": 100,
 }
 
@@ -64,7 +73,16 @@ W_LDA_PAPER: dict[str, Any] = {
     "epochs": 100,
 }
 
-W_LDA: dict[str, Any] = {**W_LDA_PAPER, "decoder__ranking": "weights"}
+W_LDA: dict[str, Any] = {
+    **W_LDA_PAPER,
+    **CURE,
+    "encoder__input": "log1p-normalized",
+    # without it a normalised input leaves theta near uniform and two topics active
+    "encoder__batch_norm": True,
+    "encoder__scale": 2.0,
+    "decoder__ranking": "weights",
+    "learning_rate": 5e-3,
+}
 
 ETM_PAPER: dict[str, Any] = {
     "encoder": "mlp",
@@ -83,7 +101,18 @@ ETM_PAPER: dict[str, Any] = {
     "epochs": 150,
 }
 
-ETM: dict[str, Any] = {**ETM_PAPER, "encoder__batch_norm": True}
+ETM: dict[str, Any] = {
+    **ETM_PAPER,
+    **CURE,
+    "encoder__hidden": (500,),
+    "encoder__input": "log1p-normalized",
+    "encoder__batch_norm": True,
+    "encoder__dropout": 0.3,
+    "encoder__log_var_start": 0.0,
+    "batch_size": 200,
+    "warmup_epochs": 30,
+    "epochs": 100,
+}
 
 GMNTM_PAPER: dict[str, Any] = {
     "encoder": "mlp",
@@ -109,7 +138,27 @@ GMNTM_PAPER: dict[str, Any] = {
     "epochs": 100,
 }
 
-GMNTM: dict[str, Any] = {**GMNTM_PAPER, "encoder__input": "log1p-normalized"}
+GMNTM: dict[str, Any] = {
+    **GMNTM_PAPER,
+    **CURE,
+    "encoder__hidden": (500,),
+    "encoder__input": "log1p-normalized",
+    "encoder__batch_norm": True,
+    "encoder__log_var_start": 0.0,
+    # learned weights let a few components take all documents
+    "prior__learn": "components",
+    # an MLP decoder explains the words without the components: 4 of 50 stay active
+    "decoder": "mixture",
+    "decoder__width": 200,
+    "learning_rate": 5e-3,
+    "lr_schedule": "constant",
+    "adam_eps": 1e-8,
+    "batch_size": 200,
+    "pretrain_epochs": 10,
+    "warmup_epochs": 20,
+    "epochs": 60,
+}
+del GMNTM["decoder__hidden"]
 
 PRODLDA_PAPER: dict[str, Any] = {
     "encoder": "mlp",
@@ -132,7 +181,14 @@ PRODLDA_PAPER: dict[str, Any] = {
     "epochs": 200,
 }
 
-PRODLDA: dict[str, Any] = {**PRODLDA_PAPER}
+PRODLDA: dict[str, Any] = {
+    **PRODLDA_PAPER,
+    **CURE,
+    "encoder__dropout": 0.2,
+    "decoder__dropout": 0.0,
+    "warmup_epochs": 30,
+    "epochs": 100,
+}
 
 D_VAE_PAPER: dict[str, Any] = {
     "encoder": "mlp-dirichlet",
@@ -152,9 +208,19 @@ D_VAE_PAPER: dict[str, Any] = {
     "epochs": 200,
 }
 
-D_VAE: dict[str, Any] = {**D_VAE_PAPER}
+D_VAE: dict[str, Any] = {
+    **D_VAE_PAPER,
+    **CURE,
+    "encoder__input": "log1p-normalized",
+    "warmup_epochs": 50,
+    "epochs": 100,
+}
 
-DEFAULT: dict[str, Any] = {**W_LDA}
+#: the best of them on the corpora of docs/results.md: NVDM-GSM's parts with a plain softmax
+DEFAULT: dict[str, Any] = {
+    **{name: value for name, value in NVDM_GSM.items() if name != "link__bias"},
+    "link": "softmax",
+}
 
 #: name -> (settings, summary, source)
 PRESETS: dict[str, tuple[dict[str, Any], str, str]] = {

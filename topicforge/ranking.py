@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 from topicforge.contracts import Batch
 
 RANKINGS = ("decoder", "association")
-ASSOCIATION = "association p(v|k)^1/2 log(p(v|k) / p(v)) over the training documents"
+ASSOCIATION = "association p(v|k)^0.4 log(p(v|k) / p(v)) over the training documents"
+#: weight of p(v|k): 0 is plain PMI, 1 the share in a Kullback-Leibler divergence
+EXPONENT = 0.4
 
 
 class Association:
     """Pointwise mutual information of topic and word, weighted by how often they meet.
 
-        s(k, v) = p(v | k)^(1/2) log[p(v | k) / p(v)]
+        s(k, v) = p(v | k)^0.4 log[p(v | k) / p(v)]
         p(v | k) = sum_d theta_dk [x_dv > 0] / sum_d theta_dk,  p(v) = mean_d [x_dv > 0]
 
     0 where topic and word are independent. PMI alone (weight 1) puts words of one document first;
     weighting by p(v | k) itself, the word's share in the Kullback-Leibler divergence of topic and
-    corpus, puts frequent words first; the square root is between the two on a logarithmic scale
-    (docs/results.md compares them).
+    corpus, puts frequent words first; 0.4 is between the two (docs/results.md compares exponents).
 
     Args:
         n_topics: K.
@@ -53,5 +54,5 @@ class Association:
         topic = np.maximum(self.topic, np.finfo(np.float64).tiny)
         conditional = self.joint.T / topic[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            score = np.sqrt(conditional) * np.log(conditional / (self.word / self.n_documents))
+            score = conditional**EXPONENT * np.log(conditional / (self.word / self.n_documents))
         return np.where(self.joint.T > 0, score, -1.0).astype(np.float32)
