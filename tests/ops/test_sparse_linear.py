@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 import torch
-from op_checks import assert_same, assert_thread_independent, compiling, ready, run, scripting
+from op_checks import (
+    assert_same,
+    assert_thread_independent,
+    compiling,
+    exported,
+    ready,
+    run,
+    scripting,
+)
 from sparse_cases import GRID, Case, dense
 from sparse_checks import (
     check_half_and_autocast,
@@ -209,6 +217,16 @@ def test_script(device: str, tmp_path: Path) -> None:
     case = Case(6, 9, 5)
     inputs = [*case.counts(torch.float32, device), *dense_arguments(case, torch.float32, device)]
     check_scripted(sparse_linear, inputs, tmp_path, "auto", False)
+    with pytest.raises(torch.jit.Error, match="sparse_grad works in eager mode only"):
+        torch.jit.script(sparse_linear)(*inputs, sparse_grad=True)
+
+
+@compiling
+def test_tracing_refuses_sparse_gradients() -> None:
+    case = Case(3, 5, 2)
+    inputs = [*case.counts(torch.float32), *dense_arguments(case, torch.float32)]
+    with pytest.raises(Exception, match="sparse_grad works in eager mode only"):
+        exported(lambda *x: sparse_linear(*x, sparse_grad=True), tuple(inputs))
 
 
 @pytest.mark.parametrize("impl", IMPLS)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from topicforge.errors import InputError
+from topicforge.errors import InputError, OptionError
 from topicforge.ops import _library, reference
 from topicforge.ops._arguments import check_matrix, harmonise, is_scripting, widen
 from topicforge.ops._csr import check_csr, check_csr_elements, check_device, fake_grad
@@ -33,6 +33,7 @@ def sparse_linear(
         impl: "auto", "native" or "reference".
         sparse_grad: hand ``weight`` a sparse gradient that holds only rows that occur, for
             optimisers that understand one (:class:`torch.optim.SparseAdam`); dense otherwise.
+            Eager only: what is compiled, exported or scripted has dense gradients.
 
     Returns:
         (B, H), in the common dtype of ``weight`` and ``bias``, at least float32; the bias alone
@@ -42,12 +43,14 @@ def sparse_linear(
         InputError: kinds, shapes, devices or word numbers don't fit together. On a GPU the native
             operator does not wait to look at word numbers: one that is outside of the vocabulary
             makes its document's result NaN.
-        OptionError: ``impl`` is none of the three.
+        OptionError: ``impl`` is none of the three, or ``sparse_grad`` is asked for while tracing.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 
     Source: a dense layer, x Wᵀ + b, with the zeros of x left out.
     """
     if is_scripting():
+        if sparse_grad:
+            raise RuntimeError("sparse_linear: sparse_grad works in eager mode only; leave it out")
         weight, bias = widen(weight), widen(bias)
         result: Tensor = torch.ops.topicforge.sparse_linear(
             crow.long(), col.long(), value.to(weight.dtype), weight, bias
@@ -76,6 +79,8 @@ def _sparse_linear(
             f"{tuple(bias.shape)}"
         )
     value = value.to(weight.dtype)
+    if sparse_grad and torch.compiler.is_compiling():
+        raise OptionError(f"{_NAME}: sparse_grad works in eager mode only; leave it out here")
     if _library.serves(_NAME, impl, weight.device.type):
         try:
             result: Tensor
