@@ -1,12 +1,15 @@
 import gc
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
+
+from topicforge.contracts import Batch
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -52,3 +55,19 @@ def lda_corpus() -> Callable[..., tuple[sp.csr_matrix, np.ndarray]]:
 def planted() -> tuple[sp.csr_matrix, np.ndarray]:
     """300 documents of 40 words over 30 words, 3 planted topics."""
     return _lda_corpus(300, 30, 3, 40, seed=0)
+
+
+@pytest.fixture(scope="session")
+def batch_of() -> Callable[..., Batch]:
+    """Dense counts (B, V) as nested lists -> the same documents as a sparse batch."""
+
+    def build(dense: Sequence[Sequence[float]], vocab_size: int, dtype: str = "float32") -> Batch:
+        counts = sp.csr_matrix(np.reshape(dense, (-1, vocab_size)), dtype=dtype)
+        return Batch(
+            torch.from_numpy(counts.indptr).long(),
+            torch.from_numpy(counts.indices).long(),
+            torch.from_numpy(counts.data),
+            vocab_size,
+        )
+
+    return build
