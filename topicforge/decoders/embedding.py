@@ -12,7 +12,7 @@ from topicforge.contracts import Context
 from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.decoders.word_vectors import read_word_vectors
 from topicforge.errors import OptionError
-from topicforge.layers import require
+from topicforge.layers import whole
 
 _WHERE = "decoder 'embedding'"
 DEFAULT_WIDTH = 300
@@ -45,18 +45,16 @@ class EmbeddingDecoder(TopicsOverWords):
         train_vectors: bool = True,
     ) -> None:
         super().__init__(context)
-        require(width is None or width >= 1, _WHERE, "width", "at least 1", width)
+        self.given_width = None if width is None else whole(_WHERE, "width", width)
         self.vectors = vectors
         self.vectors_words = vectors_words
         self.train_vectors = train_vectors
-        self.given_width = width
-        self._allocate(width or DEFAULT_WIDTH)
-
-    def _allocate(self, width: int) -> None:
-        v, k = self.context.vocab_size, self.context.n_topics
+        width = self.given_width or DEFAULT_WIDTH
         scale = width**-0.25
-        self.rho = nn.Parameter(torch.randn(v, width) * scale, requires_grad=self.train_vectors)
-        self.alpha = nn.Parameter(torch.randn(k, width) * scale)
+        self.rho = nn.Parameter(
+            torch.randn(context.vocab_size, width) * scale, requires_grad=train_vectors
+        )
+        self.alpha = nn.Parameter(torch.randn(context.n_topics, width) * scale)
 
     def start(self) -> None:
         """Read ``vectors``; their width decides E unless ``width`` said it.
@@ -81,13 +79,14 @@ class EmbeddingDecoder(TopicsOverWords):
                 "pretrained vector; the others start at random",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
-        self._allocate(width)
-        values, found = torch.from_numpy(read.values), torch.from_numpy(read.found)
-        with torch.no_grad():
-            deviation = values[found].std()
-            self.rho.copy_(torch.where(found[:, None], values, torch.randn_like(values) * deviation))
-            # logits rho . alpha start at unit deviation whatever the vectors' own length
-            self.alpha.copy_(torch.randn_like(self.alpha) / values[found].norm(dim=1).mean())
+        values, found = torch.from_numpy(read.values).to(self.rho), torch.from_numpy(read.found)
+        known = values[found]
+        others = torch.randn_like(values) * known.std(correction=0)
+        rho = torch.where(found.to(values.device)[:, None], values, others)
+        self.rho = nn.Parameter(rho, requires_grad=self.train_vectors)
+        # logits rho . alpha start at unit deviation whatever the vectors' own length
+        alpha = torch.randn(self.alpha.shape[0], width).to(self.alpha)
+        self.alpha = nn.Parameter(alpha / known.norm(dim=1).mean())
 
     def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:
         """Shapes instead of files: the vectors themselves are among the saved weights."""

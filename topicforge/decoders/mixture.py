@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from topicforge.contracts import Context
 from topicforge.decoders.topics_over_words import TopicsOverWords
-from topicforge.layers import require
+from topicforge.layers import whole
 
 
 class MixtureDecoder(TopicsOverWords):
@@ -24,12 +24,12 @@ class MixtureDecoder(TopicsOverWords):
 
     def __init__(self, context: Context, *, width: int | None = None) -> None:
         super().__init__(context)
-        require(width is None or width >= 1, "decoder 'mixture'", "width", "at least 1", width)
         v, k = context.vocab_size, context.n_topics
         self.width = width
         if width is None:
             self.free = nn.Parameter(torch.randn(v, k) * 0.02)
         else:
+            width = whole("decoder 'mixture'", "width", width)
             self.word = nn.Parameter(torch.randn(v, width) * width**-0.25)
             self.topic = nn.Parameter(torch.randn(k, width) * width**-0.25)
 

@@ -12,7 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
-from topicforge.layers import Mlp, require
+from topicforge.layers import Mlp, one_of, share, start_at_log_frequency, widths
+from topicforge.layers import activation as find_activation
 
 _WHERE = "decoder 'mlp'"
 LIKELIHOODS = ("multinomial", "bernoulli")
@@ -45,12 +46,13 @@ class MlpDecoder(Decoder):
         frequency_bias: bool = True,
     ) -> None:
         super().__init__(context)
-        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-        require(all(h > 0 for h in hidden), _WHERE, "hidden", "positive widths", hidden)
-        require(
-            likelihood in LIKELIHOODS, _WHERE, "likelihood", f"one of {LIKELIHOODS}", likelihood
+        hidden = widths(_WHERE, "hidden", hidden)
+        one_of(_WHERE, "likelihood", likelihood, LIKELIHOODS)
+        self.hidden = Mlp(
+            (context.n_topics, *hidden),
+            find_activation(_WHERE, activation),
+            share(_WHERE, "dropout", dropout),
         )
-        self.hidden = Mlp((context.n_topics, *hidden), activation, dropout)
         width = hidden[-1] if hidden else context.n_topics
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(context.vocab_size, width)))
         self.bias = nn.Parameter(torch.zeros(context.vocab_size))
@@ -58,12 +60,9 @@ class MlpDecoder(Decoder):
         self.frequency_bias = frequency_bias
 
     def start(self) -> None:
-        """Start the bias at log word frequencies where ``frequency_bias``; unseen words as once."""
-        frequency = self.context.word_frequency
-        if self.frequency_bias and frequency is not None:
-            floor = frequency[frequency > 0].min()
-            with torch.no_grad():
-                self.bias.copy_(frequency.clamp_min(floor).log())
+        """Start the bias at the log word frequencies where ``frequency_bias``."""
+        if self.frequency_bias:
+            start_at_log_frequency(self.bias, self.context.word_frequency)
 
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         """(B,) under the chosen likelihood."""
@@ -80,7 +79,9 @@ class MlpDecoder(Decoder):
             tile = slice(start, start + _TILE)
             total = total + cast(
                 Tensor,
-                checkpoint(_softplus_sum, h, self.weight[tile], self.bias[tile], use_reentrant=False),
+                checkpoint(
+                    _softplus_sum, h, self.weight[tile], self.bias[tile], use_reentrant=False
+                ),
             )
         return present - total
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
-from topicforge.layers import require
+from topicforge.layers import BatchNorm, one_of, share, start_at_log_frequency
 
 _WHERE = "decoder 'product'"
 RANKINGS = ("weights", "probabilities")
@@ -16,9 +16,8 @@ RANKINGS = ("weights", "probabilities")
 class ProductDecoder(Decoder):
     """p(x) = softmax(W theta + b) (ProdLDA, Srivastava and Sutton 2017; W-LDA, Nan 2019).
 
-    Batch norm of the logits needs no (B, V) matrix: over a batch, logit v has mean w_v . m and
-    variance w_v^T C w_v, with m (K,) and C (K, K) the mean and covariance of theta, so it is a
-    rescaled W and a shifted b.
+    Batch norm of the logits W theta is folded into W and b, so that it needs no (B, V) matrix
+    either (:meth:`topicforge.layers.BatchNorm.fold`).
 
     Args:
         context: sizes; the word frequencies start the bias where ``frequency_bias``.
@@ -28,9 +27,6 @@ class ProductDecoder(Decoder):
             holds) or by ``probabilities`` (with b).
         dropout: share of theta's entries dropped in training (ProdLDA's theta dropout).
     """
-
-    running_mean: Tensor
-    running_var: Tensor
 
     def __init__(
         self,
@@ -42,52 +38,32 @@ class ProductDecoder(Decoder):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(context)
-        require(ranking in RANKINGS, _WHERE, "ranking", f"one of {RANKINGS}", ranking)
-        require(0 <= dropout < 1, _WHERE, "dropout", "in [0, 1)", dropout)
+        one_of(_WHERE, "ranking", ranking, RANKINGS)
         v, k = context.vocab_size, context.n_topics
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(v, k)))
         self.bias = nn.Parameter(torch.zeros(v))
-        self.batch_norm = batch_norm
+        self.norm = BatchNorm(v, bias=False) if batch_norm else None
         self.frequency_bias = frequency_bias
         self.rule = ranking
-        self.dropout = nn.Dropout(dropout)
-        if batch_norm:
-            self.register_buffer("running_mean", torch.zeros(v))
-            self.register_buffer("running_var", torch.ones(v))
+        self.dropout = nn.Dropout(share(_WHERE, "dropout", dropout))
 
     def start(self) -> None:
-        """Start the bias at the log frequencies where ``frequency_bias``; unseen words as once."""
-        frequency = self.context.word_frequency
-        if self.frequency_bias and frequency is not None:
-            floor = frequency[frequency > 0].min()
-            with torch.no_grad():
-                self.bias.copy_(frequency.clamp_min(floor).log())
+        """Start the bias at the log word frequencies where ``frequency_bias``."""
+        if self.frequency_bias:
+            start_at_log_frequency(self.bias, self.context.word_frequency)
 
     def _weight_and_bias(self, theta: Tensor | None) -> tuple[Tensor, Tensor]:
         """W and b with batch norm folded in: statistics of theta's batch, or the running ones."""
-        if not self.batch_norm:
+        if self.norm is None:
             return self.weight, self.bias
-        if theta is not None and self.training and theta.shape[0] > 1:
-            mean_theta = theta.mean(0)
-            centred = theta - mean_theta
-            covariance = centred.T @ centred / theta.shape[0]
-            mean = self.weight @ mean_theta
-            var = ((self.weight @ covariance) * self.weight).sum(1)
-            with torch.no_grad():
-                self.running_mean.lerp_(mean, 0.1)
-                self.running_var.lerp_(var, 0.1)
-        else:
-            mean, var = self.running_mean, self.running_var
-        scale = (var + 1e-3).rsqrt()
-        return self.weight * scale[:, None], self.bias - mean * scale
+        weight, shift = self.norm.fold(theta, self.weight)
+        return weight, shift + self.bias
 
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         """(B,), the log-sum-exp over words streamed."""
         theta = self.dropout(theta)
         weight, bias = self._weight_and_bias(theta)
-        return -ops.product_multinomial_nll(
-            batch.crow, batch.col, batch.count, theta, weight, bias
-        )
+        return -ops.product_multinomial_nll(batch.crow, batch.col, batch.count, theta, weight, bias)
 
     def topic_word(self, theta: Tensor) -> Tensor:
         """softmax(W theta + b), (R, V)."""

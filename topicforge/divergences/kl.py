@@ -9,9 +9,10 @@ from torch import Tensor
 from topicforge.contracts import Divergence, Rule, Samples, Sides
 from topicforge.distributions import Distribution, Point
 from topicforge.errors import MixError
-from topicforge.layers import require
+from topicforge.layers import one_of, whole
 
 _ESTIMATORS = ("auto", "monte-carlo")
+_WHERE = "divergence 'kl'"
 
 
 class KlDivergence(Divergence):
@@ -26,12 +27,9 @@ class KlDivergence(Divergence):
     serves: ClassVar[str] = "pairs with a registered rule; both sides need a density"
 
     def __init__(self, *, estimator: str = "auto", n_samples: int = 1) -> None:
-        require(
-            estimator in _ESTIMATORS, "divergence 'kl'", "estimator", f"one of {_ESTIMATORS}", estimator
-        )
-        require(n_samples >= 1, "divergence 'kl'", "n_samples", "at least 1", n_samples)
+        one_of(_WHERE, "estimator", estimator, _ESTIMATORS)
         self.estimator = estimator
-        self.n_samples = n_samples
+        self.n_samples = whole(_WHERE, "n_samples", n_samples)
 
     def resolve(self, sides: Sides) -> Rule:
         """Return the pair's rule, or the Monte Carlo estimate where it was asked for."""

@@ -26,10 +26,13 @@ def laplace_approximation(p: Dirichlet) -> DiagonalNormal:
     """Normal in the softmax basis whose logistic normal approximates Dir(a), (K,).
 
     mu_k = log a_k - mean_i log a_i; s2_k = (1 - 2/K) / a_k + sum_i 1/a_i / K^2
-    (Hennig 2012; Srivastava and Sutton 2017, section 3.2).
+    (Hennig 2012; Srivastava and Sutton 2017, section 3.2). With K = 1 theta is always 1 and every
+    z stands for it, so the formula's variance 0 says nothing: N(0, 1) is taken.
     """
     a = p.concentration
     k = a.shape[-1]
+    if k == 1:
+        return DiagonalNormal(torch.zeros_like(a), torch.zeros_like(a))
     loc = a.log() - a.log().mean(-1, keepdim=True)
     variance = (1 - 2 / k) / a + a.reciprocal().sum(-1, keepdim=True) / k**2
     return DiagonalNormal(loc, variance.log())

@@ -11,7 +11,7 @@ from torch import Tensor
 from topicforge import ops
 from topicforge.contracts import Divergence, Rule, Samples, Sides
 from topicforge.errors import MixError
-from topicforge.layers import require
+from topicforge.layers import is_number, one_of, positive, require
 
 _KERNELS = ("auto", "diffusion", "imq")
 _WHERE = "divergence 'mmd'"
@@ -25,7 +25,8 @@ def imq_mmd(x: Tensor, y: Tensor, scales: Sequence[float], unbiased: bool = True
         y: (m, L) samples of the other.
         scales: s, relative to a standard normal's mean squared distance 2 L.
         unbiased: leave the diagonals out of the two within-sample sums (U-statistic); else keep
-            them (V-statistic, never negative). The cross sum keeps its diagonal either way.
+            them (V-statistic, never negative). The cross sum keeps its diagonal either way. A side
+            of one row has no pair of distinct samples, so its U-statistic's sum is empty: 0.
 
     Returns:
         Scalar. Source: Tolstikhin 2018, section 4 (kernel) and eq. 10 of the survey.
@@ -36,11 +37,12 @@ def imq_mmd(x: Tensor, y: Tensor, scales: Sequence[float], unbiased: bool = True
         n = a.shape[0]
         kernel = _imq(a, a, scales, width)
         if unbiased:
-            if n < 2:
-                return a.sum() * 0  # no pair of distinct samples: the sum over pairs is empty
-            return (kernel.sum() - kernel.diagonal().sum()) / (n * (n - 1))
+            return (kernel.sum() - kernel.diagonal().sum()) / max(n * (n - 1), 1)
         return kernel.mean()
 
+    # distances don't change when both sides are moved, but rounding grows with |x|^2
+    centre = x.detach().mean(0)
+    x, y = x - centre, y - centre
     return within(x) + within(y) - 2 * _imq(x, y, scales, width).mean()
 
 
@@ -65,7 +67,9 @@ class MmdDivergence(Divergence):
             ``auto``: imq where both sides live in z, diffusion otherwise.
         t: diffusion time of eq. 11; 1 in every published configuration of W-LDA.
         scales: of the inverse multiquadrics.
-        unbiased: U-statistic as in eq. 10 (may be negative); else V-statistic.
+        unbiased: U-statistic as in eq. 10 (may be negative); else V-statistic. In a batch of one
+            document there are no pairs, and only eq. 10's cross sum is left; without documents it
+            is 0.
     """
 
     serves: ClassVar[str] = "every pair that can be sampled"
@@ -78,14 +82,12 @@ class MmdDivergence(Divergence):
         scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
         unbiased: bool = True,
     ) -> None:
-        require(kernel in _KERNELS, _WHERE, "kernel", f"one of {_KERNELS}", kernel)
-        require(t > 0, _WHERE, "t", "positive", t)
-        require(
-            len(scales) > 0 and all(s > 0 for s in scales), _WHERE, "scales", "positive", scales
-        )
+        one_of(_WHERE, "kernel", kernel, _KERNELS)
+        listed = isinstance(scales, Sequence) and len(scales) > 0 and all(map(is_number, scales))
+        require(listed, _WHERE, "scales", "one or more numbers", scales)
         self.kernel = kernel
-        self.t = float(t)
-        self.scales = tuple(scales)
+        self.t = positive(_WHERE, "t", t)
+        self.scales = tuple(positive(_WHERE, "scales", scale) for scale in scales)
         self.unbiased = unbiased
 
     def resolve(self, sides: Sides) -> Rule:
@@ -122,11 +124,18 @@ class MmdDivergence(Divergence):
 
     def _imq(self, q: Any, p: Any, samples: Samples) -> Tensor:
         del q
+        if samples.z.shape[0] == 0:
+            return samples.z.sum()
         return imq_mmd(samples.z, p.rsample(samples.z.shape[0]), self.scales, self.unbiased)
 
     def _diffusion(self, q: Any, p: Any, samples: Samples) -> Tensor:
         del q
-        log_p = p.rsample(samples.log_theta.shape[0])
+        n = samples.log_theta.shape[0]
+        if n == 0:
+            return samples.log_theta.sum()
+        log_p = p.rsample(n)
         if p.space == "z":
             log_p = samples.link(log_p)
+        if n == 1 and self.unbiased:
+            return -2 * ops.diffusion_kernel(samples.log_theta, log_p, self.t).squeeze()
         return ops.diffusion_mmd(samples.log_theta, log_p, self.t, self.unbiased)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from torch import nn
 
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
 from topicforge.encoders.trunk import Trunk
-from topicforge.layers import BatchNorm
+from topicforge.layers import Head, is_number, require
 
 #: |log variance| stays below this, so that exp of it is finite whatever the network says
 LOG_VAR_BOUND = 20.0
@@ -52,21 +52,21 @@ class MlpEncoder(Encoder):
         log_var_start: float | None = 0.0,
     ) -> None:
         super().__init__(context)
+        where = "encoder 'mlp'"
         self.trunk = Trunk(
-            "encoder 'mlp'", context.vocab_size, hidden, activation, dropout, input, word_dropout
+            where, context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
         n_latent = context.n_latent
-        self.loc = nn.Linear(self.trunk.width, n_latent)
-        self.log_var = nn.Linear(self.trunk.width, n_latent)
+        self.loc = Head(self.trunk.width, n_latent, batch_norm=batch_norm)
+        self.log_var = Head(self.trunk.width, n_latent, batch_norm=batch_norm)
         if log_var_start is not None:
-            nn.init.zeros_(self.log_var.weight)
-            nn.init.constant_(self.log_var.bias, log_var_start)
-        self.loc_norm = BatchNorm(n_latent) if batch_norm else nn.Identity()
-        self.log_var_norm = BatchNorm(n_latent) if batch_norm else nn.Identity()
+            share = log_var_start / LOG_VAR_BOUND if is_number(log_var_start) else math.nan
+            must = f"None or a number between -{LOG_VAR_BOUND:g} and {LOG_VAR_BOUND:g}"
+            require(-1 < share < 1, where, "log_var_start", must, log_var_start)
+            self.log_var.start_at(LOG_VAR_BOUND * math.atanh(share))
 
     def forward(self, batch: Batch) -> DiagonalNormal:
         """Return q(z | x) of (B,) documents."""
         h = self.trunk(batch)
-        raw = self.log_var_norm(self.log_var(h))
-        log_var = LOG_VAR_BOUND * torch.tanh(raw / LOG_VAR_BOUND)
-        return DiagonalNormal(self.loc_norm(self.loc(h)), log_var)
+        log_var = LOG_VAR_BOUND * torch.tanh(self.log_var(h) / LOG_VAR_BOUND)
+        return DiagonalNormal(self.loc(h), log_var)

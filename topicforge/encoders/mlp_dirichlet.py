@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import nn
 from torch.nn import functional as F
 
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import Dirichlet
 from topicforge.encoders.trunk import Trunk
-from topicforge.layers import BatchNorm, require
+from topicforge.layers import Head, positive
 
 
 class MlpDirichletEncoder(Encoder):
@@ -43,20 +42,13 @@ class MlpDirichletEncoder(Encoder):
         floor: float = 1e-2,
     ) -> None:
         super().__init__(context)
-        require(floor > 0, "encoder 'mlp-dirichlet'", "floor", "positive", floor)
+        where = "encoder 'mlp-dirichlet'"
+        self.floor = positive(where, "floor", floor)
         self.trunk = Trunk(
-            "encoder 'mlp-dirichlet'",
-            context.vocab_size,
-            hidden,
-            activation,
-            dropout,
-            input,
-            word_dropout,
+            where, context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
-        self.head = nn.Linear(self.trunk.width, context.n_topics)
-        self.norm = BatchNorm(context.n_topics) if batch_norm else nn.Identity()
-        self.floor = floor
+        self.head = Head(self.trunk.width, context.n_topics, batch_norm=batch_norm)
 
     def forward(self, batch: Batch) -> Dirichlet:
         """Return q(theta | x) of (B,) documents."""
-        return Dirichlet(F.softplus(self.norm(self.head(self.trunk(batch)))) + self.floor)
+        return Dirichlet(F.softplus(self.head(self.trunk(batch))) + self.floor)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import nn
-
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import Point
 from topicforge.encoders.trunk import Trunk
-from topicforge.layers import BatchNorm
+from topicforge.layers import Head, positive
 
 
 class MlpPointEncoder(Encoder):
@@ -23,7 +21,9 @@ class MlpPointEncoder(Encoder):
         dropout: share of units dropped before the head.
         input: counts, normalized, log1p or log1p-normalized.
         word_dropout: share of a document's words hidden from the encoder in training.
-        batch_norm: normalise f(x) over the batch (bias learned, scale fixed at 1).
+        batch_norm: normalise f(x) over the batch (bias learned).
+        scale: fixed factor on the normalised f(x); above 1 the softmax of it is sparser, which a
+            normalised input alone leaves near uniform.
     """
 
     latent: ClassVar[Latent] = Latent(Point)
@@ -38,20 +38,20 @@ class MlpPointEncoder(Encoder):
         input: str = "log1p-normalized",  # noqa: A002
         word_dropout: float = 0.0,
         batch_norm: bool = False,
+        scale: float = 1.0,
     ) -> None:
         super().__init__(context)
+        where = "encoder 'mlp-point'"
         self.trunk = Trunk(
-            "encoder 'mlp-point'",
-            context.vocab_size,
-            hidden,
-            activation,
-            dropout,
-            input,
-            word_dropout,
+            where, context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
-        self.loc = nn.Linear(self.trunk.width, context.n_latent)
-        self.loc_norm = BatchNorm(context.n_latent) if batch_norm else nn.Identity()
+        self.loc = Head(
+            self.trunk.width,
+            context.n_latent,
+            batch_norm=batch_norm,
+            scale=positive(where, "scale", scale),
+        )
 
     def forward(self, batch: Batch) -> Point:
         """Return the point of each of (B,) documents."""
-        return Point(self.loc_norm(self.loc(self.trunk(batch))))
+        return Point(self.loc(self.trunk(batch)))

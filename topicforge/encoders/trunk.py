@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch
-from topicforge.errors import UnknownNameError, did_you_mean
-from topicforge.layers import Mlp, activation, require
+from topicforge.layers import Mlp, activation, one_of, share, widths
 
 INPUTS = ("counts", "normalized", "log1p", "log1p-normalized")
 
@@ -59,26 +58,16 @@ class Trunk(nn.Module):
         word_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-        require(
-            len(hidden) > 0 and all(isinstance(h, int) and h > 0 for h in hidden),
-            where, "hidden", "one or more positive widths", hidden,
-        )  # fmt: skip
-        require(0 <= dropout < 1, where, "dropout", "in [0, 1)", dropout)
-        require(0 <= word_dropout < 1, where, "word_dropout", "in [0, 1)", word_dropout)
-        if transform not in INPUTS:
-            raise UnknownNameError(
-                f"{where}: option 'input' must be one of {', '.join(INPUTS)}, got {transform!r}."
-                + did_you_mean(str(transform), INPUTS)
-            )
+        hidden = widths(where, "hidden", hidden, least=1)
+        one_of(where, "input", transform, INPUTS)
         self.transform = transform
-        self.word_dropout = nn.Dropout(word_dropout)
-        self.activation = activation(activation_name)
+        self.word_dropout = nn.Dropout(share(where, "word_dropout", word_dropout))
+        self.activation = activation(where, activation_name)
         self.weight = nn.Parameter(torch.empty(vocab_size, hidden[0]))
         self.bias = nn.Parameter(torch.zeros(hidden[0]))
         nn.init.xavier_uniform_(self.weight)
-        self.rest = Mlp(hidden, activation_name)
-        self.dropout = nn.Dropout(dropout)
+        self.rest = Mlp(hidden, self.activation)
+        self.dropout = nn.Dropout(share(where, "dropout", dropout))
         self.width = hidden[-1]
 
     def forward(self, batch: Batch) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from topicforge.errors import UnknownNameError, did_you_mean
+from topicforge.layers.checks import one_of
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -18,15 +18,15 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def activation(name: str) -> Callable[[Tensor], Tensor]:
+def activation(where: str, name: str) -> Callable[[Tensor], Tensor]:
     """Return the activation called ``name``: relu, softplus, tanh or gelu.
+
+    Args:
+        where: component, for the error message.
+        name: one of the four.
 
     Raises:
         UnknownNameError: no such activation.
     """
-    if name not in _ACTIVATIONS:
-        raise UnknownNameError(
-            f"option 'activation' must be one of {', '.join(_ACTIVATIONS)}, got {name!r}."
-            + did_you_mean(str(name), _ACTIVATIONS)
-        )
+    one_of(where, "activation", name, tuple(_ACTIVATIONS))
     return _ACTIVATIONS[name]

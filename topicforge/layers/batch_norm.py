@@ -6,38 +6,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+_EPS = 1e-3  # as the ProdLDA authors
+_MOMENTUM = 0.1  # share of the newest batch in the running statistics
+
 
 class BatchNorm(nn.Module):
-    """y = scale (x - mean) / sqrt(var + eps) + bias, over the batch (Ioffe and Szegedy 2015).
+    """y = (x - mean) / sqrt(var + 1e-3) + bias, over the batch (Ioffe and Szegedy 2015).
 
     ProdLDA keeps the bias and fixes the scale at 1; losing the bias costs it coherence. A batch of
-    one row has no variance, so it is normalised by the running statistics instead.
+    one row has no variance, so it is normalised by the running statistics instead, in training too.
 
     Args:
         width: number of columns.
-        learn_scale: train the scale; False fixes it at ``scale``.
-        scale: its start, or its fixed value.
-        eps: added to the variance; 1e-3 as the ProdLDA authors.
-        momentum: share of the newest batch in the running statistics.
+        bias: learn the bias; False leaves it out.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(
-        self,
-        width: int,
-        *,
-        learn_scale: bool = False,
-        scale: float = 1.0,
-        eps: float = 1e-3,
-        momentum: float = 0.1,
-    ) -> None:
+    def __init__(self, width: int, *, bias: bool = True) -> None:
         super().__init__()
-        self.eps = eps
-        self.momentum = momentum
-        self.bias = nn.Parameter(torch.zeros(width))
-        self.scale = nn.Parameter(torch.full((width,), scale), requires_grad=learn_scale)
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
         self.register_buffer("running_mean", torch.zeros(width))
         self.register_buffer("running_var", torch.ones(width))
 
@@ -47,9 +36,40 @@ class BatchNorm(nn.Module):
             x,
             self.running_mean,
             self.running_var,
-            self.scale,
-            self.bias,
-            training=self.training and x.shape[0] > 1,
-            momentum=self.momentum,
-            eps=self.eps,
+            bias=self.bias,
+            training=self._learns_from(x),
+            momentum=_MOMENTUM,
+            eps=_EPS,
         )
+
+    def fold(self, x: Tensor | None, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """W' and b' with x W'^T + b' = forward(x W^T), without making the (B, width) matrix.
+
+        Over a batch, column v of x W^T has mean w_v . m and variance w_v^T C w_v, with m (K,) and
+        C (K, K) the mean and covariance of x.
+
+        Args:
+            x: (B, K) the batch whose statistics count in training; ``None`` takes the running ones.
+            weight: (width, K) W.
+
+        Returns:
+            W' (width, K) and b' (width,).
+        """
+        if x is not None and self._learns_from(x):
+            mean_x = x.mean(0)
+            centred = x - mean_x
+            covariance = centred.T @ centred / x.shape[0]
+            mean = weight @ mean_x
+            var = ((weight @ covariance) * weight).sum(1)
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, _MOMENTUM)
+                # as torch does: normalise by the biased variance, keep the unbiased one
+                self.running_var.lerp_(var * (x.shape[0] / (x.shape[0] - 1)), _MOMENTUM)
+        else:
+            mean, var = self.running_mean, self.running_var
+        scale = (var + _EPS).rsqrt()
+        shift = -mean * scale
+        return weight * scale[:, None], shift if self.bias is None else shift + self.bias
+
+    def _learns_from(self, x: Tensor) -> bool:
+        return self.training and x.shape[0] > 1

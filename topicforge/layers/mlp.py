@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
-
-from topicforge.layers.activation import activation
 
 
 class Mlp(nn.Module):
@@ -14,17 +13,20 @@ class Mlp(nn.Module):
 
     Args:
         widths: input width, then each layer's.
-        activation_name: see :func:`topicforge.layers.activation`.
+        activation: a function of :func:`topicforge.layers.activation`.
         dropout: share of units dropped after each layer in training.
     """
 
-    def __init__(self, widths: Sequence[int], activation_name: str, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int],
+        activation: Callable[[Tensor], Tensor],
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in pairwise(widths))
         self.dropout = nn.Dropout(dropout)
-        self.activation = activation(activation_name)
+        self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the last layer's units, (B, widths[-1]); x itself where there is no layer."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from topicforge.contracts import Context, Latent, Prior
 from topicforge.distributions import Dirichlet
-from topicforge.layers import require
+from topicforge.layers import positive
 
 
 class DirichletPrior(Prior):
@@ -25,12 +25,8 @@ class DirichletPrior(Prior):
 
     def __init__(self, context: Context, *, concentration: float = 0.1) -> None:
         super().__init__(context)
-        require(
-            concentration > 0, "prior 'dirichlet'", "concentration", "positive", concentration
-        )
-        self.register_buffer(
-            "concentration", torch.full((context.n_topics,), float(concentration))
-        )
+        value = positive("prior 'dirichlet'", "concentration", concentration)
+        self.register_buffer("concentration", torch.full((context.n_topics,), value))
 
     def distribution(self) -> Dirichlet:
         """Dir(concentration)."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from topicforge.contracts import Context, Latent, Prior
 from topicforge.distributions import DiagonalNormal
-from topicforge.layers import require
+from topicforge.layers import positive
 
 
 class GaussianPrior(Prior):
@@ -27,9 +27,9 @@ class GaussianPrior(Prior):
 
     def __init__(self, context: Context, *, variance: float = 1.0) -> None:
         super().__init__(context)
-        require(variance > 0, "prior 'gaussian'", "variance", "positive", variance)
+        log_var = math.log(positive("prior 'gaussian'", "variance", variance))
         self.register_buffer("loc", torch.zeros(context.n_latent))
-        self.register_buffer("log_var", torch.full((context.n_latent,), math.log(variance)))
+        self.register_buffer("log_var", torch.full((context.n_latent,), log_var))
 
     def distribution(self) -> DiagonalNormal:
         """N(0, variance I)."""

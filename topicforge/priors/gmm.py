@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any, ClassVar
 
@@ -14,12 +13,14 @@ from torch.nn import functional as F
 from topicforge.contracts import Context, Latent, Prior
 from topicforge.distributions import NormalMixture
 from topicforge.errors import TrainingError
-from topicforge.layers import require
+from topicforge.layers import one_of, positive, whole
 
 LEARN = ("all", "components", "none")
 STARTS = ("spread", "fit")
 COVARIANCES = ("diagonal", "isotropic")
 _WHERE = "prior 'gmm'"
+_FARTHEST = 1e15  # squares of latents must fit into a float32 variance
+_LEAST = 1e-4  # of softplus(raw) at a start: at 0 raw would be minus infinity
 
 
 class GmmPrior(Prior):
@@ -34,10 +35,11 @@ class GmmPrior(Prior):
             is reparameterised, so any divergence fits); ``all``: pi too (its gradient needs a
             density, so MMD refuses it); ``none``: the mixture stays where it started.
         covariance: ``diagonal`` or ``isotropic`` (one variance a component).
-        start: ``spread``: means drawn from N(0, radius^2 I / L) scaled to length ``radius``;
-            ``fit``: scikit-learn's GaussianMixture on the posterior means after pretraining.
+        start: ``spread``: means drawn uniformly from the sphere of ``radius``, variances 1;
+            ``fit``: scikit-learn's GaussianMixture on the posterior means after pretraining (its
+            weights too, unless pi has to stay uniform).
         radius: length of the means under ``spread``.
-        variance_floor: smallest variance.
+        variance_floor: no variance falls to it or below.
         fit_documents: at most this many documents' latents go into the fit.
     """
 
@@ -57,23 +59,22 @@ class GmmPrior(Prior):
     ) -> None:
         super().__init__(context)
         count = context.n_topics if n_components is None else n_components
-        require(count >= 1, _WHERE, "n_components", "at least 1", n_components)
-        require(learn in LEARN, _WHERE, "learn", f"one of {LEARN}", learn)
-        require(covariance in COVARIANCES, _WHERE, "covariance", f"one of {COVARIANCES}", covariance)
-        require(start in STARTS, _WHERE, "start", f"one of {STARTS}", start)
-        require(variance_floor > 0, _WHERE, "variance_floor", "positive", variance_floor)
-        require(fit_documents >= count, _WHERE, "fit_documents", ">= n_components", fit_documents)
+        count = whole(_WHERE, "n_components", count)
+        one_of(_WHERE, "learn", learn, LEARN)
+        one_of(_WHERE, "covariance", covariance, COVARIANCES)
+        one_of(_WHERE, "start", start, STARTS)
+        radius = positive(_WHERE, "radius", radius)
+        self.variance_floor = positive(_WHERE, "variance_floor", variance_floor)
+        self.fit_documents = whole(_WHERE, "fit_documents", fit_documents, least=max(count, 2))
         width = context.n_latent if covariance == "diagonal" else 1
         means = F.normalize(torch.randn(count, context.n_latent), dim=-1) * radius
         self.loc = nn.Parameter(means, requires_grad=learn != "none")
         self.raw_var = nn.Parameter(
-            torch.full((count, width), _softplus_inverse(max(1 - variance_floor, 1e-3))),
+            _softplus_inverse(torch.full((count, width), max(1 - self.variance_floor, _LEAST))),
             requires_grad=learn != "none",
         )
         self.logits = nn.Parameter(torch.zeros(count), requires_grad=learn == "all")
-        self.variance_floor = variance_floor
         self.covariance = covariance
-        self.fit_documents = fit_documents
         self._start = start
         self._learn = learn
 
@@ -110,13 +111,15 @@ class GmmPrior(Prior):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
+        seed %= 2**32  # what both libraries take
         data = latents.detach().double().cpu().numpy()
         count = self.loc.shape[0]
-        if not np.isfinite(data).all():
+        usable = (np.abs(data) < _FARTHEST).all(1)  # False for NaN too
+        if not usable.all():
             raise TrainingError(
-                f"{_WHERE}: the latents must be finite to start a mixture from them, but "
-                f"{int((~np.isfinite(data)).any(1).sum())} of {len(data)} rows are not; lower the "
-                "learning rate of pretraining or normalise the encoder's input"
+                f"{_WHERE}: the latents must be finite and within {_FARTHEST:g} of zero to start a "
+                f"mixture from them, but {int((~usable).sum())} of {len(data)} rows are not; lower "
+                "the learning rate of pretraining or normalise the encoder's input"
             )
         if len(data) < count:
             raise TrainingError(
@@ -124,7 +127,9 @@ class GmmPrior(Prior):
                 "n_components or use start='spread'"
             )
         if len(data) > self.fit_documents:
-            chosen = np.random.default_rng(seed).choice(len(data), self.fit_documents, replace=False)
+            chosen = np.random.default_rng(seed).choice(
+                len(data), self.fit_documents, replace=False
+            )
             data = data[np.sort(chosen)]
         mixture = GaussianMixture(
             count,
@@ -145,17 +150,15 @@ class GmmPrior(Prior):
             # EM that stopped at its iteration limit is still a start, but the user is told
             if issubclass(warning.category, ConvergenceWarning):
                 warnings.warn(f"{_WHERE}: {warning.message}", ConvergenceWarning, stacklevel=2)
-        variance = torch.as_tensor(mixture.covariances_).reshape(count, -1) - self.variance_floor
+        variance = torch.as_tensor(mixture.covariances_).reshape(count, -1)
         with torch.no_grad():
             self.loc.copy_(torch.as_tensor(mixture.means_))
-            self.raw_var.copy_(_softplus_inverse_tensor(variance.clamp_min(1e-4)))
-            if self._learn == "all":
+            self.raw_var.copy_(
+                _softplus_inverse((variance - self.variance_floor).clamp_min(_LEAST))
+            )
+            if self._learn != "components":
                 self.logits.copy_(torch.as_tensor(mixture.weights_).clamp_min(1e-6).log())
 
 
-def _softplus_inverse(y: float) -> float:
-    return y + math.log(-math.expm1(-y))
-
-
-def _softplus_inverse_tensor(y: Tensor) -> Tensor:
+def _softplus_inverse(y: Tensor) -> Tensor:
     return y + torch.log(-torch.expm1(-y))

@@ -1,0 +1,63 @@
+"""Dense stacks and encoder heads against their formulas, and the bias started at frequencies."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from topicforge.layers import Head, Mlp, activation, start_at_log_frequency
+
+PLAIN = {
+    "relu": lambda x: x.clamp(min=0),
+    "softplus": lambda x: torch.log1p(x.exp()),
+    "tanh": torch.tanh,
+    "gelu": lambda x: 0.5 * x * (1 + torch.erf(x / 2**0.5)),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_activations_are_what_their_names_say(name):
+    x = torch.linspace(-3, 3, 7)
+    torch.testing.assert_close(activation("part", name)(x), PLAIN[name](x))
+
+
+def test_mlp_is_dense_then_activation_a_layer():
+    torch.manual_seed(0)
+    mlp = Mlp((3, 5, 2), torch.tanh)
+    x = torch.randn(4, 3)
+    first, second = mlp.layers
+    expected = torch.tanh(second(torch.tanh(x @ first.weight.T + first.bias)))
+    torch.testing.assert_close(mlp(x), expected)
+    assert torch.equal(Mlp((3,), torch.tanh)(x), x)
+
+
+def test_mlp_drops_units_in_training_alone():
+    torch.manual_seed(0)
+    mlp = Mlp((3, 1000), F.softplus, dropout=0.25)
+    x = torch.randn(2, 3)
+    kept = mlp(x) != 0
+    # 2000 units kept with chance 3/4: a deviation of 0.0097
+    assert abs(kept.float().mean().item() - 0.75) < 0.04
+    assert (mlp.eval()(x) != 0).all()
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_head_starts_where_it_is_told(batch_norm):
+    torch.manual_seed(0)
+    head = Head(4, 3, batch_norm=batch_norm)
+    h = torch.randn(5, 4)
+    assert head.eval()(h).detach().std() > 0.1
+    head.start_at(-1.5)
+    np.testing.assert_allclose(head(h).detach().numpy(), -1.5)
+    np.testing.assert_allclose(head.train()(h).detach().numpy(), -1.5)
+    (head(h) * torch.randn(5, 3)).sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in head.parameters())
+
+
+def test_frequency_bias_counts_unseen_words_as_the_rarest():
+    bias = torch.zeros(4, dtype=torch.float64)
+    start_at_log_frequency(bias, torch.tensor([0.5, 0.4, 0.1, 0.0]))
+    # frequencies are float32
+    np.testing.assert_allclose(bias.exp().numpy(), [0.5, 0.4, 0.1, 0.1], rtol=1e-6)
+    start_at_log_frequency(bias, None)
+    np.testing.assert_allclose(bias.exp().numpy(), [0.5, 0.4, 0.1, 0.1], rtol=1e-6)
