@@ -42,7 +42,9 @@ def test_samples_follow_it():
 
         def cdf(x, j=j):
             scale = (LOG_VAR[:, j] / 2).exp().numpy()
-            return stats.norm(LOC[:, j].numpy(), scale).cdf(np.asarray(x)[..., None]) @ WEIGHT.numpy()
+            return (
+                stats.norm(LOC[:, j].numpy(), scale).cdf(np.asarray(x)[..., None]) @ WEIGHT.numpy()
+            )
 
         assert stats.kstest(z[:, j].numpy(), cdf).pvalue > 1e-3
     # a sample's coordinates come from one component: components 1 and 3 never swap them
