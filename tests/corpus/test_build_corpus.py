@@ -181,6 +181,15 @@ def test_options_that_have_no_meaning_for_counts(files):
             build_corpus(files / "counts.npz", **option)
 
 
+def test_empty_documents_can_be_left_out_with_their_labels(files):
+    corpus = build_corpus(
+        files / "counts.npz", labels=files / "labels.txt", drop_empty=True, output=files / "corpus"
+    )
+    np.testing.assert_array_equal(corpus.counts.to_scipy().toarray(), DENSE[[0, 2]])
+    assert corpus.labels == ("x", "x")
+    assert corpus.description["dropped_empty_documents"] == 1
+
+
 def test_a_failure_leaves_the_old_corpus(files):
     build_corpus(files / "counts.npz", output=files / "corpus")
     with pytest.raises(CorpusError):

@@ -148,13 +148,16 @@ def test_matrix_market_of_other_fields(tmp_path):
         "%%MatrixMarket matrix coordinate real general\n2 2 1\n3 1 1\n",
         "%%MatrixMarket matrix coordinate real general\n2 2 999999999999\n1 1 1\n",
         "%%MatrixMarket matrix coordinate complex general\n1 1 1\n1 1 1 1\n",
-        # scipy's reader alone crashes on this one
-        "%%MatrixMarket matrix coordinate integer general\n3 4 4\n1 2 2\n1 4 1\n3 1 3\n3 3 1%",
     ],
 )  # fmt: skip
 def test_broken_matrix_market(tmp_path, content):
     with pytest.raises(CorpusError, match=r"a\.mtx"):
         read_counts(write(tmp_path / "a.mtx", content))
+
+
+def test_a_last_line_that_scipys_reader_alone_crashes_on(tmp_path):
+    content = mtx(DENSE).rstrip(b"\n") + b"%"
+    np.testing.assert_array_equal(dense(read_counts(write(tmp_path / "a.mtx", content))), DENSE)
 
 
 # ---- svmlight ----------------------------------------------------------------------------------

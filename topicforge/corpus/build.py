@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from topicforge.corpus.counts import Counts
 from topicforge.corpus.folder import Corpus
 from topicforge.corpus.formats import COUNT_FORMATS, format_of, read_counts, read_texts
@@ -41,12 +43,13 @@ def build_corpus(
     token_pattern: str | None = None,
     lowercase: bool = True,
     encoding: str = "utf-8",
+    drop_empty: bool | None = None,
     name: str | None = None,
 ) -> Corpus:
     """Read documents, count their words, and write a corpus folder.
 
     Word i of the vocabulary is column i of the counts, in the order of ``vocab`` where it is given
-    or comes with the counts, else sorted. Documents without a word are kept.
+    or comes with the counts, else sorted. Documents without a word are kept, unless told otherwise.
 
     Args:
         source: a file or folder of texts or counts, or the name of a source: ``python-docs``,
@@ -70,6 +73,8 @@ def build_corpus(
         token_pattern: regular expression of a word.
         lowercase: fold case first.
         encoding: of text files, a Python codec.
+        drop_empty: leave documents without a word out, with their labels, once the vocabulary is
+            settled; ``None``: as the source has it, only ``python-docs`` does.
         name: what to call the corpus; ``None``: after the source.
 
     Raises:
@@ -80,9 +85,11 @@ def build_corpus(
     named = _named(source)
     if named is not None:
         options = {**named.defaults}
-        given = {"language": language, "min_df": min_df, "max_df": max_df}
+        given = {
+            "language": language, "min_df": min_df, "max_df": max_df, "drop_empty": drop_empty
+        }  # fmt: skip
         options.update({key: value for key, value in given.items() if value is not None})
-        language, min_df, max_df = (options.get(key) for key in given)
+        language, min_df, max_df, drop_empty = (options.get(key) for key in given)
     where = str(source)
     path = Path(source)
     try:
@@ -116,6 +123,17 @@ def build_corpus(
                     f"{where}: has labels of its own, so a file of labels can't be given too"
                 )
             read.labels = read_labels(Path(labels), counts.n_documents, encoding)
+        if counts.n_entries == 0:
+            raise CorpusError(
+                f"{where}: at least one document must have a word, but all {counts.n_documents} documents "
+                "are empty"
+            )
+        if drop_empty:
+            filled = np.flatnonzero(np.diff(counts.indptr))
+            limits["dropped_empty_documents"] = counts.n_documents - len(filled)
+            counts = counts.select(filled)
+            if read.labels is not None:
+                read.labels = tuple(read.labels[i] for i in filled)
         corpus = Corpus(
             counts, vocabulary, read.labels, name or (path.stem if named is None else named.name),
             {
@@ -131,10 +149,6 @@ def build_corpus(
         raise
     except InputError as error:
         raise CorpusError(f"{where}: {error}") from error
-    if counts.n_entries == 0:
-        raise CorpusError(
-            f"{where}: at least one document must have a word, but all {counts.n_documents} documents are empty"
-        )
     return corpus if output is None else Corpus.open(corpus.save(output))
 
 

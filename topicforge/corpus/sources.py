@@ -86,7 +86,7 @@ SOURCES: Mapping[str, Source] = {
             "docstrings of the Python standard library, numpy, scipy, scikit-learn and torch, as "
             "installed here, labelled by subpackage",
             texts=read_python_docs,
-            defaults={"language": "en", "min_df": 10, "max_df": 0.1},
+            defaults={"language": "en", "min_df": 10, "max_df": 0.1, "drop_empty": True},
             extra_stop_words=DOCUMENTATION_WORDS,
         ),
         Source(

@@ -91,7 +91,7 @@ class _Ended(io.RawIOBase):
     the last line has none.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
         self._file = file
         self._ended = False
 
