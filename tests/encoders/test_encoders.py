@@ -174,6 +174,16 @@ def test_point_is_one_head_on_the_trunk(batch_of):
     torch.testing.assert_close(q.loc, expected)
 
 
+def test_point_may_be_scaled_where_it_is_normalised(batch_of):
+    batch = batch_of(DENSE, V)
+    plain, scaled = (make(MlpPointEncoder, batch_norm=True, scale=s)(batch).loc for s in (1, 3.0))
+    torch.testing.assert_close(scaled, 3 * plain)
+    with pytest.raises(OptionError, match="'scale' must be 1 without batch_norm=True, got 3"):
+        make(MlpPointEncoder, scale=3.0)
+    with pytest.raises(OptionError, match="encoder 'mlp-point': option 'scale' must be a number"):
+        make(MlpPointEncoder, batch_norm=True, scale=0)
+
+
 @every_encoder
 def test_options_reach_the_trunk(encoder):
     part = make(encoder, dropout=0.3, word_dropout=0.2, input="normalized", activation="gelu")

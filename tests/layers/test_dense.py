@@ -41,10 +41,22 @@ def test_mlp_drops_units_in_training_alone():
     assert (mlp.eval()(x) != 0).all()
 
 
+def test_head_is_dense_or_a_scaled_batch_norm_without_the_dense_bias():
+    torch.manual_seed(0)
+    h = torch.randn(5, 4)
+    plain, normed = Head(4, 3, batch_norm=False), Head(4, 3, batch_norm=True, scale=2.5)
+    torch.testing.assert_close(plain(h), h @ plain.linear.weight.T + plain.linear.bias)
+    torch.nn.init.normal_(normed.norm.bias)
+    y = h @ normed.linear.weight.T
+    expected = (y - y.mean(0)) / (y.var(0, correction=0) + 1e-3).sqrt() + normed.norm.bias
+    torch.testing.assert_close(normed(h), 2.5 * expected)
+    assert normed.linear.bias is None
+
+
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_head_starts_where_it_is_told(batch_norm):
     torch.manual_seed(0)
-    head = Head(4, 3, batch_norm=batch_norm)
+    head = Head(4, 3, batch_norm=batch_norm, scale=2.0 if batch_norm else 1.0)
     h = torch.randn(5, 4)
     assert head.eval()(h).detach().std() > 0.1
     head.start_at(-1.5)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import Point
 from topicforge.encoders.trunk import Trunk
-from topicforge.layers import Head, positive
+from topicforge.layers import Head, positive, require
 
 
 class MlpPointEncoder(Encoder):
@@ -22,7 +22,7 @@ class MlpPointEncoder(Encoder):
         input: counts, normalized, log1p or log1p-normalized.
         word_dropout: share of a document's words hidden from the encoder in training.
         batch_norm: normalise f(x) over the batch (bias learned).
-        scale: fixed factor on the normalised f(x); above 1 the softmax of it is sparser, which a
+        scale: fixed factor on the normalised f(x), so only with ``batch_norm``; above 1 the softmax of it is sparser, which a
             normalised input alone leaves near uniform.
     """
 
@@ -42,6 +42,8 @@ class MlpPointEncoder(Encoder):
     ) -> None:
         super().__init__(context)
         where = "encoder 'mlp-point'"
+        scale = positive(where, "scale", scale)
+        require(batch_norm or scale == 1, where, "scale", "1 without batch_norm=True", scale)
         self.trunk = Trunk(
             where, context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
@@ -49,7 +51,7 @@ class MlpPointEncoder(Encoder):
             self.trunk.width,
             context.n_latent,
             batch_norm=batch_norm,
-            scale=positive(where, "scale", scale),
+            scale=scale,
         )
 
     def forward(self, batch: Batch) -> Point:

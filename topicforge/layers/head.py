@@ -14,7 +14,7 @@ class Head(nn.Module):
         width: of h.
         n_out: of y.
         batch_norm: normalise over the batch.
-        scale: fixed factor on the normalised y.
+        scale: fixed factor on what batch norm gives; without it there is nothing to scale.
     """
 
     def __init__(self, width: int, n_out: int, *, batch_norm: bool, scale: float = 1.0) -> None:
@@ -29,7 +29,7 @@ class Head(nn.Module):
         nn.init.zeros_(self.linear.weight)
         bias = self.linear.bias if self.norm is None else self.norm.bias
         assert bias is not None
-        nn.init.constant_(bias, value)
+        nn.init.constant_(bias, value if self.norm is None else value / self.scale)
 
     def forward(self, h: Tensor) -> Tensor:
         """(B, n_out) of h (B, width)."""
