@@ -79,7 +79,7 @@ std::tuple<Tensor, Tensor> backward_rows(
     const Pool pool = torch_pool();
     const T* g = grad.const_data_ptr<T>();
     const int64_t H = grad.size(1);
-    const int64_t count = functions<T>().touched(x, g, H, nullptr, nullptr, pool);
+    const int64_t count = functions<T>().count_touched(x, pool);
     word = new_vector(col, count);
     rows = new_matrix(grad, count, H);
     advise_huge_pages(rows);

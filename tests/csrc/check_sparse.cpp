@@ -94,7 +94,7 @@ Results everything(int64_t B, int64_t V, int64_t K, const Pool& pool) {
       x, wide.data(), weight.data(), K, grad_value.data(), grad_weight.data(), grad_narrow.data(),
       pool);
   for (const auto& one : {out, grad_value, grad_weight, grad_narrow}) keep(all, one);
-  const int64_t touched = linear.touched(x, wide.data(), K, nullptr, nullptr, pool);
+  const int64_t touched = linear.count_touched(x, pool);
   std::vector<int64_t> word(touched);
   std::vector<T> rows(touched * K);
   linear.touched(x, wide.data(), K, word.data(), rows.data(), pool);

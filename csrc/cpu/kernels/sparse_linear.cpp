@@ -84,35 +84,41 @@ void backward(
 }
 
 template <class T>
-int64_t touched(
+int64_t count_touched(const SparseRows<T>& x, const Pool& pool) {
+  const Scratch<unsigned char> seen(pool, x.words);
+  __builtin_memset(seen.get(), 0, static_cast<size_t>(x.words));
+  for (int64_t i = 0; i < x.entries; ++i) seen[x.col[i]] = 1;
+  int64_t count = 0;
+  for (int64_t v = 0; v < x.words; ++v) count += seen[v];
+  return count;
+}
+
+template <class T>
+void touched(
     const SparseRows<T>& x, const T* grad, int64_t H, int64_t* word, T* rows, const Pool& pool) {
   const Transpose by_word(pool, x);
   int64_t count = 0;
   for (int64_t v = 0; v < x.words; ++v) {
-    if (by_word.start[v + 1] == by_word.start[v]) continue;
-    if (word != nullptr) word[count] = v;
-    ++count;
+    if (by_word.start[v + 1] > by_word.start[v]) word[count++] = v;
   }
-  if (word == nullptr || rows == nullptr) return count;
   const int64_t blocks = (count + kWordsPerTask - 1) / kWordsPerTask;
   const bool cached = fits_cache<T>(x.documents, H);
   for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
     const int64_t first = task * kWordsPerTask;
     for (int64_t r = first; r < first + kWordsPerTask && r < count; ++r) {
       add_scaled_rows<T>(
-          rows + r * H, nullptr, H, by_word.values(x.value, word[r]), by_word.visit(word[r], cached),
-          grad, H);
+          rows + r * H, nullptr, H, by_word.values(x.value, word[r]),
+          by_word.visit(word[r], cached), grad, H);
     }
   });
-  return count;
 }
 
 }  // namespace
 
 extern const SparseLinearKernels TOPICFORGE_TABLE_NAME(sparse_linear);
 const SparseLinearKernels TOPICFORGE_TABLE_NAME(sparse_linear) = {
-    {forward<float>, backward<float>, touched<float>},
-    {forward<double>, backward<double>, touched<double>},
+    {forward<float>, backward<float>, count_touched<float>, touched<float>},
+    {forward<double>, backward<double>, count_touched<double>, touched<double>},
 };
 
 }  // namespace topicforge

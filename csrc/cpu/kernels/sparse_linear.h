@@ -15,9 +15,9 @@ struct SparseLinearFunctions {
   void (*backward)(
       const SparseRows<T>&, const T* grad, const T* weight, int64_t H, T* grad_value,
       T* grad_weight, T* grad_bias, const Pool&);
-  // How many words occur; where `word` and `rows` are not null, also which (rising) and their
-  // rows of grad_weight.
-  int64_t (*touched)(
+  // How many words occur, and then which (rising) and their rows of grad_weight.
+  int64_t (*count_touched)(const SparseRows<T>&, const Pool&);
+  void (*touched)(
       const SparseRows<T>&, const T* grad, int64_t H, int64_t* word, T* rows, const Pool&);
 };
 
