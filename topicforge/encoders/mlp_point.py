@@ -22,8 +22,8 @@ class MlpPointEncoder(Encoder):
         input: counts, normalized, log1p or log1p-normalized.
         word_dropout: share of a document's words hidden from the encoder in training.
         batch_norm: normalise f(x) over the batch (bias learned).
-        scale: fixed factor on the normalised f(x), so only with ``batch_norm``; above 1 the softmax of it is sparser, which a
-            normalised input alone leaves near uniform.
+        scale: fixed factor on the normalised f(x), so only with ``batch_norm``; above 1 its softmax
+            is sparser, which a normalised input alone leaves near uniform.
     """
 
     latent: ClassVar[Latent] = Latent(Point)
