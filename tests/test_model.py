@@ -166,7 +166,7 @@ def test_partial_fit_goes_on(planted):
 
 def test_gmntm_runs_its_phases(planted):
     model = TopicModel(
-        "gmntm", n_topics=3, epochs=2, pretrain_epochs=3, encoder__hidden=(16,), decoder__hidden=(8,)
+        "gmntm", n_topics=3, epochs=2, pretrain_epochs=3, encoder__hidden=(16,), decoder__width=8
     ).fit(planted[0])
     assert [r.phase for r in model.history_] == ["pretrain"] * 3 + ["train"] * 2
     # topics and theta belong together: both read from the components

@@ -7,13 +7,13 @@ from scipy.optimize import linear_sum_assignment
 from topicforge import TopicModel
 
 
-def matched_cosine(found, planted):
-    """Mean cosine over the best one-to-one matching of found and planted topics."""
+def matched_cosines(found, planted):
+    """Cosines of the best one-to-one matching of found and planted topics."""
     a = found / np.linalg.norm(found, axis=1, keepdims=True)
     b = planted / np.linalg.norm(planted, axis=1, keepdims=True)
     cosine = a @ b.T
     rows, columns = linear_sum_assignment(-cosine)
-    return cosine[rows, columns].mean()
+    return cosine[rows, columns]
 
 
 @pytest.mark.slow
@@ -23,11 +23,13 @@ def test_planted_topics_come_back_only_with_the_divergence(lda_corpus, divergenc
     # no noise, 50 epochs
     counts, planted = lda_corpus(10_000, 100, 5, 100, seed=0)
     model = TopicModel(
-        "w-lda", n_topics=5, encoder__hidden=(10, 10), theta_noise=0.0, epochs=50, seed=0,
+        "w-lda-paper", n_topics=5, encoder__hidden=(10, 10), theta_noise=0.0, epochs=50, seed=0,
         divergence=divergence,
     ).fit(counts)  # fmt: skip
-    cosine = matched_cosine(model.topic_word_, planted)
+    cosines = matched_cosines(model.topic_word_, planted)
     if divergence == "mmd":
-        assert cosine > 0.95
+        assert cosines.mean() > 0.95, cosines
     else:
-        assert cosine < 0.8
+        # the reconstruction alone leaves planted topics unfound
+        assert cosines.mean() < 0.95, cosines
+        assert cosines.min() < 0.6, cosines
