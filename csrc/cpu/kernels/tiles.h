@@ -17,15 +17,54 @@ constexpr int kPanel = 2 * kLanes<T>;
 // Rows a register block: 12 x 2 accumulators of 32 registers, or 4 x 2 of 16.
 constexpr int kBlock = kManyRegisters ? 12 : 4;
 
+// One step of the transposition of a square of vectors: exchanges the off-diagonal quarters of
+// every square of 2 * step lanes, then goes on with steps twice as large.
+#if defined(__GNUC__) && !defined(__clang__)
+#define TOPICFORGE_TRANSPOSE 1
+template <class T, int step>
+inline void transpose_from(Vec<T> (&v)[kLanes<T>]) {
+  if constexpr (step < kLanes<T>) {
+    Bits<T> upper{}, lower{};
+    TOPICFORGE_UNROLL
+    for (int l = 0; l < kLanes<T>; ++l) {
+      upper[l] = (l & step) != 0 ? l - step + kLanes<T> : l;
+      lower[l] = (l & step) != 0 ? l + kLanes<T> : l + step;
+    }
+    TOPICFORGE_UNROLL
+    for (int i = 0; i < kLanes<T>; ++i) {
+      if ((i & step) != 0) continue;
+      const Vec<T> a = v[i], b = v[i + step];
+      v[i] = __builtin_shuffle(a, b, upper);
+      v[i + step] = __builtin_shuffle(a, b, lower);
+    }
+    transpose_from<T, 2 * step>(v);
+  }
+}
+#endif
+
 // panel[k * P + i] = rows[i * stride + k] for i < valid, 0 for the rest of the panel.
 template <class T>
 inline void fill_panel(const T* rows, int64_t stride, int64_t valid, int64_t K, T* panel) {
-  constexpr int P = kPanel<T>;
-  for (int64_t k = 0; k < K; ++k) {
-    for (int64_t i = valid; i < P; ++i) panel[k * P + i] = T(0);
-  }
-  for (int64_t i = 0; i < valid; ++i) {
-    for (int64_t k = 0; k < K; ++k) panel[k * P + i] = rows[i * stride + k];
+  constexpr int P = kPanel<T>, L = kLanes<T>;
+  for (int64_t start = 0; start < P; start += L) {
+    int64_t k = 0;
+#ifdef TOPICFORGE_TRANSPOSE
+    if (start + L <= valid) {
+      for (; k + L <= K; k += L) {
+        Vec<T> square[L];
+        TOPICFORGE_UNROLL
+        for (int i = 0; i < L; ++i) square[i] = load(rows + (start + i) * stride + k);
+        transpose_from<T, 1>(square);
+        TOPICFORGE_UNROLL
+        for (int i = 0; i < L; ++i) store<T>(panel + (k + i) * P + start, square[i]);
+      }
+    }
+#endif
+    for (; k < K; ++k) {
+      for (int64_t i = start; i < start + L; ++i) {
+        panel[k * P + i] = i < valid ? rows[i * stride + k] : T(0);
+      }
+    }
   }
 }
 
