@@ -82,7 +82,8 @@ static __global__ void documents_of(
 // blocks).
 template <class T, class Order>
 __global__ void add_scaled_rows(
-    Order order, const T* scale, const T* x, int64_t columns, const T* first, int64_t step, T* out) {
+    Order order, const T* scale, const T* x, int64_t columns, const T* first, int64_t step,
+    T* out) {
   const int64_t r = blockIdx.x;
   const int64_t column = blockIdx.y * static_cast<int64_t>(blockDim.x) + threadIdx.x;
   __shared__ int64_t bounds[2];

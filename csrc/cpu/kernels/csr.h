@@ -41,7 +41,10 @@ class Transpose {
  public:
   template <class T>
   Transpose(const Pool& pool, const SparseRows<T>& rows)
-      : entries(rows.entries), start(pool, rows.words + 1), document(pool, rows.entries), place(pool, rows.entries) {
+      : entries(rows.entries),
+        start(pool, rows.words + 1),
+        document(pool, rows.entries),
+        place(pool, rows.entries) {
     int32_t* next = start.get();
     __builtin_memset(next, 0, sizeof(int32_t) * static_cast<size_t>(rows.words + 1));
     for (int64_t i = 0; i < rows.entries; ++i) ++next[rows.col[i]];

@@ -8,8 +8,10 @@ namespace topicforge {
 
 struct DirichletKernels {
   // concentration (K,) → out (n, K), from `seed` alone.
-  void (*f32)(const float* concentration, int64_t n, int64_t K, uint64_t seed, float* out, const Pool&);
-  void (*f64)(const double* concentration, int64_t n, int64_t K, uint64_t seed, double* out, const Pool&);
+  void (*f32)(
+      const float* concentration, int64_t n, int64_t K, uint64_t seed, float* out, const Pool&);
+  void (*f64)(
+      const double* concentration, int64_t n, int64_t K, uint64_t seed, double* out, const Pool&);
 };
 
 TOPICFORGE_KERNEL_TABLE(DirichletKernels, dirichlet)

@@ -131,7 +131,9 @@ void log_sum_exp_of(const ProductProblem<T>& problem, T* out, const Pool& pool) 
   for_tasks<T>(pool, panels.count * 2, 0, [&](int64_t task, T*) {
     const int64_t at = task * L;
     Vec<T> top = load(partial.get() + at);
-    for (int64_t c = 1; c < chunks; ++c) top = maximum<T>(top, load(partial.get() + c * 2 * padded + at));
+    for (int64_t c = 1; c < chunks; ++c) {
+      top = maximum<T>(top, load(partial.get() + c * 2 * padded + at));
+    }
     const Vec<T> safe = top == -infinity<T>() ? Vec<T>{} : top;
     Vec<T> sum = {};
     for (int64_t c = 0; c < chunks; ++c) {
@@ -287,7 +289,9 @@ void backward(
         if (theta_grad != nullptr) {
           add_weighted(words.weight, K, h, kTile, K, theta_grad + panel * P * K);
         }
-        if (grad_weight != nullptr) add_outer(h, rows.get() + panel * P * stride, stride, words_grad);
+        if (grad_weight != nullptr) {
+          add_outer(h, rows.get() + panel * P * stride, stride, words_grad);
+        }
       }
       for (int64_t r = 0; want_words && r < kTile && v + r < V; ++r) {
         const Visit<int32_t> documents = by_word.visit(v + r, near);

@@ -32,7 +32,8 @@ void forward(
     const int64_t first = task % blocks * kDocumentsPerTask;
     for (int64_t b = first; b < first + kDocumentsPerTask && b < x.documents; ++b) {
       add_scaled_rows(
-          out + b * H + h, bias + h, width, x.value + x.crow[b], words_of(x, b, cached), weight + h, H);
+          out + b * H + h, bias + h, width, x.value + x.crow[b], words_of(x, b, cached), weight + h,
+          H);
     }
   });
 }

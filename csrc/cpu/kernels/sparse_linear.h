@@ -10,7 +10,8 @@ namespace topicforge {
 template <class T>
 struct SparseLinearFunctions {
   // weight (V, H) and bias (H,) → out (B, H).
-  void (*forward)(const SparseRows<T>&, const T* weight, const T* bias, int64_t H, T* out, const Pool&);
+  void (*forward)(
+      const SparseRows<T>&, const T* weight, const T* bias, int64_t H, T* out, const Pool&);
   // From grad (B, H): grad_value (nnz,), grad_weight (V, H), grad_bias (H,); null where unwanted.
   void (*backward)(
       const SparseRows<T>&, const T* grad, const T* weight, int64_t H, T* grad_value,

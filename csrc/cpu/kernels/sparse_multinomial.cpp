@@ -80,8 +80,8 @@ void backward(
     const int64_t first = task * kWordsPerTask;
     for (int64_t v = first; v < first + kWordsPerTask && v < x.words; ++v) {
       add_scaled_rows<T>(
-          grad_beta + v * K, nullptr, K, by_word.values(slope.get(), v), by_word.visit(v, near), theta,
-          K);
+          grad_beta + v * K, nullptr, K, by_word.values(slope.get(), v), by_word.visit(v, near),
+          theta, K);
     }
   });
 }
