@@ -1,5 +1,5 @@
 #include "cuda/launch.h"
-#include "log_gamma_sample.h"
+#include "math/log_gamma_sample.h"
 #include "sparse_checks.h"
 
 namespace topicforge {

@@ -1,6 +1,6 @@
 #include "cpu/kernels/dirichlet.h"
 
-#include "log_gamma_sample.h"
+#include "math/log_gamma_sample.h"
 
 namespace topicforge {
 namespace {

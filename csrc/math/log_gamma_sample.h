@@ -1,7 +1,7 @@
 // One logarithm of a Gamma(alpha) variate, for any alpha > 0; the same numbers on CPU and CUDA.
 #pragma once
 
-#include "philox.h"
+#include "math/philox.h"
 
 // CPU kernels take no function of the standard library that an instruction set could leak into.
 #ifdef __CUDACC__
