@@ -169,6 +169,18 @@ def test_a_failing_compiler_has_its_words_quoted(
     assert not (tmp_path / "out" / _library.INFO_NAME).exists()
 
 
+def test_a_relative_target_is_taken_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # setuptools builds into "build/lib.../topicforge/_native"; ninja runs elsewhere.
+    plans: list[list[str]] = []
+    monkeypatch.setattr(_build, "_run_ninja", lambda lines, *_: plans.append(lines))
+    monkeypatch.chdir(tmp_path)
+    (library,) = _build.build_kernels(Path("some/where"), cuda=False)
+    assert library == tmp_path.resolve() / "some" / "where" / "libtopicforge_cpu.so"
+    assert any(line.startswith(f"build {library}: link") for line in plans[0])
+
+
 def test_library_needs_no_python() -> None:
     path = _library.library_path("cpu")
     if not path.exists():

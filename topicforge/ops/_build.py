@@ -91,7 +91,8 @@ def build_kernels(
             "torch first (and pip install --no-build-isolation)"
         ) from error
     source = source_folder()
-    target = FOLDER if target is None else target
+    # ninja runs in a folder of its own, where a relative target would mean another place.
+    target = (FOLDER if target is None else target).resolve()
     target.mkdir(parents=True, exist_ok=True)
     compiler = os.environ.get("CXX", "c++")
     if shutil.which(shlex.split(compiler)[0]) is None:
@@ -231,6 +232,7 @@ def compile_cuda_objects(folder: Path, *, verbose: bool = False) -> list[Path]:
         raise KernelUnavailableError(
             "kernels build: no nvcc in CUDA_HOME or on the PATH; install the CUDA toolkit"
         )
+    folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     plan = _Plan(source_folder(), folder, Path(torch.__file__).parent, "c++", [])
     objects = plan.cuda_objects(nvcc, str(folder))
