@@ -10,6 +10,8 @@ from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Rule, 
 from topicforge.errors import MixError, OptionError
 from topicforge.registry import Registry, build, check_options
 
+#: the divergence that switches divergences off: it fits everywhere and is no advice
+OFF = "none"
 PARTS: tuple[Kind, ...] = ("encoder", "link", "prior", "divergence", "decoder")
 
 
@@ -126,6 +128,8 @@ def fit_table(registry: Registry) -> list[dict[str, str]]:
             row = {"encoder": encoder.name, "posterior": posterior.distribution.__name__}
             row["prior"] = prior.name
             for divergence in registry.components("divergence"):
+                if divergence.name == OFF:
+                    continue
                 part = Part(divergence, {})
                 try:
                     rule = _rule(registry, part, posterior, _latent(Part(prior, {})), link)
@@ -206,7 +210,7 @@ def _impossible(
     """Say what does not fit, why, what works instead and how to add a rule."""
     works = []
     for other in registry.components("divergence"):
-        if other.name == "none":
+        if other.name == OFF:
             continue
         if not _resolves(registry, Part(other, {}), posterior, prior, link):
             continue

@@ -17,7 +17,7 @@ def demo(
         Path, typer.Option("--output", "-o", help="Where the corpus and model folders go.")
     ] = Path("topicforge-demo"),
     n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="Number of topics.")] = 20,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the documents.")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the documents.")] = 40,
     seed: Annotated[int, typer.Option(help="Makes the fit repeat bit for bit.")] = 0,
     force: Annotated[bool, typer.Option(help="Replace an earlier demo.")] = False,
 ) -> None:
