@@ -251,7 +251,7 @@ class Trainer:
         )
 
     def _split(self, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        count = int(round(self.options.validation_fraction * len(documents)))
+        count = round(self.options.validation_fraction * len(documents))
         if self.options.validation_fraction and not 0 < count < len(documents):
             raise TrainingError(
                 f"TopicModel.fit: validation_fraction={self.options.validation_fraction} of "
