@@ -58,10 +58,10 @@ def test_text_formats(tmp_path, text):
 
 
 def test_words_that_contain_spaces_or_odd_line_ends_are_read(tmp_path):
-    text = "dog 1 2\n. . . 3 4\nat name@domain.com 5 6\nx\x85y 7 8\nx\u2028y 9 10\n\xa0 11 12\n"
-    odd = (". . .", "at name@domain.com", "x\x85y", "x\u2028y", "\xa0")
+    text = "dog 1 2\n. . . 3 4\nat name@domain.com 5 6\nx\x85y 7 8\nx\u2028y 9 10\nx\ry 11 12\n\xa0 13 14\n"
+    odd = (". . .", "at name@domain.com", "x\x85y", "x\u2028y", "x\ry", "\xa0")
     got = read(written(tmp_path, text), vocabulary=odd)
-    np.testing.assert_array_equal(got.values, np.arange(3.0, 13.0).reshape(5, 2))
+    np.testing.assert_array_equal(got.values, np.arange(3.0, 15.0).reshape(6, 2))
 
 
 def test_other_order_and_missing_words(tmp_path):
