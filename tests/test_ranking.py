@@ -11,9 +11,7 @@ from topicforge.ranking import Association
 def batch(rows, vocab_size):
     crow = np.concatenate([[0], np.cumsum([len(r) for r in rows])])
     col = np.array([v for r in rows for v in r])
-    return Batch(
-        torch.from_numpy(crow), torch.from_numpy(col), torch.ones(len(col)), vocab_size
-    )
+    return Batch(torch.from_numpy(crow), torch.from_numpy(col), torch.ones(len(col)), vocab_size)
 
 
 def test_hand_worked():
@@ -22,9 +20,23 @@ def test_hand_worked():
     sums.add(batch([[0, 1], [0]], 4), np.array([[1, 0], [1, 0]], np.float32))
     sums.add(batch([[2], [2]], 4), np.array([[0, 1], [0, 1]], np.float32))
     score = sums.scores()
-    # word 0: p(v | k) = 1, p(v) = 1/2; word 1: p(v | k) = 1/2, p(v) = 1/4
-    np.testing.assert_allclose(score[0], [np.log(2), 0.5**0.4 * np.log(2), -1, -1], atol=1e-6)
-    np.testing.assert_allclose(score[1], [-1, -1, np.log(2), -1], atol=1e-6)
+    # x of word 0: (2 + 50) / 102 against 50 / 102; of word 1: 51 / 101 against 50 / 101
+    own = [52**4 / (52**4 + 50**4), 51**4 / (51**4 + 50**4)]
+    # word 0: p(v | k) = 2/3, p(v) = 2/5; word 1: 1/3 and 1/5; word 2 under topic 1: 1 and 2/5
+    ratio = np.log(5 / 3)
+    np.testing.assert_allclose(
+        score[0], [2 / 3 * ratio * own[0], ratio / 3 * own[1], -1, -1], rtol=1e-6
+    )
+    np.testing.assert_allclose(score[1], [-1, -1, np.log(5 / 2) * own[0], -1], rtol=1e-6)
+
+
+def test_a_shared_word_goes_to_the_topic_that_has_most_of_it():
+    # word 0 is in every document of topic 0 and in every second one of topic 1
+    rows = [[0, 1], [0, 1], [0, 2], [2]] * 100
+    sums = Association(2, 3)
+    sums.add(batch(rows, 3), np.array([[1, 0], [1, 0], [0, 1], [0, 1]] * 100, np.float32))
+    score = sums.scores()
+    assert score[0, 0] > 5 * abs(score[1, 0])
 
 
 def test_a_word_of_every_document_tells_nothing():
@@ -38,9 +50,11 @@ def test_the_model_ranks_by_it_and_says_so(planted):
     theta = model.transform(planted[0]).astype(float)
     present = (planted[0] > 0).toarray()
     used = present.any(0)
-    given = theta.T @ present[:, used] / theta.sum(0)[:, None]
-    expected = given**0.4 * np.log(given / present[:, used].mean(0))
-    np.testing.assert_allclose(model.word_scores_[:, used], expected, atol=1e-4)  # float32 sums
+    n = theta.T @ present[:, used]
+    given, word = n / n.sum(1, keepdims=True), present[:, used].sum(0)
+    x = (n + 100 * theta.mean(0)[:, None]) / (word + 100)
+    expected = given * np.log(given / (word / word.sum())) * x**4 / (x**4).sum(0)
+    np.testing.assert_allclose(model.word_scores_[:, used], expected, atol=1e-6)  # float32 sums
     assert (model.word_scores_[:, ~used] == -1).all()
     assert model.ranking_.startswith("association")
     other = TopicModel("w-lda", n_topics=3, epochs=1, ranking="decoder").fit(planted[0])

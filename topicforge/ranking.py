@@ -13,20 +13,24 @@ from numpy.typing import NDArray
 from topicforge.contracts import Batch
 
 RANKINGS = ("decoder", "association")
-ASSOCIATION = "association p(v|k)^0.4 log(p(v|k) / p(v)) over the training documents"
-#: weight of p(v|k): 0 is plain PMI, 1 the share in a Kullback-Leibler divergence
-EXPONENT = 0.4
+ASSOCIATION = "association of topic and word over the training documents"
+#: a word is a topic's own once it has been seen with it in about so many documents
+SMOOTHING = 100.0
+#: how much of a shared word goes to the topic that has most of it; docs/results.md compares powers
+EXCLUSIVITY = 4
 
 
 class Association:
-    """Pointwise mutual information of topic and word, weighted by how often they meet.
+    """How much a word tells of a topic, from one pass over documents.
 
-        s(k, v) = p(v | k)^0.4 log[p(v | k) / p(v)]
-        p(v | k) = sum_d theta_dk [x_dv > 0] / sum_d theta_dk,  p(v) = mean_d [x_dv > 0]
+        s(k, v) = p(v | k) log[p(v | k) / p(v)] e(k, v)
+        n_kv = sum_d theta_dk [x_dv > 0],  p(v | k) = n_kv / sum_v n_kv,  p(v) = n_v / sum_v n_v
+        e(k, v) = x_kv^4 / sum_k x_kv^4,  x_kv = (n_kv + 100 p(k)) / (n_v + 100)
 
-    0 where topic and word are independent. PMI alone (weight 1) puts words of one document first;
-    weighting by p(v | k) itself, the word's share in the Kullback-Leibler divergence of topic and
-    corpus, puts frequent words first; 0.4 is between the two (docs/results.md compares exponents).
+    The first factors are the word's share in the Kullback-Leibler divergence of topic and corpus: 0
+    where they are independent, and small for words of a few documents, which plain PMI puts first.
+    e gives a word that several topics share to the topic that has most of it; x is p(k | v), drawn
+    to p(k) where the word is rare.
 
     Args:
         n_topics: K.
@@ -51,8 +55,14 @@ class Association:
 
     def scores(self) -> NDArray[np.float32]:
         """(K, V) scores; -1 where word and topic never met, below every score there can be."""
-        topic = np.maximum(self.topic, np.finfo(np.float64).tiny)
-        conditional = self.joint.T / topic[:, None]
+        joint = self.joint.T
+        tiny = np.finfo(np.float64).tiny
+        given = joint / np.maximum(joint.sum(1, keepdims=True), tiny)
+        share = (joint + SMOOTHING * self.topic[:, None] / self.n_documents) / (
+            self.word + SMOOTHING
+        )
+        power = share**EXCLUSIVITY
         with np.errstate(divide="ignore", invalid="ignore"):
-            score = conditional**EXPONENT * np.log(conditional / (self.word / self.n_documents))
-        return np.where(self.joint.T > 0, score, -1.0).astype(np.float32)
+            score = given * np.log(given / (self.word / self.word.sum()))
+        score *= power / np.maximum(power.sum(0), tiny)
+        return np.where(joint > 0, score, -1.0).astype(np.float32)

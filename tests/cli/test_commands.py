@@ -97,7 +97,9 @@ def test_parts_by_name(place):
 
 
 def test_texts_to_theta(place):
-    rows = [{"body": f"cats purr {'and' * (i % 2)} dogs bark loudly", "label": "x"} for i in range(40)]
+    rows = [
+        {"body": f"cats purr {'and' * (i % 2)} dogs bark loudly", "label": "x"} for i in range(40)
+    ]
     (place / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     run(
         "corpus", "build", "texts.jsonl", "--text-column", "body", "--label-column", "label",
@@ -124,7 +126,11 @@ def test_nothing_is_replaced_without_force(place):
     [
         (("train", "CORPUS", "--preset", "emt", "--output", "X"), 2, "'etm'"),
         (("train", "CORPUS", "--prior", "dirichelt", "--output", "X"), 2, "dirichlet"),
-        (("train", "CORPUS", "--encoder", "mlp-point", "--divergence", "kl", "--output", "X"), 2, "mmd"),
+        (
+            ("train", "CORPUS", "--encoder", "mlp-point", "--divergence", "kl", "--output", "X"),
+            2,
+            "mmd",
+        ),
         (("train", "CORPUS", "--set", "prior.variances=2", "--output", "X"), 2, "variance"),
         (("train", "CORPUS", "--set", "nonsense", "--output", "X"), 2, "NAME=VALUE"),
         (("train", "nowhere", "--output", "X"), 1, "nowhere"),
@@ -154,13 +160,15 @@ def test_explain_and_plugins(place):
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_saves_a_usable_model(place, sign):
     output = place / f"INTERRUPTED{int(sign)}"
+    # a shell that starts this run in the background hands on an ignored SIGINT, and Python keeps it so
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from topicforge.cli import main\n"
+        f"main(['train', 'CORPUS', '-k', '3', '--epochs', '2000', '--output', {str(output)!r}])"
+    )
     process = subprocess.Popen(
-        [
-            sys.executable, "-m", "topicforge", "train", "CORPUS", "-k", "3", "--epochs", "100000",
-            "--output", str(output),
-        ],
-        cwd=place, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", code], cwd=place, stderr=subprocess.PIPE, text=True
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("train 2/"):

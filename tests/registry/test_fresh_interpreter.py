@@ -71,7 +71,13 @@ def test_a_real_ctrl_c_stops_the_process(site):
         "slow", "import sys, time\nprint('sleeping', file=sys.stderr, flush=True)\ntime.sleep(60)"
     )
     running = subprocess.Popen(
-        [sys.executable, "-c", "import topicforge; topicforge.list_components()"],
+        # a shell that starts this run in the background hands on an ignored SIGINT
+        [
+            sys.executable,
+            "-c",
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "import topicforge; topicforge.list_components()",
+        ],
         env=site.environment(),
         cwd=site.folder,
         stderr=subprocess.PIPE,
