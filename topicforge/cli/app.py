@@ -1,25 +1,42 @@
-"""The program: its commands, and how errors and warnings reach the terminal."""
+"""The program: its commands in the order of their use."""
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from topicforge.cli import corpus, demo, evaluate, explain, kernels, plugins, read, train
 from topicforge.cli.output import errors, show_error, show_warning
 
+_ORDER = (
+    "demo", "corpus", "train", "topics", "transform", "evaluate", "explain", "plugins", "kernels",
+)  # fmt: skip
+
+
+class _InOrder(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Commands in the order of their use, which typer would split into commands and groups."""
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+
 app = typer.Typer(
     name="topicforge",
-    help="Neural topic models as compositions: encoder x link x prior x divergence x decoder.",
-    epilog="Exit codes: 0 done; 1 data or training failed; 2 the command was wrong; "
-    "130 interrupted, with the model saved.",
+    cls=_InOrder,
+    help="Neural topic models as mixes: encoder x link x prior x divergence x decoder, each part a "
+    "plugin found by name. Start with: topicforge demo",
+    epilog="Exit codes: 0 done; 1 the data, a file or the training failed; 2 the command was wrong "
+    "(usage, unknown name, parts that do not fit, output exists); 130 interrupted, where train and "
+    "demo have saved the model (1 if there was none yet).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
 app.add_typer(corpus.app, name="corpus")
@@ -27,8 +44,8 @@ app.command("train")(train.train)
 app.command("topics")(read.topics)
 app.command("transform")(read.transform)
 app.command("evaluate")(evaluate.evaluate)
-app.command("plugins")(plugins.plugins)
 app.command("explain")(explain.explain)
+app.command("plugins")(plugins.plugins)
 app.add_typer(kernels.app, name="kernels")
 
 
@@ -42,9 +59,12 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Before the command: show tracebacks of errors.")
+    ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Options of every command."""
@@ -52,44 +72,68 @@ def options(
     errors.debug = debug
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit; errors of ours become one paragraph, never a traceback."""
-    from topicforge.errors import MixError, OptionError, TopicForgeError, UnknownNameError
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; errors become one paragraph, a traceback only with --debug.
 
+    Args:
+        arguments: instead of the process's own.
+
+    Raises:
+        SystemExit: always, with the exit code.
+    """
+    if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
+        # what a program reads is UTF-8 whatever the terminal's language
+        sys.stdout.reconfigure(encoding="utf-8")
+    errors.debug = False
+    with warnings.catch_warnings():
+        _tidy_warnings()
+        code = _run(arguments)
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    from topicforge.errors import OptionError, TopicForgeError
+
+    try:
+        code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (typer.Abort, KeyboardInterrupt):
+        show_error("interrupted")
+        return 130
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough; nothing is left to be flushed at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):
+            # a wrong command line; typer's base class has moved between versions, so it is known by
+            # what it can do
+            error.show()
+            return int(error.exit_code)
+        if errors.debug:
+            raise
+        if isinstance(error, TopicForgeError):
+            show_error(str(error))
+            return 2 if isinstance(error, OptionError) else 1
+        if isinstance(error, OSError) and error.filename is not None:
+            show_error(f"{error.filename}: {error.strerror}")
+            return 1
+        show_error(
+            f"{type(error).__name__}: {error}. This should have been caught earlier, in topicforge or in a "
+            "plugin; `topicforge --debug ...` shows where it happened"
+        )
+        return 1
+
+
+def _tidy_warnings() -> None:
+    """Show each warning once, as a paragraph without file and line."""
     shown: set[str] = set()
 
-    def once(message: Warning | str, *rest: Any, **options: Any) -> None:
-        del rest, options
+    def once(message: Warning | str, *rest: Any, **named: Any) -> None:
+        del rest, named
         if str(message) not in shown:
             shown.add(str(message))
             show_warning(str(message))
 
     warnings.showwarning = once
-    code: int | None
-    try:
-        code = app(args=arguments, standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
-        show_error("interrupted")
-        code = 130
-    except TopicForgeError as error:
-        if errors.debug:
-            raise
-        show_error(str(error))
-        code = 2 if isinstance(error, (OptionError, UnknownNameError, MixError)) else 1
-    except BrokenPipeError:
-        # the reader (head, less) has seen enough
-        sys.stderr.close()
-        code = 0
-    except OSError as error:
-        if errors.debug:
-            raise
-        show_error(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
-        code = 1
-    except Exception as error:
-        # a wrong command line: typer's own exceptions know how to show themselves (its base class has
-        # moved between versions, so it is known by what it can do)
-        if not (hasattr(error, "show") and hasattr(error, "exit_code")):
-            raise
-        error.show()
-        code = error.exit_code
-    sys.exit(code if isinstance(code, int) else 0)

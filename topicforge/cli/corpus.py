@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
-from topicforge.cli.output import note, print_json
+from topicforge.cli.output import note, print_json, working
 from topicforge.cli.paths import CORPUS_MARK, check_output
 
-app = typer.Typer(help="Build and look at corpus folders.", no_args_is_help=True)
+app = typer.Typer(help="Build corpus folders from texts or counts.", no_args_is_help=True)
+
+_READING, _WORDS = "Reading", "Words"
 
 
 @app.callback()
 def corpus() -> None:
-    """Build and look at corpus folders."""
+    """Build corpus folders from texts or counts."""
 
 
 @app.command("build")
@@ -23,48 +25,134 @@ def build(
     source: Annotated[
         str,
         typer.Argument(
-            help="A file or folder of texts or counts, or a name: python-docs, reuters, 20newsgroups."
+            metavar="SOURCE",
+            help="Texts (.txt, a folder, .csv, .tsv, .jsonl, .parquet), counts (.npz, .mtx, svmlight, "
+            "UCI, LDA-C), or a name: python-docs, reuters, 20newsgroups.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The corpus folder to write.")],
-    vocab: Annotated[Path | None, typer.Option(help="A word a line, in column order.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="A label a line, a document each.")] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of texts in a table.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of labels in a table.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="CORPUS", help="The corpus folder to write."),
+    ],
+    vocab: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A word a line: the columns of counts, or the words to count.",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A label a line, a document each.", rich_help_panel=_READING
+        ),
+    ] = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option(help="Column of texts in a table.", rich_help_panel=_READING),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Column of labels in a table.", rich_help_panel=_READING),
+    ] = None,
     format: Annotated[  # noqa: A002 - the option's name
-        str | None, typer.Option(help="Of the source, where its name does not tell.")
+        str | None,
+        typer.Option(
+            help="lines, folder, csv, tsv, jsonl, parquet, npz, matrix-market, svmlight, uci or lda-c.",
+            show_default="by the source's name",
+            rich_help_panel=_READING,
+        ),
     ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Of text files.", rich_help_panel=_READING)
+    ] = "utf-8",
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="What scores call the corpus.",
+            show_default="after the source",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    drop_empty: Annotated[
+        bool,
+        typer.Option(
+            "--drop-empty", help="Leave out documents without words.", rich_help_panel=_READING
+        ),
+    ] = False,
     language: Annotated[
-        str | None, typer.Option(help="en or zh: stop words and word splitting.")
+        str | None,
+        typer.Option(help="en or zh: stop words and word splitting.", rich_help_panel=_WORDS),
     ] = None,
-    keep_stop_words: Annotated[bool, typer.Option(help="Leave stop words in.")] = False,
+    keep_stop_words: Annotated[
+        bool,
+        typer.Option("--keep-stop-words", help="Count stop words, too.", rich_help_panel=_WORDS),
+    ] = False,
     min_df: Annotated[
-        str | None, typer.Option(help="Least documents of a word: a number, or a share as 0.01.")
+        str | None,
+        typer.Option(
+            metavar="N|SHARE",
+            help="Least documents of a word: a number, or a share as 0.01.",
+            rich_help_panel=_WORDS,
+        ),
     ] = None,
     max_df: Annotated[
-        str | None, typer.Option(help="Most documents of a word: a number, or a share as 0.5.")
+        str | None,
+        typer.Option(
+            metavar="N|SHARE",
+            help="Most documents of a word: a number, or a share as 0.5.",
+            rich_help_panel=_WORDS,
+        ),
     ] = None,
-    max_features: Annotated[int | None, typer.Option(help="Keep the most frequent words.")] = None,
-    ngram: Annotated[int, typer.Option(help="Longest phrase, in words.")] = 1,
-    encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
-    force: Annotated[bool, typer.Option(help="Replace an existing corpus folder.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the description as JSON.")] = False,
+    max_features: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Keep the most frequent words.", rich_help_panel=_WORDS),
+    ] = None,
+    ngram: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Longest phrase, in words: new_york.", rich_help_panel=_WORDS
+        ),
+    ] = 1,
+    token_pattern: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", help="What a word is.", rich_help_panel=_WORDS),
+    ] = None,
+    keep_case: Annotated[
+        bool,
+        typer.Option("--keep-case", help="Don't fold to lower case.", rich_help_panel=_WORDS),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing corpus.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the description as JSON to standard output.")
+    ] = False,
 ) -> None:
     """Read documents, count their words, and write a corpus folder."""
     from topicforge.corpus import build_corpus
 
     check_output(output, CORPUS_MARK, force)
-    built = build_corpus(
-        source, output=output, vocab=vocab, labels=labels, format=format, text_column=text_column,
-        label_column=label_column, language=language,
-        stop_words=None if keep_stop_words else "language",
-        min_df=_limit("--min-df", min_df), max_df=_limit("--max-df", max_df),
-        max_features=max_features, ngram=ngram, encoding=encoding,
-    )  # fmt: skip
+    limits = {"min_df": _limit("--min-df", min_df), "max_df": _limit("--max-df", max_df)}
+    with working(f"reading {source}"):
+        built = build_corpus(
+            source, output=output, vocab=vocab, labels=labels, format=format,
+            text_column=text_column, label_column=label_column, language=language,
+            stop_words=None if keep_stop_words else "language", max_features=max_features,
+            ngram=ngram, token_pattern=token_pattern, lowercase=not keep_case, encoding=encoding,
+            drop_empty=True if drop_empty else None, name=name, **limits,
+        )  # fmt: skip
     if json:
-        print_json({"folder": str(output), **built.description})
-        return
-    empty = f", {built.n_empty:,} of them empty" if built.n_empty else ""
+        print_json({
+            "corpus": output,
+            "name": built.name,
+            "documents": built.n_documents,
+            "empty_documents": built.n_empty,
+            "vocab_size": built.vocab_size,
+            "entries": built.counts.n_entries,
+            "labels": None if built.labels is None else len(set(built.labels)),
+            "description": built.description,
+        })  # fmt: skip
+    empty = f" ({built.n_empty:,} empty)" if built.n_empty else ""
     classes = f", {len(set(built.labels)):,} labels" if built.labels is not None else ""
     note(
         f"{output}: {built.n_documents:,} documents{empty}, {built.vocab_size:,} words, "
@@ -73,10 +161,12 @@ def build(
 
 
 def _limit(option: str, text: str | None) -> int | float | None:
-    """``5`` is a number of documents, ``0.5`` a share."""
+    """``5`` is a number of documents, ``0.5`` and ``1e-3`` a share."""
     if text is None:
         return None
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        raise typer.BadParameter(f"{option} must be a number, got {text!r}") from None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise typer.BadParameter(f"{option} must be a number, got {text!r}")

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
-import textwrap
+import shlex
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.output import note
+from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import CORPUS_MARK, MODEL_MARK, check_output
+
+if TYPE_CHECKING:
+    from topicforge.evaluation import Scores
+
+_SAID = {
+    "npmi": "coherence: how far a topic's words keep company in the documents",
+    "td": "diversity: share of distinct words among all topics' top 25",
+    "purity": "share of docstrings from the subpackage that is their topic's largest",
+    "nmi": "how much topics say about subpackages, 0 to 1",
+}
+#: words shown a topic; eight of them fit a terminal of 80 columns
+_WORDS = 8
 
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Where the corpus and model folders go.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where the corpus and model folders go."
+        ),
     ] = Path("topicforge-demo"),
     n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="Number of topics.")] = 20,
     epochs: Annotated[int, typer.Option(help="Passes over the documents.")] = 40,
     seed: Annotated[int, typer.Option(help="Makes the fit repeat bit for bit.")] = 0,
-    force: Annotated[bool, typer.Option(help="Replace an earlier demo.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demo.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print topics and scores as JSON to standard output.")
+    ] = False,
 ) -> None:
     """Find the topics of the documentation that is already on this machine.
 
     The corpus is the docstrings of Python's standard library, numpy, scipy, scikit-learn and torch, read
     without importing anything; nothing is downloaded.
     """
+    from topicforge.cli.fit import fit_and_save
     from topicforge.cli.progress import watcher
-    from topicforge.cli.train import fit_or_save
     from topicforge.corpus import build_corpus
     from topicforge.evaluation import evaluate
     from topicforge.model import TopicModel
@@ -35,45 +54,75 @@ def demo(
     corpus_folder, model_folder = output / "corpus", output / "model"
     check_output(corpus_folder, CORPUS_MARK, force)
     check_output(model_folder, MODEL_MARK, force)
-    note("1. Reading the docstrings of Python and the libraries topicforge stands on ...")
-    corpus = build_corpus("python-docs", output=corpus_folder)
-    labels = corpus.labels or ()
+    note("1. Reading the docstrings of Python and of the libraries topicforge stands on")
+    with working("reading"):
+        corpus = build_corpus("python-docs", output=corpus_folder)
+    labels, vocabulary = corpus.labels, corpus.vocabulary
+    assert labels is not None
+    assert vocabulary is not None
     note(
-        f"   {corpus.n_documents:,} docstrings, {corpus.vocab_size:,} words, {len(set(labels))} "
-        f"subpackages -> {corpus_folder}"
+        f"   {corpus.n_documents:,} docstrings of {len(set(labels))} subpackages, "
+        f"{corpus.vocab_size:,} words -> {corpus_folder}"
     )
-    note(f"2. Training the default composition with {n_topics} topics ...")
-    model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs, callbacks=[watcher()])
-    interrupted = fit_or_save(model, corpus, model_folder)
+    note(f"2. Training the default composition with {n_topics} topics")
+    model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs, language="en")
+    interrupted = fit_and_save(model, corpus, model_folder, [watcher()])
     note(f"   -> {model_folder}")
-    note("3. Topics, the most coherent first:\n")
-    assert corpus.vocabulary is not None
-    words: list[list[str]] = model.topics(25)  # type: ignore[assignment]
+    note("3. Scoring the topics")
+    words = [[str(word) for word in topic] for topic in model.topics(25)]
+    theta = model.transform(corpus)
     scores = evaluate(
-        words, bow=corpus.counts.to_scipy(), vocabulary=corpus.vocabulary, labels=labels,
-        theta=model.transform(corpus), metrics=["npmi", "td", "purity", "nmi"],
-        reference=corpus.name, documents=corpus.name,
+        words, bow=corpus.counts.to_scipy(), vocabulary=vocabulary, labels=labels, theta=theta,
+        metrics=list(_SAID), reference=corpus.name, documents=corpus.name,
     )  # fmt: skip
-    coherence = scores["npmi"].per_topic or ()
-    order = sorted(range(len(words)), key=lambda k: -coherence[k])
-    for k in order:
-        print(f"{k:>3}  {coherence[k]:5.2f}  {' '.join(words[k][:10])}")
-    print()
-    for name, what in (
-        ("npmi", "coherence: do a topic's words come together"),
-        ("td", "diversity: share of distinct words in the top 25"),
-        ("purity", "share of docstrings whose topic's main subpackage is theirs"),
-        ("nmi", "agreement of topics and subpackages"),
-    ):
-        print(f"{name:<7}{scores[name].value:5.2f}  {what}")
-    print(
-        textwrap.dedent(f"""
-        Try next:
-          topicforge topics {model_folder} --top 15 --format table
-          topicforge evaluate {model_folder} --corpus {corpus_folder}
-          topicforge train {corpus_folder} --preset w-lda --n-topics 20 --output {output / "w-lda"}
-          topicforge explain
-          topicforge plugins""")
-    )
+    subpackages = _largest_labels(theta.argmax(1), labels)
+    if json:
+        print_json({
+            "corpus": corpus_folder,
+            "model": model_folder,
+            "interrupted": interrupted,
+            "topics": words,
+            "subpackages": [subpackages.get(k) for k in range(len(words))],
+            **scores.to_dict(),
+        })  # fmt: skip
+    else:
+        _show(words, subpackages, scores)
+        _try_next(output, corpus_folder, model_folder)
     if interrupted:
         raise typer.Exit(130)
+
+
+def _largest_labels(topic_of: Any, labels: tuple[str, ...]) -> dict[int, str]:
+    """For each topic that is the largest of any document, the most frequent label of those."""
+    members: dict[int, Counter[str]] = {}
+    for topic, label in zip(topic_of.tolist(), labels, strict=True):
+        members.setdefault(topic, Counter())[label] += 1
+    return {topic: counted.most_common(1)[0][0] for topic, counted in members.items()}
+
+
+def _show(words: list[list[str]], subpackages: dict[int, str], scores: Scores) -> None:
+    coherence = scores["npmi"].per_topic
+    assert coherence is not None
+    topics = new_table("topic", "npmi", "mostly in", "words", right=["topic", "npmi"])
+    for k in sorted(range(len(words)), key=lambda k: -coherence[k]):
+        topics.add_row(
+            str(k), f"{coherence[k]:.2f}", subpackages.get(k, "-"), " ".join(words[k][:_WORDS])
+        )
+    means = new_table("score", "value", "what it says", right=["value"])
+    for name, said in _SAID.items():
+        means.add_row(name, f"{scores[name].value:.2f}", said)
+    print_tables(topics, means)
+
+
+def _try_next(output: Path, corpus: Path, model: Path) -> None:
+    there = {name: shlex.quote(str(path)) for name, path in (
+        ("corpus", corpus), ("model", model), ("other", output / "w-lda"),
+    )}  # fmt: skip
+    note(
+        "\nTry next:\n"
+        "  topicforge topics {model} --top 15 --format table\n"
+        "  topicforge evaluate {model} --corpus {corpus}\n"
+        "  topicforge train {corpus} --preset w-lda --n-topics 20 -o {other}\n"
+        "  topicforge explain\n"
+        "  topicforge plugins".format(**there)
+    )

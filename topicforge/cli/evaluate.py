@@ -2,96 +2,227 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.output import print_json, table_console
-from topicforge.cli.paths import open_corpus
+from topicforge.cli.documents import check_words, corpus_or_counts, open_corpus
+from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.errors import InputError
+
+if TYPE_CHECKING:
+    from topicforge.corpus import Corpus
+
+_OTHERS = "Topics of other programs"
+#: metrics that slide a window over words in their order
+_WINDOWED = ("npmi_window", "c_v")
+_TOP, _TOP_OF_TD = 10, 25
+#: what the metrics call their inputs -> where they come from here
+_SOURCES = {
+    "bow": "--corpus", "vocabulary": "--corpus", "texts": "--texts", "theta": "a model or --theta",
+    "labels": "labels in --corpus", "transform": "a model", "topic_word": "a model",
+    "heldout or halves": "--corpus",
+}  # fmt: skip
 
 
 def evaluate(
-    model: Annotated[Path | None, typer.Argument(help="A model folder.")] = None,
+    model: Annotated[
+        Path | None, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)
+    ] = None,
     corpus: Annotated[
-        Path | None, typer.Option(help="Corpus folder whose documents and labels are scored.")
+        Path | None,
+        typer.Option(
+            metavar="CORPUS",
+            help="Documents, their labels, and the reference of coherence: a corpus folder, or counts.",
+        ),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="Corpus folder that coherence is counted on; else --corpus.")
+        Path | None,
+        typer.Option(metavar="CORPUS", help="Another corpus folder to count coherence on."),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For npmi_window and c_v: a document a line, its words in order between spaces.",
+        ),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this one; repeatable."),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Words a topic for coherence.", show_default="10", min=2),
     ] = None,
     topics: Annotated[
         Path | None,
-        typer.Option(help="Instead of a model: a topic a line, words separated by spaces."),
+        typer.Option(
+            metavar="FILE",
+            help="Instead of a model: a topic a line, words between spaces.",
+            rich_help_panel=_OTHERS,
+        ),
     ] = None,
     theta: Annotated[
-        Path | None, typer.Option(help="With --topics: theta of --corpus, .npy.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Their theta of --corpus, .npy (documents, topics).",
+            rich_help_panel=_OTHERS,
+        ),
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Only these; repeatable.")] = None,
-    top: Annotated[int, typer.Option(help="Words a topic for coherence.", min=2)] = 10,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    vocab: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where --corpus is a file of counts: a word a line.",
+            rich_help_panel=_OTHERS,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where --corpus is a file of counts: a label a line.",
+            rich_help_panel=_OTHERS,
+        ),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print everything, values a topic included, as JSON.")
+    ] = False,
 ) -> None:
     """Score topics and theta; each score says its reference corpus, window and rules."""
+    if (model is None) == (topics is None):
+        raise typer.BadParameter("give a MODEL folder or --topics FILE, one of the two")
+    if model is not None and theta is not None:
+        raise typer.BadParameter("--theta belongs to --topics; a model infers its own")
+    if corpus is None and (vocab or labels or theta):
+        raise typer.BadParameter(
+            "--vocab, --labels and --theta describe --corpus, which is missing"
+        )
+    documents = None if corpus is None else corpus_or_counts(corpus, vocab, labels)
+    given = _counted(documents if reference is None else open_corpus(reference))
+    if documents is not None:
+        given.update(documents=documents.name, labels=documents.labels)
+    if model is not None:
+        with working(f"opening {model} and inferring theta"):
+            words, fitted = _from_model(model, documents, corpus)
+        given.update(fitted)
+    else:
+        assert topics is not None
+        words = _read_lines(topics, "a topic")
+        given["theta"] = None if theta is None else _read_theta(theta)
+    shortest = min((len(topic) for topic in words), default=0)
+    given["top"] = top or max(2, min(_TOP, shortest))
+    given["td_top"] = max(1, min(_TOP_OF_TD, shortest))
+    with working("counting"):
+        scores, skipped = _score(words, metric, texts, given)
+    if json:
+        print_json({"scores": scores, "skipped": skipped})
+        return
+    table = new_table("score", "value", "how", right=["value"])
+    for name, score in scores.items():
+        table.add_row(name, f"{score['value']:.4f}", _how(score))
+    print_tables(table)
+    for why in dict.fromkeys(skipped.values()):
+        names = [name for name, reason in skipped.items() if reason == why]
+        note(f"left out: {', '.join(names)} ({why})")
+
+
+def _score(
+    words: list[list[str]], metric: list[str] | None, texts: Path | None, given: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Two passes, because windows are counted on other documents, with another name, than bags."""
     from topicforge.evaluation import evaluate as score
 
-    if (model is None) == (topics is None):
-        raise typer.BadParameter("give a model folder or --topics FILE, one of the two")
-    documents = None if corpus is None else open_corpus(corpus)
-    counted = documents if reference is None else open_corpus(reference)
-    given: dict[str, Any] = {}
-    if counted is not None:
-        if counted.vocabulary is None:
-            raise InputError(
-                f"{reference or corpus}: a corpus without vocabulary can't be a reference"
-            )
-        given.update(
-            bow=counted.counts.to_scipy(), vocabulary=counted.vocabulary, reference=counted.name
+    passes: list[tuple[list[str] | None, dict[str, Any]]] = [(metric, {**given})]
+    if texts is not None:
+        windowed = [name for name in metric or _WINDOWED if name in _WINDOWED]
+        rest = None if metric is None else [name for name in metric if name not in _WINDOWED]
+        own = {"texts": _read_lines(texts, "a document", empty=True), "reference": str(texts)}
+        passes = [(rest, {**given}), (windowed, {"top": given["top"], **own})]
+    scores: dict[str, dict[str, Any]] = {}
+    skipped: dict[str, str] = {}
+    for metrics, inputs in passes:
+        if metrics is None or metrics:
+            told = score(words, metrics=metrics, **inputs).to_dict()
+            scores.update(told["scores"])
+            skipped.update(told["skipped"])
+    skipped = {name: _in_options(why) for name, why in skipped.items() if name not in scores}
+    return scores, skipped
+
+
+def _in_options(why: str) -> str:
+    """``needs bow, vocabulary`` -> ``needs --corpus``."""
+    needs = re.fullmatch("needs (.*)", why)
+    if needs is None or not all(need in _SOURCES for need in needs[1].split(", ")):
+        return why
+    options = dict.fromkeys(_SOURCES[need] for need in needs[1].split(", "))
+    return f"needs {', '.join(options)}"
+
+
+def _how(score: Mapping[str, Any]) -> str:
+    told = [
+        f"top {score['top']} words" if score["top"] is not None else "",
+        f"on {score['reference']}" if score["reference"] is not None else "",
+        f"window {score['window']}" if score["window"] is not None else "",
+        score["rule"],
+        score["source"],
+    ]
+    return "; ".join(text for text in told if text)
+
+
+def _counted(reference: Corpus | None) -> dict[str, Any]:
+    if reference is None:
+        return {}
+    if reference.vocabulary is None:
+        raise InputError(
+            f"{reference.name}: coherence needs to know which word a column counts; build the corpus with "
+            "--vocab"
         )
-    words: list[list[str]]
-    if topics is not None:
-        words = [line.split() for line in topics.read_text(encoding="utf-8").splitlines() if line]
-        if theta is not None:
-            given["theta"] = _read_theta(theta)
-    else:
-        assert model is not None
-        words, fitted = _from_model(model, documents)
-        given.update(fitted)
-    if documents is not None and documents.labels is not None and "theta" in given:
-        given["labels"] = documents.labels
-    if documents is not None:
-        given["documents"] = documents.name
-    scores = score(words, metrics=metric, top=top, **given)
-    if json:
-        print_json(scores.to_dict())
-        return
-    from rich.table import Table
-
-    table = Table(box=None)
-    table.add_column("score")
-    table.add_column("value", justify="right")
-    table.add_column("how", overflow="fold")
-    for name, value in scores.items():
-        text = str(value)
-        table.add_row(name, f"{value.value:.4f}", text.partition(": ")[2] or text)
-    for name, why in scores.skipped.items():
-        table.add_row(name, "-", why)
-    table_console().print(table)
+    return {
+        "bow": reference.counts.to_scipy(),
+        "vocabulary": reference.vocabulary,
+        "reference": reference.name,
+    }
 
 
-def _from_model(model: Path, documents: Any) -> tuple[list[list[str]], dict[str, Any]]:
+def _from_model(
+    folder: Path, documents: Corpus | None, path: Path | None
+) -> tuple[list[list[str]], dict[str, Any]]:
     from topicforge.corpus import Counts
     from topicforge.model import load
 
-    fitted = load(model)
-    words: Any = fitted.topics(25)
-    if documents is None:
+    fitted = load(folder)
+    words = [[str(word) for word in topic] for topic in fitted.topics(_TOP_OF_TD)]
+    if documents is None or path is None:
         return words, {}
+    check_words(fitted, documents.vocabulary, path)
+
+    def transform(counts: Any) -> Any:
+        with warnings.catch_warnings():
+            # half of a document with one word is empty, which the score's own rule says
+            warnings.simplefilter("ignore", UserWarning)
+            return fitted.transform(Counts.from_matrix(counts, "evaluate"))
+
     return words, {
         "theta": fitted.transform(documents),
-        "transform": lambda counts: fitted.transform(Counts.from_matrix(counts, "evaluate")),
+        "transform": transform,
         "topic_word": fitted.topic_word_,
         "heldout": documents.counts.to_scipy(),
     }
+
+
+def _read_lines(path: Path, what: str, empty: bool = False) -> list[list[str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: must be UTF-8 text, {what} a line: {error}") from error
+    return [line.split() for line in text.splitlines() if empty or line.strip()]
 
 
 def _read_theta(path: Path) -> Any:

@@ -6,48 +6,53 @@ from typing import Annotated
 
 import typer
 
-from topicforge.cli.output import print_json, table_console
+from topicforge.cli import settings
+from topicforge.cli.output import new_table, note, print_json, print_tables
 
 
 def explain(
-    preset: Annotated[str | None, typer.Option(help="Start from this named composition.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Counts -> posterior.")] = None,
-    link: Annotated[str | None, typer.Option(help="z -> theta.")] = None,
-    prior: Annotated[str | None, typer.Option(help="What the posterior is drawn to.")] = None,
-    divergence: Annotated[str | None, typer.Option(help="How far it is from the prior.")] = None,
-    decoder: Annotated[str | None, typer.Option(help="theta -> words.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="As in train.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+    preset: settings.Preset = None,
+    encoder: settings.Encoder = None,
+    link: settings.Link = None,
+    prior: settings.Prior = None,
+    divergence: settings.Divergence = None,
+    decoder: settings.Decoder = None,
+    set_: settings.Assignments = None,
+    config: settings.Config = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
 ) -> None:
-    """Without options: the whole table. With: why this mix works, or not and what does instead."""
+    """Say what fits with what; with options, why this mix works, or why not and what does instead.
+
+    An impossible mix exits with 2.
+    """
+    parts = {
+        "preset": preset, "encoder": encoder, "link": link, "prior": prior,
+        "divergence": divergence, "decoder": decoder,
+    }  # fmt: skip
+    if set_ or config or any(parts.values()):
+        _explain_mix(settings.build_model(parts, set_, config).explain(), json)
+        return
     from topicforge.composition import fit_table
     from topicforge.registry import default_registry
 
-    parts = {
-        "encoder": encoder, "link": link, "prior": prior, "divergence": divergence,
-        "decoder": decoder,
-    }  # fmt: skip
-    if preset or set_ or any(parts.values()):
-        from topicforge.cli.train import settings_from
-        from topicforge.model import TopicModel
-
-        text = TopicModel(preset, **parts, **settings_from(set_ or [])).explain()
-        if json:
-            print_json(dict(line.split(maxsplit=1) for line in text.splitlines()))
-        else:
-            print(text)
-        return
     rows = fit_table(default_registry())
     if json:
         print_json(rows)
         return
-    from rich.table import Table
-
-    table = Table(box=None)
-    for column in rows[0]:
-        table.add_column(column, overflow="fold")
+    table = new_table(*rows[0])
     for row in rows:
         table.add_row(*row.values())
-    table_console().print(table)
+    print_tables(table)
+    note("\nWhy, for one of them: topicforge explain --encoder mlp-point --divergence kl")
+
+
+def _explain_mix(text: str, json: bool) -> None:
+    lines = dict(line.split(maxsplit=1) for line in text.splitlines())
+    if json:
+        print_json(lines)
+        return
+    table = new_table("", "")
+    table.show_header = False
+    for name, what in lines.items():
+        table.add_row(name, what)
+    print_tables(table)

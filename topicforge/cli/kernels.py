@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from topicforge.cli.output import note
+from topicforge.cli.output import note, print_json, working
 
-app = typer.Typer(help="Show the native operators in use and why; build them.")
+app = typer.Typer(help="Show which native operators are in use and why, or build them.")
 
 
 @app.callback(invoke_without_command=True)
-def kernels(context: typer.Context) -> None:
-    """Show the native operators in use and why; build them."""
-    if context.invoked_subcommand is None:
-        from topicforge.ops import kernels_report
+def kernels(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Show which native operators are in use and why, or build them."""
+    if context.invoked_subcommand is not None:
+        return
+    from topicforge.ops import kernels_report
 
-        print(kernels_report())
+    report = kernels_report()
+    if json:
+        print_json(asdict(report))
+    else:
+        print(report)
 
 
 @app.command("build")
 def build(
     cuda: Annotated[
-        bool | None, typer.Option(help="Build for CUDA too; by default where it fits.")
+        bool | None,
+        typer.Option("--cuda/--no-cuda", help="Build for CUDA too.", show_default="where it fits"),
     ] = None,
-    verbose: Annotated[bool, typer.Option(help="Show the compiler's commands.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the compiler's commands.")
+    ] = False,
 ) -> None:
-    """Compile the operators for this machine's torch."""
+    """Compile the operators for this machine's torch; takes a minute or two."""
     from topicforge.ops import build_kernels
 
-    for path in build_kernels(cuda=cuda, verbose=verbose):
+    with working("compiling"):
+        libraries = build_kernels(cuda=cuda, verbose=verbose)
+    for path in libraries:
         note(f"built {path}")

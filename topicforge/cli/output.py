@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
-#: progress, notes, warnings and errors; results go to standard output by print()
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: progress, notes, warnings and errors; markup is off because messages quote names with brackets
+notes = Console(stderr=True, highlight=False, markup=False, emoji=False)
+#: wider than any table: what reads a pipe wants rows, not folded cells
+_UNFOLDED = 10_000
 
 
 @dataclass
@@ -22,26 +31,85 @@ errors = _Errors()
 
 
 def show_error(message: str) -> None:
-    """Print one paragraph in red."""
-    notes.print(Text.assemble(("error: ", "bold red"), message))
+    """Print one paragraph in red: folded on a terminal, one line in a pipe."""
+    _say(Text.assemble(("error: ", "bold red"), (message, "red")))
 
 
 def show_warning(message: str) -> None:
     """Print one paragraph in yellow."""
-    notes.print(Text.assemble(("warning: ", "bold yellow"), message))
+    _say(Text.assemble(("warning: ", "bold yellow"), message))
 
 
 def note(message: str) -> None:
     """Print a line beside the results."""
-    notes.print(Text(message))
+    _say(Text(message))
+
+
+def _say(text: Text) -> None:
+    notes.print(text, soft_wrap=not notes.is_terminal)
+
+
+def is_live() -> bool:
+    """Whether standard error is a terminal that can redraw lines."""
+    return notes.is_terminal and not notes.is_dumb_terminal
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something takes its time, on a terminal; nothing in a pipe."""
+    if is_live():
+        with notes.status(Text(f"{what} ...")):
+            yield
+    else:
+        yield
 
 
 def print_json(value: Any) -> None:
     """Print one JSON document, and nothing else, to standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def table_console() -> Console:
-    """A console for tables on standard output: 80 columns where there is no terminal."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=100)
+def _plain(value: Any) -> Any:
+    """What JSON can hold: numbers that are not finite become null, paths text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def new_table(*columns: str, title: str | None = None, right: Sequence[str] = ()) -> Table:
+    """Return a plain table without lines.
+
+    Args:
+        columns: headings.
+        title: above it.
+        right: headings of columns that hold numbers.
+    """
+    from rich.table import Table
+
+    table = Table(box=None, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in right else "left", overflow="fold"
+        )  # fmt: skip
+    return table
+
+
+def print_tables(*tables: Table) -> None:
+    """Print tables to standard output, an empty line between them.
+
+    On a terminal cells are folded to its width, in a pipe a row is a line.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, emoji=False, width=_UNFOLDED)
+    for number, table in enumerate(tables):
+        with console.capture() as captured:
+            console.print(table)
+        if number:
+            print()
+        for line in captured.get().splitlines():
+            print(line.rstrip())

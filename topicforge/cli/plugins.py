@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from topicforge.cli.output import print_json, table_console
+from topicforge.cli.output import new_table, print_json, print_tables
 
 
 def plugins(
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """List plugins, components and presets, each with its package and version."""
+    """List plugins, components, presets and divergence rules, each with its package and version.
+
+    A plugin that did not load has a row with the reason; --json has its traceback.
+    """
     from topicforge.registry import default_registry
-    from topicforge.registry.report import component_rows, plugin_rows, preset_rows, report
+    from topicforge.registry.report import report
 
-    registry = default_registry()
+    told = report(default_registry())
     if json:
-        print_json(report(registry))
+        print_json(told)
         return
-    from rich.table import Table
+    found = new_table("plugin", "version", "status", "what to know", title="PLUGINS")
+    for row in told["plugins"]:
+        found.add_row(
+            row["name"], row["version"], row["status"], _what_to_know(row),
+            style="" if row["status"] == "loaded" else "red",
+        )  # fmt: skip
+    components = new_table("kind", "name", "what it is", "package", title="COMPONENTS")
+    for row in told["components"]:
+        components.add_row(row["kind"], row["name"], row["summary"], _package(row))
+    presets = new_table("name", "what it is", "package", title="PRESETS")
+    for row in told["presets"]:
+        presets.add_row(row["name"], row["summary"], _package(row))
+    rules = new_table("", "posterior", "prior", "how", "package", title="DIVERGENCE RULES")
+    for row in told["rules"]:
+        rules.add_row(
+            row["divergence"], row["posterior"], row["prior"],
+            f"{row['exactness']} in {row['space']}", _package(row),
+        )  # fmt: skip
+    print_tables(found, components, presets, rules)
 
-    console = table_console()
-    table = Table(title="plugins", box=None, title_justify="left")
-    for column in ("plugin", "version", "status", "what to know"):
-        table.add_column(column, overflow="fold")
-    for row in plugin_rows(registry):
-        told = [row["error"], row["advice"], *row["notes"]]
-        what = "; ".join(text for text in told if text) or f"{len(row['components'])} components"
-        style = "" if row["status"] == "loaded" else "red"
-        table.add_row(row["name"], row["version"], row["status"], what, style=style)
-    console.print(table, "")
-    table = Table(title="components", box=None, title_justify="left")
-    for column in ("kind", "name", "package", "what it is"):
-        table.add_column(column, overflow="fold")
-    for row in component_rows(registry):
-        package = f"{row['distribution']} {row['version']}"
-        table.add_row(row["kind"], row["name"], package, row["summary"])
-    console.print(table, "")
-    table = Table(title="presets", box=None, title_justify="left")
-    for column in ("name", "package", "what it is", "source"):
-        table.add_column(column, overflow="fold")
-    for row in preset_rows(registry):
-        package = f"{row['distribution']} {row['version']}"
-        table.add_row(row["name"], package, row["summary"], row["source"])
-    console.print(table)
+
+def _package(row: dict[str, Any]) -> str:
+    return f"{row['distribution']} {row['version']}"
+
+
+def _what_to_know(row: dict[str, Any]) -> str:
+    told = [row["error"], row["advice"], *row["notes"]]
+    if any(told):
+        return "; ".join(text for text in told if text)
+    n, rules = len(row["components"]), row["rules"]
+    return f"{n} components and presets" + (f", {rules} divergence rules" if rules else "")

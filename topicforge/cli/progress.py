@@ -1,81 +1,114 @@
-"""How a fit is watched: a bar with the loss terms on a terminal, plain lines in a pipe."""
+"""How a fit is watched: a bar with the loss terms on a terminal, a plain line an epoch in a pipe."""
 
 from __future__ import annotations
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from collections.abc import Iterable, Mapping
 
-from topicforge.cli.output import notes
+from rich.console import RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.text import Text
+
+from topicforge.cli.output import is_live, note, notes
 from topicforge.contracts import Callback, EpochReport, FitStart
 
 
-def line(report: EpochReport) -> str:
-    """One epoch in words."""
-    terms = [
+def opening(start: FitStart) -> str:
+    """What is about to be trained, in words."""
+    return (
+        f"{start.n_documents:,} documents, {start.vocab_size:,} words, {start.n_topics} topics; "
+        f"divergence: {start.estimator}"
+    )
+
+
+def terms(report: EpochReport) -> str:
+    """The loss terms of an epoch, in words."""
+    said = [
         f"loss {report.loss:.4g}",
         f"reconstruction {report.reconstruction:.4g}",
         f"divergence {report.divergence:.4g} x {report.divergence_weight:.3g}",
         *(f"{name} {value:.4g}" for name, value in report.penalties.items()),
         f"{report.active_topics} active topics",
-        f"{report.documents_per_second:,.0f} documents/s",
+        f"{report.documents_per_second:,.0f} docs/s",
     ]
     if report.validation_loss is not None:
-        terms.insert(1, f"held-out {report.validation_loss:.4g}")
-    return ", ".join(terms)
+        said.insert(1, f"held-out {report.validation_loss:.4g}")
+    return ", ".join(said)
 
 
 class Lines(Callback):
     """A plain line an epoch."""
 
+    def on_fit_start(self, start: FitStart) -> None:
+        """Say what begins."""
+        note(opening(start))
+
     def on_epoch_end(self, report: EpochReport) -> None:
-        """Print it."""
-        notes.print(f"{report.phase} {report.epoch}/{report.epochs}: {line(report)}")
+        """Say how it went."""
+        note(f"{report.phase} {report.epoch}/{report.epochs}: {terms(report)}")
 
 
 class Bar(Callback):
-    """A progress bar a phase, the loss terms under it, the time left beside it."""
+    """A bar a phase with the time left, the last epoch's terms below.
+
+    How many steps an epoch has is known once the first has ended; from then on the bar moves with steps.
+    """
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TimeRemainingColumn(), TextColumn("{task.fields[terms]}"), console=notes,
+        self._progress = _WithTerms(
+            TextColumn("{task.description}"), BarColumn(bar_width=None),
+            TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"),
+            TimeElapsedColumn(), TextColumn("left"), TimeLeft(),
+            console=notes, expand=True,
         )  # fmt: skip
         self._task: TaskID | None = None
         self._phase = ""
+        self._done = self._steps = self._steps_an_epoch = 0
 
     def on_fit_start(self, start: FitStart) -> None:
-        """Show the bar."""
-        notes.print(
-            f"{start.n_documents:,} documents, {start.vocab_size:,} words, {start.n_topics} topics; "
-            f"divergence: {start.estimator}"
-        )
+        """Show an empty bar."""
+        note(opening(start))
+        self._progress.said = "first epoch ..."
         self._progress.start()
 
+    def on_step_end(self, step: int, terms: Mapping[str, float]) -> None:
+        """Move the bar by a step."""
+        self._steps = step + 1
+        if self._task is not None and self._steps_an_epoch:
+            share = min(1.0, self._steps / self._steps_an_epoch)
+            self._progress.update(self._task, completed=self._done + share)
+        else:
+            self._progress.said = f"first epoch, step {self._steps}: loss {terms['loss']:.4g}"
+
     def on_epoch_end(self, report: EpochReport) -> None:
-        """Move it."""
+        """Move it to the epoch's end and show its terms."""
         if report.phase != self._phase:
             self._phase = report.phase
-            self._task = self._progress.add_task(report.phase, total=report.epochs, terms="")
+            self._task = self._progress.add_task(report.phase, total=report.epochs, epoch=0)
         assert self._task is not None
-        terms = (
-            f"loss {report.loss:.4g} | recon {report.reconstruction:.4g} | div "
-            f"{report.divergence:.3g} | {report.active_topics} active | "
-            f"{report.documents_per_second:,.0f} docs/s"
-        )
-        self._progress.update(self._task, completed=report.epoch, terms=terms)
+        self._done, self._steps_an_epoch = report.epoch, self._steps
+        self._progress.said = terms(report)
+        self._progress.update(self._task, completed=report.epoch, epoch=report.epoch)
+        if report.epoch == report.epochs:
+            # the name of the next phase is known when its first epoch has ended
+            self._task = None
 
     def on_fit_end(self, history: list[EpochReport]) -> None:
-        """Close it."""
+        """Leave the last state on the screen."""
         del history
         self._progress.stop()
 
 
+class _WithTerms(Progress):
+    """The bars with a paragraph below, which a column beside them would squeeze."""
+
+    said = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield Text(self.said, style="dim")
+
+
 def watcher() -> Callback:
     """Return the bar on a terminal, plain lines elsewhere."""
-    return Bar() if notes.is_terminal else Lines()
+    return Bar() if is_live() else Lines()

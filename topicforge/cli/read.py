@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.output import note, print_json, table_console
-from topicforge.cli.paths import check_output, read_documents
+from topicforge.cli.device import check_device
+from topicforge.cli.output import new_table, note, print_json, print_tables, working
+from topicforge.cli.paths import check_output
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder (topicforge train).")]
 
 
 class Format(StrEnum):
@@ -21,48 +29,91 @@ class Format(StrEnum):
 
 
 def topics(
-    model: Annotated[Path, typer.Argument(help="A model folder.")],
-    top: Annotated[int, typer.Option(help="Words a topic.", min=1)] = 10,
+    model: Model,
+    top: Annotated[int, typer.Option(metavar="N", help="Words a topic.", min=1)] = 10,
     format: Annotated[  # noqa: A002 - the option's name
-        Format, typer.Option(help="text: a topic a line, words separated by spaces.")
+        Format,
+        typer.Option(help="text: a topic a line, words separated by single spaces, nothing else."),
     ] = Format.text,
 ) -> None:
-    """Print a model's topics; needs none of the plugins it was built with."""
+    """Print a model's topics, best words first; topic k is column k of theta.
+
+    Needs none of the plugins that the model was built with.
+    """
     from topicforge.model_folder import read_topics
 
     saved = read_topics(model)
-    words = saved.topics(top)
+    # a word of a foreign vectoriser may hold a space, which would make two of it
+    words = [["_".join(word.split()) for word in topic] for topic in saved.topics(top)]
     if format is Format.text:
         for topic in words:
             print(" ".join(topic))
     elif format is Format.json:
-        print_json({"ranking": saved.ranking, "topics": words})
+        print_json({"ranking": saved.ranking, "topics": saved.topics(top)})
     else:
-        from rich.table import Table
-
-        table = Table(title=f"ranked by {saved.ranking}", box=None)
-        table.add_column("topic", justify="right")
-        table.add_column("words", overflow="fold")
+        table = new_table("topic", "words", right=["topic"])
         for number, topic in enumerate(words):
             table.add_row(str(number), " ".join(topic))
-        table_console().print(table)
+        print_tables(table)
+        note(f"ranked by {saved.ranking}")
 
 
 def transform(
-    model: Annotated[Path, typer.Argument(help="A model folder.")],
-    documents: Annotated[Path, typer.Argument(help="A corpus folder, a file of counts, or texts.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .npy file to write.")],
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+    model: Model,
+    documents: Annotated[
+        Path,
+        typer.Argument(metavar="DOCUMENTS", help="A corpus folder, a file of counts, or texts."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The .npy file to write.")
+    ],
+    format: Annotated[  # noqa: A002 - the option's name
+        str | None, typer.Option(help="Of the documents, where their name does not tell.")
+    ] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of texts in a table.")] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="Of texts: en or zh.", show_default="that of the training corpus"),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Write theta: float32 (documents, topics), rows sum to one."""
-    import numpy as np
+    """Write theta of documents: float32 (documents, topics), rows sum to one.
 
+    Counts must have the model's columns; texts are counted over its vocabulary.
+    """
+    from topicforge.cli.documents import read_documents
     from topicforge.model import load
 
     check_output(output, None, force)
-    fitted = load(model, device=device)
-    theta = fitted.transform(read_documents(documents, fitted.vectorizer_ is not None))
-    with output.open("wb") as file:
-        np.save(file, theta, allow_pickle=False)
-    note(f"{output}: theta of {theta.shape[0]:,} documents over {theta.shape[1]} topics")
+    check_device(device)
+    with working(f"opening {model}"):
+        fitted = load(model, device=device)
+    with working(f"reading {documents}"):
+        read = read_documents(
+            documents, fitted, format=format, text_column=text_column, language=language,
+            encoding=encoding,
+        )  # fmt: skip
+    with working(f"inferring theta of {read.n_documents:,} documents"):
+        theta = fitted.transform(read)
+    _save(output, theta)
+    if json:
+        print_json({"theta": output, "documents": len(theta), "topics": theta.shape[1]})
+    note(f"{output}: {theta.shape[0]:,} documents x {theta.shape[1]} topics")
+
+
+def _save(path: Path, theta: NDArray[np.float32]) -> None:
+    """Write beside the place and rename, so that no half file is ever there."""
+    import numpy as np
+
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    file: Any
+    try:
+        with fresh.open("wb") as file:
+            np.save(file, theta, allow_pickle=False)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

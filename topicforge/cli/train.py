@@ -2,118 +2,113 @@
 
 from __future__ import annotations
 
-import json as json_module
-import signal
+import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from topicforge.cli import settings
+from topicforge.cli.device import check_device
+from topicforge.cli.documents import open_corpus
 from topicforge.cli.output import note, print_json
-from topicforge.cli.paths import MODEL_MARK, check_output, open_corpus
+from topicforge.cli.paths import MODEL_MARK, check_output
 
-if TYPE_CHECKING:
-    from topicforge.model import TopicModel
-
-_PARTS = ("encoder", "link", "prior", "divergence", "decoder")
+_SETTINGS = "Settings"
 
 
 def train(
-    corpus: Annotated[Path, typer.Argument(help="A corpus folder (topicforge corpus build).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model folder to write.")],
-    preset: Annotated[str | None, typer.Option(help="A named composition to start from.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Counts -> posterior.")] = None,
-    link: Annotated[str | None, typer.Option(help="z -> theta.")] = None,
-    prior: Annotated[str | None, typer.Option(help="What the posterior is drawn to.")] = None,
-    divergence: Annotated[str | None, typer.Option(help="How far it is from the prior.")] = None,
-    decoder: Annotated[str | None, typer.Option(help="theta -> words.")] = None,
-    n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="Number of topics.")] = 50,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the documents.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Documents a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Adam's.")] = None,
-    seed: Annotated[int, typer.Option(help="Makes the fit repeat bit for bit.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
-    set_: Annotated[
-        list[str] | None,
+    corpus: Annotated[
+        Path, typer.Argument(metavar="CORPUS", help="A corpus folder (topicforge corpus build).")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="MODEL", help="The model folder to write."),
+    ],
+    preset: settings.Preset = None,
+    encoder: settings.Encoder = None,
+    link: settings.Link = None,
+    prior: settings.Prior = None,
+    divergence: settings.Divergence = None,
+    decoder: settings.Decoder = None,
+    set_: settings.Assignments = None,
+    config: settings.Config = None,
+    n_topics: Annotated[
+        int | None,
         typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A part's option (prior.n_components=50) or any setting (warmup_epochs=20). Repeatable.",
+            "--n-topics",
+            "-k",
+            help="Number of topics.",
+            show_default="50",
+            rich_help_panel=_SETTINGS,
         ),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace an existing model folder.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the last epoch as JSON.")] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Passes over the documents.",
+            show_default="the preset's",
+            rich_help_panel=_SETTINGS,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Documents a step.", show_default="the preset's", rich_help_panel=_SETTINGS
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Adam's.", show_default="the preset's", rich_help_panel=_SETTINGS),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Makes the fit repeat bit for bit.", show_default="0", rich_help_panel=_SETTINGS
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="auto, cpu, cuda.", show_default="auto", rich_help_panel=_SETTINGS),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing model.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON to standard output.")
+    ] = False,
 ) -> None:
-    """Train a topic model; Ctrl-C saves what there is."""
+    """Train a topic model on a corpus folder.
+
+    Progress goes to standard error. Ctrl-C or SIGTERM saves the model as far as it got and exits with 130.
+    """
+    from topicforge.cli.fit import fit_and_save
     from topicforge.cli.progress import watcher
-    from topicforge.model import TopicModel
 
     check_output(output, MODEL_MARK, force)
+    check_device(device)
+    given = {
+        "preset": preset, "encoder": encoder, "link": link, "prior": prior,
+        "divergence": divergence, "decoder": decoder, "n_topics": n_topics, "epochs": epochs,
+        "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "device": device,
+    }  # fmt: skip
+    model = settings.build_model(given, set_, config)
     documents = open_corpus(corpus)
-    parts = dict(
-        zip(_PARTS, (encoder, link, prior, divergence, decoder), strict=True),
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-    )  # fmt: skip
-    settings = {**parts, **settings_from(set_ or [])}
-    model = TopicModel(
-        preset, n_topics=n_topics, seed=seed, device=device, callbacks=[watcher()], **settings
-    )
-    model.explain()  # an impossible mix is said before data is touched
-    interrupted = fit_or_save(model, documents, output)
+    language = documents.description.get("language")
+    if language is not None:
+        # kept in the model folder: how texts that are handed to `transform` will be read
+        model.language = language
+    interrupted = fit_and_save(model, documents, output, [watcher()])
     last = model.history_[-1] if model.history_ else None
     if json:
         print_json({
-            "folder": str(output),
+            "model": output,
             "interrupted": interrupted,
-            "epochs": len(model.history_),
             "last_epoch": None if last is None else asdict(last),
         })  # fmt: skip
-    elif not interrupted:
-        note(f"{output}: saved; `topicforge topics {output}` prints its topics")
+    told = "interrupted; saved as it was after" if interrupted else "saved after"
+    where = "no epoch" if last is None else f"{last.phase} epoch {last.epoch} of {last.epochs}"
+    note(
+        f"{output}: {told} {where}; topicforge topics {shlex.quote(str(output))} prints its topics"
+    )
     if interrupted:
-        note(
-            f"{output}: interrupted after {len(model.history_)} epochs; the model as it was is saved"
-        )
         raise typer.Exit(130)
-
-
-def fit_or_save(model: TopicModel, documents: Any, output: Path) -> bool:
-    """Fit and save, also after Ctrl-C or a termination signal; True if interrupted."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    interrupted = False
-    try:
-        model.fit(documents)
-    except KeyboardInterrupt:
-        if not hasattr(model, "network_"):
-            note("interrupted before the first epoch ended; nothing to save")
-            raise
-        interrupted = True
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    model.save(output)
-    return interrupted
-
-
-def settings_from(assignments: list[str]) -> dict[str, Any]:
-    """Read ``part.option=value`` and ``setting=value``; values are JSON, else plain strings.
-
-    Raises:
-        typer.BadParameter: no ``=``, or an empty name.
-    """
-    settings: dict[str, Any] = {}
-    for text in assignments:
-        name, equals, value = text.partition("=")
-        name = name.strip().replace(".", "__", 1)
-        if not (equals and name.replace("_", "").isalnum()):
-            raise typer.BadParameter(f"--set must be NAME=VALUE, got {text!r}")
-        try:
-            read = json_module.loads(value)
-        except json_module.JSONDecodeError:
-            read = {"true": True, "false": False, "none": None}.get(value.lower(), value)
-        settings[name] = tuple(read) if isinstance(read, list) else read
-    return settings

@@ -1,0 +1,138 @@
+"""Opening the documents that a command was pointed at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from topicforge.cli.output import note
+from topicforge.cli.paths import CORPUS_MARK
+from topicforge.errors import InputError
+
+if TYPE_CHECKING:
+    from topicforge.corpus import Corpus, Counts
+    from topicforge.model import TopicModel
+
+
+def open_corpus(path: Path) -> Corpus:
+    """Open a corpus folder.
+
+    Raises:
+        CorpusError: not one, or damaged.
+    """
+    from topicforge.corpus import Corpus
+
+    return Corpus.open(path)
+
+
+def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Corpus:
+    """Open a corpus folder, or read counts or texts into one in memory.
+
+    Args:
+        path: the folder or file.
+        vocab: a word a line, for counts without words.
+        labels: a label a line.
+
+    Raises:
+        CorpusError: unreadable.
+        InputError: words or labels for a corpus folder that has its own.
+    """
+    from topicforge.corpus import build_corpus
+
+    if not (path / CORPUS_MARK).is_file():
+        return build_corpus(path, vocab=vocab, labels=labels)
+    if vocab is not None or labels is not None:
+        raise InputError(
+            f"{path}: --vocab and --labels are for files of counts, a corpus folder was built with its "
+            "own; build it again to change them"
+        )
+    return open_corpus(path)
+
+
+def read_documents(
+    path: Path,
+    model: TopicModel,
+    *,
+    format: str | None,  # noqa: A002 - the option's name
+    text_column: str | None,
+    language: str | None,
+    encoding: str,
+) -> Corpus | Counts:
+    """Read documents and count them over the columns of a fitted model.
+
+    Args:
+        path: a corpus folder, a file of counts, or texts; texts are read one by one.
+        model: fitted.
+        format: of a file, where its name does not tell.
+        text_column: for tables of texts.
+        language: of texts; ``None`` for that of the fit.
+        encoding: of text files.
+
+    Raises:
+        CorpusError: unreadable.
+        InputError: counts of other words, or texts for a model without a vocabulary.
+    """
+    from topicforge.corpus import Counts, read_counts, read_texts
+    from topicforge.corpus.formats import COUNT_FORMATS, format_of
+
+    if (path / CORPUS_MARK).is_file():
+        corpus = open_corpus(path)
+        check_words(model, corpus.vocabulary, path)
+        return corpus
+    kind = format_of(path, format)
+    if kind in COUNT_FORMATS:
+        read = read_counts(path, kind, vocab_size=model.n_features_in_)
+        check_words(model, read.vocabulary, path)
+        return read.counts
+    vectorizer = text_reader(model, language, path)
+    texts = (text for text, _ in read_texts(path, kind, text_column=text_column, encoding=encoding))
+    return Counts.from_matrix(vectorizer.transform(texts), str(path))
+
+
+def check_words(model: TopicModel, words: tuple[str, ...] | None, path: Path) -> None:
+    """Refuse counts whose columns are other words than the model's.
+
+    Raises:
+        InputError: they are.
+    """
+    known = model.vocabulary_
+    if known is None or words is None or known == tuple(words):
+        return
+    if len(words) == len(known):
+        column = next(i for i, (a, b) in enumerate(zip(known, words, strict=True)) if a != b)
+        how = f"column {column} is {words[column]!r} there and {known[column]!r} in the model"
+    else:
+        how = f"{len(words):,} words there, {len(known):,} in the model"
+    raise InputError(
+        f"{path}: its columns must be the model's words, but are others ({how}); count its texts with "
+        "topicforge corpus build ... --vocab MODEL/vocabulary.txt"
+    )
+
+
+def text_reader(model: TopicModel, language: str | None, path: Path) -> Any:
+    """Return a vectoriser over the model's columns.
+
+    A model that was fitted to texts has its own. One that was fitted to counts tells by its words whether
+    case was kept and how long phrases are (``new_york``).
+
+    Raises:
+        InputError: the model has no vocabulary.
+    """
+    from topicforge.corpus import vectorizer
+
+    if model.vectorizer_ is not None and language is None:
+        return model.vectorizer_
+    words = model.vocabulary_
+    if words is None:
+        raise InputError(
+            f"{path}: holds texts, but the model was fitted to counts without a vocabulary; give it counts"
+        )
+    language = language or model.language
+    longest = max(word.strip("_").count("_") for word in words) + 1
+    lowercase = not any(word != word.lower() for word in words)
+    note(
+        f"{path}: read as texts, language {language}, "
+        f"{'lower case' if lowercase else 'case kept'}, phrases up to {longest} "
+        f"word{'s' if longest > 1 else ''}"
+    )
+    return vectorizer(language, vocabulary=words, ngram_range=(1, longest), lowercase=lowercase)

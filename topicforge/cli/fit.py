@@ -1,0 +1,98 @@
+"""Fitting so that nothing is lost: Ctrl-C and SIGTERM save the model, a full disk does not lose it."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from topicforge.contracts import Callback, EpochReport
+from topicforge.errors import InputError, TopicForgeError, TrainingError
+
+if TYPE_CHECKING:
+    from topicforge.model import TopicModel
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _OneInterrupt(Callback):
+    """The first Ctrl-C or SIGTERM stops training; once it has ended, later ones wait for the save.
+
+    A signal that was ignored before, as of a program started with ``nohup``, stays ignored.
+    """
+
+    def __enter__(self) -> _OneInterrupt:
+        self._before: dict[int, Any] = {}
+        # signals belong to the main thread; elsewhere there is nothing to catch
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.ignore()
+        raise KeyboardInterrupt
+
+    def ignore(self) -> None:
+        """From here on nothing interrupts."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
+
+    def on_fit_end(self, history: list[EpochReport]) -> None:
+        """The last step is done: reading the topics out and saving must not be cut in two."""
+        del history
+        self.ignore()
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def fit_and_save(
+    model: TopicModel, documents: Any, output: Path, watchers: Sequence[Callback] = ()
+) -> bool:
+    """Fit, then write the model folder, also after Ctrl-C or SIGTERM.
+
+    Args:
+        model: not fitted.
+        documents: what ``fit`` takes.
+        output: the model folder.
+        watchers: callbacks for this fit.
+
+    Returns:
+        Whether training was interrupted.
+
+    Raises:
+        TrainingError: interrupted before there was a model, or training failed.
+        InputError: the folder could not be written; the model is in another place, which it names.
+    """
+    with _OneInterrupt() as guard:
+        model.callbacks = (*watchers, guard)
+        try:
+            model.fit(documents)
+            interrupted = False
+        except KeyboardInterrupt:
+            if not hasattr(model, "network_"):
+                raise TrainingError(
+                    f"interrupted before the first epoch ended, so there is no model yet and {output} was "
+                    "not written"
+                ) from None
+            interrupted = True
+        finally:
+            model.callbacks = ()
+        guard.ignore()
+        try:
+            model.save(output)
+        except (OSError, TopicForgeError) as error:
+            saved = Path(tempfile.mkdtemp(prefix="topicforge-")) / "model"
+            model.save(saved)
+            raise InputError(
+                f"--output: {output} could not be written ({error}); the model is in {saved}"
+            ) from error
+    return interrupted

@@ -1,0 +1,153 @@
+"""From options, ``--set`` and a settings file to a TopicModel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from topicforge.errors import InputError, UnknownNameError, did_you_mean
+
+if TYPE_CHECKING:
+    from topicforge.model import TopicModel
+
+PARTS = ("encoder", "link", "prior", "divergence", "decoder")
+#: parameters of TopicModel that have no meaning on the command line
+_NOT_HERE = ("vectorizer", "language", "vocabulary", "callbacks", "verbose")
+_WORDS = {"true": True, "false": False, "none": None}
+
+_MIX, _SETTINGS = "The mix", "Settings"
+Preset = Annotated[
+    str | None, typer.Option(help="Named composition to start from.", rich_help_panel=_MIX)
+]
+Encoder = Annotated[str | None, typer.Option(help="Counts -> posterior.", rich_help_panel=_MIX)]
+Link = Annotated[str | None, typer.Option(help="z -> theta.", rich_help_panel=_MIX)]
+Prior = Annotated[
+    str | None, typer.Option(help="What the posterior is drawn to.", rich_help_panel=_MIX)
+]
+Divergence = Annotated[
+    str | None, typer.Option(help="How far it is from the prior.", rich_help_panel=_MIX)
+]
+Decoder = Annotated[str | None, typer.Option(help="theta -> words.", rich_help_panel=_MIX)]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="An option of a part (prior.n_components=50) or any setting (warmup_epochs=20); VALUE "
+        "is JSON, or plain text. Repeatable.",
+        rich_help_panel=_MIX,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The same from a .json or .toml file; options win over it.",
+        rich_help_panel=_MIX,
+    ),
+]
+
+
+def build_model(
+    given: Mapping[str, Any],
+    assignments: Sequence[str] | None,
+    config: Path | None,
+    **defaults: Any,
+) -> TopicModel:
+    """Return the TopicModel that the options describe, and check that its parts fit.
+
+    Args:
+        given: values of options by parameter name, ``None`` where not given.
+        assignments: of ``--set``.
+        config: of ``--config``.
+        **defaults: what holds where nothing else is said.
+
+    Raises:
+        typer.BadParameter: an option given twice, or badly written.
+        UnknownNameError: no such setting, component or option; the nearest is named.
+        MixError: parts that don't fit.
+        InputError: the settings file can't be read.
+    """
+    from topicforge.model import TopicModel
+
+    options = {name: value for name, value in given.items() if value is not None}
+    settings = read_assignments(assignments or ())
+    for name in settings:
+        if name in options:
+            raise typer.BadParameter(f"--set {name}: was given as an option of its own, too")
+    merged = {**defaults, **({} if config is None else read_config(config)), **options, **settings}
+    known = [name for name in TopicModel._get_param_names() if name not in _NOT_HERE]
+    for name in merged:
+        part, two, _ = name.partition("__")
+        if name not in known and not (two and part in PARTS):
+            near = did_you_mean(name, known) or " A part's option is written PART.OPTION."
+            raise UnknownNameError(f"there is no setting {name.replace('__', '.')!r}.{near}")
+    model = TopicModel(**merged)
+    model.explain()  # what does not fit is said before any data is read
+    return model
+
+
+def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
+    """Read ``part.option=value`` and ``setting=value``; values are JSON, else plain text.
+
+    JSON lists become tuples; ``true``, ``false`` and ``none`` count in any case.
+
+    Raises:
+        typer.BadParameter: no ``=``, no name, or a name twice.
+    """
+    settings: dict[str, Any] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace(".", "__", 1).replace("-", "_")
+        if not (equals and name.isidentifier()):
+            raise typer.BadParameter(f"--set must be NAME=VALUE, got {text!r}")
+        if name in settings:
+            raise typer.BadParameter(f"--set {name.replace('__', '.')}: was given twice")
+        try:
+            read = json.loads(value)
+        except json.JSONDecodeError:
+            read = _WORDS.get(value.strip().lower(), value)
+        settings[name] = _tuples(read)
+    return settings
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read settings from a file.
+
+    ``prior = "gmm"``, ``"prior.n_components" = 50``, or a table ``[prior]`` with ``name`` and options.
+
+    Raises:
+        InputError: unreadable, or neither JSON nor TOML, or not a table of settings.
+    """
+    import tomllib
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        read = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        kind = "TOML" if path.suffix == ".toml" else "JSON"
+        raise InputError(f"--config: {path} can't be read as {kind}: {error}") from error
+    if not isinstance(read, dict):
+        raise InputError(
+            f"--config: {path} must hold settings by name, got a {type(read).__name__}"
+        )
+    settings: dict[str, Any] = {}
+    for key, value in read.items():
+        inside = value if isinstance(value, dict) and key in PARTS else {None: value}
+        for option, given in inside.items():
+            plain = option is None or (option == "name" and key in PARTS)
+            name = key.replace(".", "__", 1) if plain else f"{key}__{option}"
+            if name in settings:
+                raise InputError(f"--config: {path} gives {name.replace('__', '.')} twice")
+            settings[name] = _tuples(given)
+    return settings
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as the tuples that options are."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
