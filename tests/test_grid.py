@@ -28,7 +28,9 @@ def test_mix(reuters, encoder, prior, divergence, decoder):
         batch_size=64, learning_rate=1e-2, encoder__hidden=(16,),
     )  # fmt: skip
     if decoder in ("mlp", "embedding"):
-        model.set_params(**{"mlp": {"decoder__hidden": (8,)}, "embedding": {"decoder__width": 8}}[decoder])
+        model.set_params(
+            **{"mlp": {"decoder__hidden": (8,)}, "embedding": {"decoder__width": 8}}[decoder]
+        )
     if (encoder, prior, divergence) in IMPOSSIBLE:
         with pytest.raises(MixError, match="do not fit"):
             model.fit(counts)

@@ -74,7 +74,12 @@ def test_free_bits_need_a_divergence_per_document(planted):
 
 def test_early_stopping_restores_the_best_weights(planted):
     model = small(
-        "nvdm-gsm", epochs=60, learning_rate=0.5, validation_fraction=0.2, patience=2, warmup_epochs=0
+        "nvdm-gsm",
+        epochs=60,
+        learning_rate=0.5,
+        validation_fraction=0.2,
+        patience=2,
+        warmup_epochs=0,
     ).fit(planted[0])
     losses = [r.validation_loss for r in model.history_]
     assert len(losses) < 60
@@ -114,6 +119,7 @@ class StopAfter(Callback):
         self.epochs, self.steps, self.ended = epochs, 0, False
 
     def on_step_end(self, step, terms):
+        assert step >= 0
         assert {"loss", "reconstruction", "divergence"} <= set(terms)
         self.steps += 1
 
@@ -121,7 +127,7 @@ class StopAfter(Callback):
         return report.epoch >= self.epochs
 
     def on_fit_end(self, history):
-        self.ended = True
+        self.ended = len(history) == self.epochs
 
 
 def test_callbacks_see_and_stop(planted):
@@ -279,7 +285,10 @@ def test_nothing_of_size_documents_times_vocabulary_is_dense(monkeypatch):
         monkeypatch.setattr(sp.csr_matrix, name, lambda *_: pytest.fail("made dense"))
     rng = np.random.default_rng(0)
     counts = sp.csr_matrix(
-        (np.ones(60_000, np.float32), (np.repeat(np.arange(20_000), 3), rng.integers(0, 100_000, 60_000))),
+        (
+            np.ones(60_000, np.float32),
+            (np.repeat(np.arange(20_000), 3), rng.integers(0, 100_000, 60_000)),
+        ),
         shape=(20_000, 100_000),
     )
     theta = small("nvdm-gsm", epochs=1, decoder__width=4, batch_size=4000).fit_transform(counts)

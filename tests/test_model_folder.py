@@ -15,7 +15,12 @@ from topicforge.plugin import DiagonalNormal, Latent, Prior
 def fitted(planted):
     words = [f"w{v}" for v in range(30)]
     return TopicModel(
-        "w-lda", n_topics=3, epochs=3, encoder__hidden=(8,), vocabulary=words, prior__concentration=0.2
+        "w-lda",
+        n_topics=3,
+        epochs=3,
+        encoder__hidden=(8,),
+        vocabulary=words,
+        prior__concentration=0.2,
     ).fit(planted[0])
 
 
@@ -82,14 +87,22 @@ def test_damaged_files_are_named(folder, name, damage):
     if damage == "missing":
         path.unlink()
     else:
-        path.write_bytes({"truncated": data[: len(data) // 2], "garbage": b"\xff" * 99, "empty": b""}[damage])
+        path.write_bytes(
+            {"truncated": data[: len(data) // 2], "garbage": b"\xff" * 99, "empty": b""}[damage]
+        )
     with pytest.raises(ModelFileError, match=name.replace(".", r"\.")):
         topicforge.load(folder)
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("parts", {}), ("sizes", None), ("format", 99), ("training", {"epochs": "many"}), ("history", [1])],
+    [
+        ("parts", {}),
+        ("sizes", None),
+        ("format", 99),
+        ("training", {"epochs": "many"}),
+        ("history", [1]),
+    ],
 )
 def test_edited_settings_are_refused(folder, key, value):
     path = folder / "model.json"
@@ -111,7 +124,9 @@ def test_weights_of_another_model_are_refused(folder, planted, tmp_path):
 def test_a_removed_plugin_is_named_and_the_topics_still_open(folder, fitted):
     path = folder / "model.json"
     described = json.loads(path.read_text())
-    described["parts"]["prior"].update(name="stick-breaking", distribution="nice-priors", version="2.1")
+    described["parts"]["prior"].update(
+        name="stick-breaking", distribution="nice-priors", version="2.1"
+    )
     path.write_text(json.dumps(described))
     with pytest.raises(ModelFileError, match=r"pip install nice-priors==2\.1"):
         topicforge.load(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ def shuffled(
     edges = [*range(0, len(order), batch_size), len(order)]
     if len(edges) > 2 and edges[-1] - edges[-2] == 1:
         del edges[-2]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         yield to_batch(counts, order[start:stop], device)
 
 
