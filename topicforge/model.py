@@ -19,7 +19,7 @@ from topicforge.corpus import Corpus, Counts
 from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
 from topicforge.inputs import read_input
 from topicforge.network import Network
-from topicforge.ranking import ASSOCIATION, Association
+from topicforge.ranking import ASSOCIATION, Association, top_words
 from topicforge.registry import default_registry, option_defaults
 from topicforge.settings import Settings, resolve
 from topicforge.training import RandomState, Trainer, in_order, padded
@@ -507,12 +507,6 @@ def build_network(settings: Settings, context: Context) -> Network:
     )
 
 
-def top_words(scores: NDArray[np.float32], top: int) -> NDArray[np.int64]:
-    """Return (K, top) columns of the highest scores, best first; ties by column number."""
-    top = min(top, scores.shape[1])
-    return np.argsort(-scores, axis=1, kind="stable")[:, :top]
-
-
 def load(
     folder: str | Path, *, parts: Mapping[str, Any] | None = None, device: str = "auto"
 ) -> TopicModel:
@@ -563,4 +557,4 @@ def _halves(counts: Counts) -> tuple[Counts, Counts]:
     return halves[0], halves[1]
 
 
-__all__ = ["Corpus", "TopicModel", "build_network", "load", "top_words"]
+__all__ = ["Corpus", "TopicModel", "build_network", "load"]

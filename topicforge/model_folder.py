@@ -28,6 +28,7 @@ import topicforge
 from topicforge.composition import PARTS, Composition, compose
 from topicforge.contracts import Context, EpochReport
 from topicforge.errors import ModelFileError, OptionError, UnknownNameError
+from topicforge.ranking import top_words
 from topicforge.registry import default_registry
 from topicforge.settings import Settings
 from topicforge.training import TrainingOptions
@@ -60,8 +61,6 @@ class SavedTopics:
 
     def topics(self, top: int) -> list[list[str]]:
         """Return each topic's ``top`` words, best first; column numbers where there are no words."""
-        from topicforge.model import top_words
-
         words = self.vocabulary or [str(v) for v in range(self.word_scores.shape[1])]
         return [[words[v] for v in row] for row in top_words(self.word_scores, top)]
 

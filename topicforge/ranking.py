@@ -66,3 +66,9 @@ class Association:
             score = given * np.log(given / (self.word / self.word.sum()))
         score *= power / np.maximum(power.sum(0), tiny)
         return np.where(joint > 0, score, -1.0).astype(np.float32)
+
+
+def top_words(scores: NDArray[np.float32], top: int) -> NDArray[np.int64]:
+    """Return (K, top) columns of the highest scores, best first; ties by column number."""
+    top = min(top, scores.shape[1])
+    return np.argsort(-scores, axis=1, kind="stable")[:, :top]

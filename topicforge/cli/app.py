@@ -19,15 +19,31 @@ _ORDER = (
 )  # fmt: skip
 
 
-class _InOrder(TyperGroup):
+class _Commands(TyperGroup):
+    """The group of all commands; what typer would do differently from version to version."""
+
     def list_commands(self, ctx: Any) -> list[str]:
-        """Commands in the order of their use, which typer would split into commands and groups."""
+        """In the order of their use; typer would put groups behind commands."""
         return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an interruption and a closed pipe end it without a traceback."""
+        try:
+            returned = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            show_error("interrupted")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # the reader (head, less) has seen enough; what is left must not be flushed at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        return returned
 
 
 app = typer.Typer(
     name="topicforge",
-    cls=_InOrder,
+    cls=_Commands,
     help="Neural topic models as mixes: encoder x link x prior x divergence x decoder, each part a "
     "plugin found by name. Start with: topicforge demo",
     epilog="Exit codes: 0 done; 1 the data, a file or the training failed; 2 the command was wrong "
@@ -96,15 +112,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     try:
         code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except (typer.Abort, KeyboardInterrupt):
-        show_error("interrupted")
-        return 130
-    except BrokenPipeError:
-        # the reader (head, less) has seen enough; nothing is left to be flushed at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             # a wrong command line; typer's base class has moved between versions, so it is known by
