@@ -42,7 +42,7 @@ def place(tmp_path_factory, planted):
     assert ran.stdout == ""
     assert "train 2/2: loss" in ran.stderr
     assert "active topics" in ran.stderr
-    assert "documents/s" in ran.stderr
+    assert "docs/s" in ran.stderr
     return folder
 
 
