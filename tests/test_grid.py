@@ -6,7 +6,7 @@ import pytest
 from topicforge import TopicModel
 from topicforge.errors import MixError
 
-ENCODERS = ("mlp", "mlp-point", "mlp-dirichlet")
+ENCODERS = ("mlp", "mlp-point", "mlp-dirichlet", "spectral")
 PRIORS = ("gaussian", "dirichlet", "gmm")
 DIVERGENCES = ("kl", "mmd", "none")
 DECODERS = ("mixture", "product", "embedding", "mlp")
@@ -25,8 +25,10 @@ def test_mix(reuters, encoder, prior, divergence, decoder):
     counts = counts[:200]
     model = TopicModel(
         encoder=encoder, prior=prior, divergence=divergence, decoder=decoder, n_topics=6, epochs=2,
-        batch_size=64, learning_rate=1e-2, encoder__hidden=(16,),
+        batch_size=64, learning_rate=1e-2,
     )  # fmt: skip
+    if encoder != "spectral":
+        model.set_params(encoder__hidden=(16,))
     if decoder in ("mlp", "embedding"):
         model.set_params(
             **{"mlp": {"decoder__hidden": (8,)}, "embedding": {"decoder__width": 8}}[decoder]

@@ -11,7 +11,7 @@ PACKAGE = Path(topicforge.__file__).resolve().parent
 PLUGINS = PACKAGE.parent / "plugins"
 
 BASE = {"errors", "ops", "distributions", "contracts", "dispatch"}
-ROOM = {*BASE, "layers"}
+ROOM = {*BASE, "layers", "clusters"}
 CORE = {"api", *BASE, "registry"}
 WIRED = {*CORE, "composition", "network", "ranking"}
 MODEL = {*WIRED, "training", "settings", "inputs", "corpus", "evaluation"}
@@ -24,6 +24,7 @@ ALLOWED = {
     "contracts": {"errors", "ops", "distributions"},
     "dispatch": {"errors", "ops", "distributions", "contracts"},
     "layers": {"errors", "ops"},
+    "clusters": {"errors", "contracts"},
     # the component rooms never import each other
     "encoders": ROOM,
     "links": ROOM,

@@ -27,6 +27,11 @@ def topicforge_register_encoders(register: Any) -> None:
         summary="MLP, reparameterised Dirichlet posterior",
         source="Burkhardt and Kramer 2019; Figurnov 2018",
     )  # fmt: skip
+    register.encoder(
+        "spectral", encoders.SpectralEncoder,
+        summary="no hidden layer, started from the corpus' own word vectors and clusters",
+        source="Levy and Goldberg 2014 (positive PMI); survey eq. 7",
+    )  # fmt: skip
 
 
 @hookimpl

@@ -27,6 +27,7 @@ from topicforge.training import RandomState, Trainer, in_order, padded
 _NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
                  "callbacks", "verbose")  # fmt: skip
 _INFERENCE_BATCH = 1024
+_START_DOCUMENTS = 20_000
 
 
 class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -404,11 +405,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             mean_length=float(totals.sum() / len(documents)),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
             vocabulary=vocabulary,
+            shared={"documents": lambda: _sample(counts, documents).to_scipy()},
         )
         device, random = self._device(), RandomState(self.seed)
         with random.active(device):
             network = build_network(settings, context)
             network.start()
+            context.shared.clear()
             network.to(device)
             callbacks = [*self.callbacks, *([_Printer()] if self.verbose else [])]
             trainer = Trainer(network, settings.training, device, callbacks, self.seed or 0)
@@ -537,6 +540,11 @@ class _Printer(Callback):
             f"(weight {report.divergence_weight:.3g})  active topics {report.active_topics}  "
             f"{report.documents_per_second:,.0f} documents/s"
         )
+
+
+def _sample(counts: Counts, documents: NDArray[np.int64]) -> Counts:
+    """Evenly spaced documents for a start from data, so that its cost has a bound."""
+    return counts.select(documents[:: -(-len(documents) // _START_DOCUMENTS)])
 
 
 def _non_empty(counts: Counts) -> NDArray[np.int64]:

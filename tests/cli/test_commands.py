@@ -149,7 +149,7 @@ def test_what_goes_wrong_is_said_and_coded(place, arguments, code, says):
 def test_explain_and_plugins(place):
     assert "Laplace approximation" in run("explain", "--prior", "dirichlet", cwd=place).stdout
     rows = json.loads(run("explain", "--json", cwd=place).stdout)
-    assert {row["encoder"] for row in rows} == {"mlp", "mlp-point", "mlp-dirichlet"}
+    assert {row["encoder"] for row in rows} == {"mlp", "mlp-point", "mlp-dirichlet", "spectral"}
     read = json.loads(run("plugins", "--json", cwd=place).stdout)
     builtin = next(row for row in read["plugins"] if row["name"] == "topicforge:builtin")
     assert builtin["status"] == "loaded"

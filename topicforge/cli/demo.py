@@ -33,7 +33,7 @@ def demo(
         ),
     ] = Path("topicforge-demo"),
     n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="Number of topics.")] = 20,
-    epochs: Annotated[int, typer.Option(help="Passes over the documents.")] = 40,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the documents.")] = None,
     seed: Annotated[int, typer.Option(help="Makes the fit repeat bit for bit.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier demo.")] = False,
     json: Annotated[

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -20,6 +21,10 @@ class Context:
         word_frequency: (V,) float32, the corpus share of every word, summing to one; ``None`` when
             a saved model is opened, because then every value comes from the file.
         vocabulary: V words in column order, or ``None`` where the counts came without words.
+        shared: what :meth:`Component.start` may share between parts. ``documents`` is a callable that
+            gives some training documents, none empty, as scipy CSR (N, V); what a part makes of them for
+            others stands beside it under a name of its own. Empty when a saved model is opened, and
+            emptied after the start.
     """
 
     vocab_size: int
@@ -28,3 +33,4 @@ class Context:
     mean_length: float = 1.0
     word_frequency: Tensor | None = None
     vocabulary: Sequence[str] | None = None
+    shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)

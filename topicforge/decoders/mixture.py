@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from topicforge.clusters import clusters
 from topicforge.contracts import Context
 from topicforge.decoders.topics_over_words import TopicsOverWords
-from topicforge.layers import whole
+from topicforge.layers import one_of, require, whole
+
+_WHERE = "decoder 'mixture'"
+STARTS = ("random", "clusters")
+#: words of the whole corpus added to every cluster's own
+SMOOTHING = 100.0
 
 
 class MixtureDecoder(TopicsOverWords):
@@ -15,23 +22,51 @@ class MixtureDecoder(TopicsOverWords):
 
     With ``width`` the logits are t_k . v_v, topic and word vectors of that width as in the
     published NVDM-GSM; entries start at N(0, 1/width^(1/2)), so that logits start at unit scale.
-    Without it they are free and start at N(0, 0.02^2).
+    Without it they are free and start at N(0, 0.02^2), or at the words of document clusters:
+    log of (counts of cluster k's words + 100 p(v)), normalised.
 
     Args:
-        context: sizes.
+        context: sizes, and training documents where ``start="clusters"``.
         width: width of the topic and word vectors; ``None`` for free logits.
+        start: ``random``, or ``clusters``: those that encoder ``spectral`` starts from.
+        start_width: width of the word vectors behind the clusters; at most V / 25.
     """
 
-    def __init__(self, context: Context, *, width: int | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        width: int | None = None,
+        start: str = "random",
+        start_width: int = 100,
+    ) -> None:
         super().__init__(context)
+        one_of(_WHERE, "start", start, STARTS)
+        require(
+            start == "random" or width is None, _WHERE, "start",
+            "'random' where the topics are factored (width)", start,
+        )  # fmt: skip
+        self.start_from = start
+        self.start_width = whole(_WHERE, "start_width", start_width)
         v, k = context.vocab_size, context.n_topics
         self.width = width
         if width is None:
             self.free = nn.Parameter(torch.randn(v, k) * 0.02)
         else:
-            width = whole("decoder 'mixture'", "width", width)
+            width = whole(_WHERE, "width", width)
             self.word = nn.Parameter(torch.randn(v, width) * width**-0.25)
             self.topic = nn.Parameter(torch.randn(k, width) * width**-0.25)
+
+    def start(self) -> None:
+        """Start at the clusters' words where asked."""
+        if self.start_from != "clusters":
+            return
+        v = self.context.vocab_size
+        found = clusters(self.context, min(self.start_width, max(2, v // 25)))
+        total = found.word_counts.sum(0)
+        smoothed = found.word_counts + SMOOTHING * (total + 1 / v) / (total.sum() + 1)
+        with torch.no_grad():
+            self.free.copy_(torch.from_numpy(np.log(smoothed / smoothed.sum(1, keepdims=True))).T)
 
     def logits(self) -> Tensor:
         """(V, K)."""

@@ -1,0 +1,119 @@
+"""A start from data: word vectors of the corpus itself, and clusters of its documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+
+from topicforge.contracts.context import Context
+from topicforge.errors import TrainingError
+
+#: words that serve as contexts of all others: the most frequent ones; bounds time and memory
+_MAX_CONTEXTS = 5000
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Documents in K clusters.
+
+    Args:
+        vectors: (V, d) word vectors, columns orthogonal with mean square 1.
+        idf: (V,) log(N / n_v).
+        centres: (K, d) unit vectors, the clusters' centres.
+        labels: (N,) cluster of each training document.
+        word_counts: (K, V) words of each cluster's documents, summed.
+    """
+
+    vectors: NDArray[np.float32]
+    idf: NDArray[np.float32]
+    centres: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    word_counts: NDArray[np.float64]
+
+
+def clusters(context: Context, width: int) -> Clusters:
+    """Cluster the training documents of a context; made once, however many parts ask.
+
+        M_vw = max(0, log(N n_vw / (n_v n_w))), 0 on the diagonal: positive PMI of words that share
+        documents (Levy and Goldberg 2014); vectors = sqrt(V) U of its first d singular triples,
+        without the singular values, which would let few directions decide every distance;
+        f_d = normalised sum_v log(1 + x_dv) idf_v vectors_v; k-means on f.
+
+    Args:
+        context: with training documents.
+        width: d.
+
+    Raises:
+        TrainingError: the context has no documents.
+    """
+    made = context.shared.get("clusters")
+    if made is None or made.vectors.shape[1] != width:
+        if "documents" not in context.shared:
+            raise TrainingError(
+                "a start from clusters needs training documents, but the context has none; choose a "
+                "random start, or train with TopicModel.fit"
+            )
+        seed = int(torch.randint(2**31 - 1, ()))
+        made = _cluster(context.shared["documents"](), width, context.n_topics, seed)
+        context.shared["clusters"] = made
+    return made
+
+
+def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
+    from sklearn.cluster import KMeans
+    from sklearn.preprocessing import normalize
+
+    n_documents = counts.shape[0]
+    present = sp.csr_array(
+        (np.ones(counts.nnz, dtype=np.float32), counts.indices, counts.indptr), shape=counts.shape
+    )
+    frequency = np.asarray(present.sum(0), dtype=np.float64).ravel()
+    vectors = _word_vectors(present, frequency, width, seed)
+    idf = np.log(n_documents / np.maximum(frequency, 1)).astype(np.float32)
+    weighted = sp.csr_array(
+        (np.log1p(counts.data) * idf[counts.indices], counts.indices, counts.indptr),
+        shape=counts.shape,
+    )
+    features = normalize(weighted @ vectors)
+    n_clusters = min(n_topics, len(np.unique(features, axis=0)))
+    means = KMeans(n_clusters, n_init=1, random_state=seed).fit(features)
+    centres = np.random.default_rng(seed).normal(size=(n_topics, width))
+    centres[:n_clusters] = means.cluster_centers_
+    labels = means.labels_.astype(np.int64)
+    members = sp.csr_array(
+        (np.ones(n_documents), (labels, np.arange(n_documents))), shape=(n_topics, n_documents)
+    )
+    return Clusters(
+        vectors,
+        idf,
+        normalize(centres).astype(np.float32),
+        labels,
+        np.asarray((members @ counts).todense(), dtype=np.float64),
+    )
+
+
+def _word_vectors(
+    present: Any, frequency: NDArray[np.float64], width: int, seed: int
+) -> NDArray[np.float32]:
+    from sklearn.utils.extmath import randomized_svd
+
+    n_documents, vocab_size = present.shape
+    contexts = np.sort(np.argsort(-frequency, kind="stable")[:_MAX_CONTEXTS])
+    together = sp.coo_array(present.T @ present[:, contexts])
+    row, column = together.row, contexts[together.col]
+    with np.errstate(divide="ignore"):
+        pmi = np.log(n_documents * together.data / (frequency[row] * frequency[column]))
+    keep = (row != column) & (pmi > 0)
+    matrix = sp.csr_array(
+        (pmi[keep].astype(np.float32), (row[keep], together.col[keep])),
+        shape=(vocab_size, len(contexts)),
+    )
+    u, _, _ = randomized_svd(matrix, min(width, *matrix.shape), n_iter=4, random_state=seed)
+    vectors = np.zeros((vocab_size, width), dtype=np.float32)
+    vectors[:, : u.shape[1]] = u * np.sqrt(vocab_size)
+    return vectors
