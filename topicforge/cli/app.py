@@ -32,8 +32,9 @@ class _Commands(TyperGroup):
             returned = super().invoke(ctx)
             sys.stdout.flush()
         except KeyboardInterrupt:
-            show_error("interrupted")
-            raise typer.Exit(130) from None
+            fits = ctx.invoked_subcommand in ("train", "demo")
+            show_error("interrupted before there was a model" if fits else "interrupted")
+            raise typer.Exit(1 if fits else 130) from None
         except BrokenPipeError:
             # the reader (head, less) has seen enough; what is left must not be flushed at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,7 +112,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     from topicforge.errors import OptionError, TopicForgeError
 
     try:
-        code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        code = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="topicforge",
+            standalone_mode=False,
+        )
         return code if isinstance(code, int) else 0
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):

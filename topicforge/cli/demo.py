@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.output import new_table, note, print_json, print_tables, working
+from topicforge.cli.output import fitting, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import CORPUS_MARK, MODEL_MARK, check_output
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SAID = {
     "purity": "share of docstrings from the subpackage that is their topic's largest",
     "nmi": "how much topics say about subpackages, 0 to 1",
 }
-#: words shown a topic; eight of them fit a terminal of 80 columns
+#: words shown a topic, as far as they fit the terminal
 _WORDS = 8
 
 
@@ -104,10 +104,11 @@ def _show(words: list[list[str]], subpackages: dict[int, str], scores: Scores) -
     coherence = scores["npmi"].per_topic
     assert coherence is not None
     topics = new_table("topic", "npmi", "mostly in", "words", right=["topic", "npmi"])
+    widest = max(map(len, subpackages.values()))
     for k in sorted(range(len(words)), key=lambda k: -coherence[k]):
-        topics.add_row(
-            str(k), f"{coherence[k]:.2f}", subpackages.get(k, "-"), " ".join(words[k][:_WORDS])
-        )
+        taken = len("topic   npmi  ") + widest + len("  ")
+        shown = fitting(words[k][:_WORDS], taken)
+        topics.add_row(str(k), f"{coherence[k]:.2f}", subpackages.get(k, "-"), shown)
     means = new_table("score", "value", "what it says", right=["value"])
     for name, said in _SAID.items():
         means.add_row(name, f"{scores[name].value:.2f}", said)

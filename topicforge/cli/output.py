@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -78,6 +79,24 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, PurePath) else value
+
+
+def fitting(words: Sequence[str], taken: int) -> str:
+    """Join words by spaces: all of them in a pipe, on a terminal those that fit its line.
+
+    Args:
+        words: best first.
+        taken: columns of the line that are in use already.
+    """
+    console = Console()
+    if not console.is_terminal:
+        return " ".join(words)
+    shown = words[0]
+    for word in words[1:]:
+        if taken + cell_len(f"{shown} {word}") > console.width:
+            break
+        shown = f"{shown} {word}"
+    return shown
 
 
 def new_table(*columns: str, title: str | None = None, right: Sequence[str] = ()) -> Table:

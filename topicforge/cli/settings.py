@@ -85,8 +85,12 @@ def build_model(
     for name in merged:
         part, two, _ = name.partition("__")
         if name not in known and not (two and part in PARTS):
-            near = did_you_mean(name, known) or " A part's option is written PART.OPTION."
-            raise UnknownNameError(f"there is no setting {name.replace('__', '.')!r}.{near}")
+            written = name.replace("__", ".")
+            near = did_you_mean(part, PARTS) if two else did_you_mean(name, known)
+            raise UnknownNameError(
+                f"there is no setting {written!r}.{near} An option of a part is written PART.OPTION, with "
+                f"PART one of {', '.join(PARTS)}"
+            )
     model = TopicModel(**merged)
     model.explain()  # what does not fit is said before any data is read
     return model

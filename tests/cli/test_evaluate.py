@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+
+import topicforge
+from topicforge.corpus import Corpus
+from topicforge.evaluation import evaluate
+
+
+@pytest.fixture
+def expected(corpus, model):
+    documents, fitted = Corpus.open(corpus), topicforge.load(model)
+    return evaluate(
+        fitted.topics(25), bow=documents.counts.to_scipy(), vocabulary=documents.vocabulary,
+        labels=documents.labels, theta=fitted.transform(documents),
+        metrics=["npmi", "u_mass", "td", "tu", "irbo", "purity", "nmi", "km_purity", "km_nmi"],
+        reference=documents.name, documents=documents.name,
+    ).to_dict()["scores"]  # fmt: skip
+
+
+def test_a_model_by_every_score(run, corpus, model, expected):
+    told = run("evaluate", model, "--corpus", corpus, "--json").json
+    perplexity = told["scores"].pop("perplexity")
+    assert told["scores"] == expected
+    # halves of documents drawn from 30 words: worse than knowing nothing would be above 30
+    assert 1 < perplexity["value"] < 30
+    assert told["skipped"] == {"npmi_window": "needs --texts", "c_v": "needs --texts"}
+
+
+def test_the_table_says_value_and_provenance(run, corpus, model, expected):
+    ran = run("evaluate", model, "--corpus", corpus)
+    rows = {line.split()[0]: line for line in ran.out.splitlines()}
+    for name, score in expected.items():
+        assert f"{score['value']:.4f}" in rows[name]
+        assert score["rule"] in rows[name]
+    assert "left out: npmi_window, c_v (needs --texts)" in ran.err
+
+
+def test_chosen_scores(run, corpus, model, expected):
+    told = run(
+        "evaluate", model, "--corpus", corpus, "--metric", "td", "--metric", "npmi", "--json"
+    ).json
+    assert told["scores"] == {name: expected[name] for name in ("td", "npmi")}
+    ran = run("evaluate", model, "--metric", "npmy")
+    assert ran.code == 2
+    assert "npmi" in ran.error
+
+
+def test_without_a_corpus_topics_alone_are_scored(run, model):
+    told = run("evaluate", model, "--json").json
+    assert set(told["scores"]) == {"td", "tu", "irbo"}
+    assert told["skipped"]["npmi"] == "needs --corpus"
+    assert told["skipped"]["purity"] == "needs a model or --theta, labels in --corpus"
+
+
+def test_topics_of_another_program(run, files, corpus, model, expected, tmp_path):
+    (tmp_path / "topics.txt").write_text(run("topics", model, "--top", 25).out)
+    run("transform", model, corpus, "-o", tmp_path / "theta.npy")
+    files_of_theirs = [
+        "--topics", tmp_path / "topics.txt", "--theta", tmp_path / "theta.npy", "--json",
+    ]  # fmt: skip
+    told = run("evaluate", *files_of_theirs, "--corpus", corpus).json
+    assert told["scores"] == expected
+    told = run(
+        "evaluate", *files_of_theirs, "--corpus", files / "counts.npz", "--vocab",
+        files / "vocab.txt", "--labels", files / "labels.txt",
+    ).json  # fmt: skip
+    assert {name: score["value"] for name, score in told["scores"].items()} == {
+        name: score["value"] for name, score in expected.items()
+    }
+
+
+def test_short_topics_are_scored_by_the_words_they_have(run, corpus, tmp_path):
+    (tmp_path / "topics.txt").write_text("qaa qab qac\n\nwad qae qaf qag\n")
+    told = run("evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--json").json
+    assert told["scores"]["npmi"]["top"] == told["scores"]["td"]["top"] == 3
+    ran = run("evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--top", 10)
+    assert ran.code == 1
+    assert "10 are needed" in ran.error
+
+
+def test_another_reference_and_windows(run, corpus, tmp_path):
+    (tmp_path / "texts.txt").write_text("qaa qab qac qad\n" * 3 + "qab qae\n")
+    run("corpus", "build", tmp_path / "texts.txt", "--vocab", corpus / "vocabulary.txt", "-o",
+        tmp_path / "R", "--name", "elsewhere")  # fmt: skip
+    (tmp_path / "topics.txt").write_text("qaa qab\nwac qae\n")
+    told = run(
+        "evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--reference",
+        tmp_path / "R", "--texts", tmp_path / "texts.txt", "--metric", "npmi", "--metric",
+        "npmi_window", "--json",
+    ).json["scores"]  # fmt: skip
+    assert "elsewhere" in told["npmi"]["reference"]
+    assert "texts.txt" in told["npmi_window"]["reference"]
+    # by hand, 4 documents: qaa, qab together in 3 of 4, p(qaa) = 3/4, p(qab) = 1: ln 1 / -ln(3/4);
+    # qac and qae never
+    np.testing.assert_allclose(told["npmi"]["per_topic"], [0, -1], atol=1e-12)
+    np.testing.assert_allclose(told["npmi_window"]["per_topic"], [0, -1], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["M", "--topics", "t.txt"],
+        ["M", "--theta", "t.npy"],
+        ["--topics", "t.txt", "--labels", "l.txt"],
+    ],
+)
+def test_options_that_do_not_go_together(run, arguments):
+    assert run("evaluate", *arguments).code == 2
+
+
+def test_unreadable_files(run, corpus, model, tmp_path):
+    (tmp_path / "topics.txt").write_bytes(b"\xff\xfe")
+    ran = run("evaluate", "--topics", tmp_path / "topics.txt")
+    assert ran.code == 1
+    assert "UTF-8" in ran.error
+    (tmp_path / "topics.txt").write_text("qaa qab\n")
+    (tmp_path / "theta.npy").write_bytes(b"\x93NUMPY")
+    ran = run(
+        "evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--theta",
+        tmp_path / "theta.npy",
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "theta.npy" in ran.error
+    (tmp_path / "topics.txt").write_text("")
+    assert run("evaluate", "--topics", tmp_path / "topics.txt").code == 1
+    ran = run("evaluate", model, "--corpus", corpus, "--vocab", corpus / "vocabulary.txt")
+    assert ran.code == 1
+    assert "--vocab" in ran.error
+
+
+def test_columns_of_other_words_are_refused(run, model, corpus, tmp_path):
+    (tmp_path / "texts.txt").write_text("one two three\n")
+    run("corpus", "build", tmp_path / "texts.txt", "-o", tmp_path / "C")
+    ran = run("evaluate", model, "--corpus", tmp_path / "C")
+    assert ran.code == 1
+    assert "vocabulary.txt" in ran.error
+    # as a reference it may have any words, as long as the topics' are among them
+    run("corpus", "build", corpus / "vocabulary.txt", "-o", tmp_path / "R")
+    assert run("evaluate", model, "--corpus", corpus, "--reference", tmp_path / "R").code == 0

@@ -1,0 +1,102 @@
+import signal
+import sys
+
+import pytest
+
+import topicforge
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Tests that run in the background inherit an ignored SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def until(process, start):
+    """Read standard error up to the line that starts with ``start``."""
+    for line in process.stderr:
+        if line.startswith(start):
+            return
+    raise AssertionError(f"ended with {process.wait()} before {start!r}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_an_interrupted_training_leaves_a_usable_model(spawn, ended, corpus, tmp_path, number):
+    output = tmp_path / "M"
+    process = spawn("train", corpus, "-k", 3, "--epochs", 100_000, "-o", output, "--json")
+    until(process, "train 3/")
+    process.send_signal(number)
+    process.send_signal(number)  # the impatient press twice; the save must not be cut
+    ran = ended(process)
+    assert ran.code == 130
+    assert ran.json["interrupted"] is True
+    assert "interrupted" in ran.err
+    assert "Traceback" not in ran.err
+    fitted = topicforge.load(output)
+    assert len(fitted.history_) >= 3
+    assert fitted.history_[-1].epoch == ran.json["last_epoch"]["epoch"]
+    assert fitted.transform(topicforge.corpus.Corpus.open(corpus)).shape == (300, 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["M"]
+
+
+def test_an_interrupted_replacement_is_whole(spawn, ended, run, corpus, tmp_path):
+    output = tmp_path / "M"
+    run("train", corpus, "-k", 2, "--epochs", 1, "-o", output)
+    process = spawn("train", corpus, "-k", 3, "--epochs", 100_000, "-o", output, "--force")
+    until(process, "train 1/")
+    assert topicforge.load(output).n_topics == 2, "the old model stays until the new one is whole"
+    process.send_signal(signal.SIGINT)
+    assert ended(process).code == 130
+    assert topicforge.load(output).n_topics == 3
+
+
+def test_nothing_is_written_where_there_is_no_model_yet(run, corpus, tmp_path, monkeypatch):
+    from topicforge.training import Trainer
+
+    def interrupted(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "_prepare", interrupted)
+    ran = run("train", corpus, "-o", tmp_path / "M")
+    assert ran.code == 1
+    assert "before the first epoch" in ran.error
+    assert not (tmp_path / "M").exists()
+
+
+def test_handlers_are_put_back(run, corpus, tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    run("train", corpus, "-k", 2, "--epochs", 1, "-o", tmp_path / "M")
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_an_ignored_signal_stays_ignored(run, corpus, tmp_path, monkeypatch):
+    """As under nohup: training goes on to its end."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        from topicforge.cli.progress import Lines
+
+        reported = Lines.on_epoch_end
+
+        def and_a_signal(self, report):
+            signal.raise_signal(signal.SIGTERM)
+            reported(self, report)
+
+        monkeypatch.setattr(Lines, "on_epoch_end", and_a_signal)
+        assert run("train", corpus, "-k", 2, "--epochs", 2, "-o", tmp_path / "M").code == 0
+        assert len(topicforge.load(tmp_path / "M").history_) == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_other_commands_say_that_they_were_interrupted(run, monkeypatch, model):
+    def interrupted(*_):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("topicforge.model_folder.read_topics", interrupted)
+    ran = run("topics", model)
+    assert ran.code == 130
+    assert ran.error == "error: interrupted"

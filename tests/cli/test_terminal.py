@@ -1,0 +1,163 @@
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from topicforge.cli import output, progress
+from topicforge.cli.output import fitting, new_table, print_json, print_tables, show_error
+from topicforge.contracts import EpochReport, FitStart
+
+START = FitStart({}, 1000, 500, 20, 3, "closed form: KL of two diagonal normals")
+
+
+def report(epoch, phase="train", **more):
+    return EpochReport(
+        epoch=epoch, epochs=3, phase=phase, loss=123.456, reconstruction=120.0, divergence=34.5,
+        divergence_weight=0.1, active_topics=19, documents_per_second=12345.6, learning_rate=0.1,
+        **more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal of 80 columns in place of standard error; what was drawn is its file."""
+    file = io.StringIO()
+    console = Console(
+        file=file, force_terminal=True, width=80, highlight=False, markup=False, color_system=None,
+        _environ={"TERM": "xterm"},
+    )  # fmt: skip
+    monkeypatch.setattr(output, "notes", console)
+    monkeypatch.setattr(progress, "notes", console)
+    return file
+
+
+def test_on_a_terminal_a_bar_moves_within_80_columns(terminal):
+    bar = progress.watcher()
+    assert isinstance(bar, progress.Bar)
+    bar.on_fit_start(START)
+    for phase in ("pretrain", "train"):
+        for epoch in (1, 2, 3):
+            bar.on_step_end(0, {"loss": 200.0})
+            bar.on_step_end(1, {"loss": 199.0})
+            bar.on_epoch_end(report(epoch, phase))
+    bar.on_fit_end([])
+    drawn = terminal.getvalue()
+    last = drawn.rpartition("\x1b[2K")[0].rpartition("pretrain")[2] + drawn.rpartition("\x1b[2K")[2]
+    for text in (
+        "epoch 3/3", "left", "train", "loss 123.5", "reconstruction 120", "divergence 34.5 x 0.1",
+        "19 active topics", "12,346 docs/s",
+    ):  # fmt: skip
+        assert text in " ".join(last.split())
+    assert max(len(line.split("\x1b[2K")[-1]) for line in drawn.splitlines()) <= 80
+
+
+@pytest.mark.usefixtures("terminal")
+def test_steps_move_the_bar_once_their_number_is_known():
+    bar = progress.Bar()
+    bar.on_fit_start(START)
+    bar.on_step_end(0, {"loss": 200.0})
+    assert "step 1: loss 200" in bar._progress.said
+    bar.on_step_end(3, {"loss": 200.0})
+    bar.on_epoch_end(report(1))
+    bar.on_step_end(1, {"loss": 199.0})
+    assert bar._progress.tasks[0].completed == 1.5  # two of the four steps of the second epoch
+    bar.on_fit_end([])
+
+
+def test_in_a_pipe_an_epoch_is_a_line(capsys):
+    lines = progress.watcher()
+    assert isinstance(lines, progress.Lines)
+    lines.on_fit_start(START)
+    lines.on_epoch_end(report(1, validation_loss=130.5, penalties={"sparsity": 0.25}))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[1] == (
+        "train 1/3: loss 123.5, held-out 130.5, reconstruction 120, divergence 34.5 x 0.1, sparsity 0.25, "
+        "19 active topics, 12,346 docs/s"
+    )
+
+
+LONG = "word " * 40 + "[bold]brackets[/] stay"
+
+
+def test_an_error_is_folded_on_a_terminal(terminal):
+    show_error(LONG)
+    drawn = terminal.getvalue().splitlines()
+    assert len(drawn) > 2
+    assert max(map(len, drawn)) <= 80
+
+
+def test_an_error_is_one_line_in_a_pipe(capsys):
+    show_error(LONG)
+    assert capsys.readouterr().err == f"error: {LONG}\n"
+
+
+def test_tables_fold_on_a_terminal_only(capsys, monkeypatch):
+    table = new_table("name", "what", right=["name"])
+    table.add_row("a", "word " * 40 + "[/] [red]")
+    print_tables(table)
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    print_tables(table)
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_words_are_left_out_where_the_terminal_ends(monkeypatch):
+    words = ["eins", "zwei", "音乐", "drei"]
+    assert fitting(words, 70) == "eins zwei 音乐 drei"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert fitting(words, 61) == "eins zwei 音乐 drei"  # 19 columns, as Chinese signs take two
+    assert fitting(words, 62) == "eins zwei 音乐"
+    assert fitting(words, 90) == "eins"
+
+
+def test_json_has_no_literals_that_json_lacks(capsys):
+    print_json({"a": float("nan"), "b": [float("-inf"), (1, "x")], "c": Path("p"), "d": None})
+    out = capsys.readouterr().out
+    assert "NaN" not in out
+    assert json.loads(out) == {"a": None, "b": [None, [1, "x"]], "c": "p", "d": None}
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error(spawn, model):
+    for unbuffered in ("", "1"):
+        process = spawn("topics", model, env={**os.environ, "PYTHONUNBUFFERED": unbuffered})
+        process.stdout.close()
+        with process.stderr as stderr:
+            assert stderr.read() == ""
+        assert process.wait() == 0
+
+
+def test_a_pipe_is_utf_8_whatever_the_locale(spawn, ended, tmp_path):
+    import numpy as np
+
+    import topicforge
+
+    counts = np.random.default_rng(0).integers(1, 3, (20, 2))
+    fitted = topicforge.TopicModel(n_topics=1, epochs=1, vocabulary=["音乐", "Küche"])
+    fitted.fit(counts).save(tmp_path / "M")
+    ran = ended(spawn("topics", tmp_path / "M", env={**os.environ, "PYTHONIOENCODING": "latin-1"}))
+    assert ran.code == 0
+    assert set(ran.out.split()) == {"音乐", "Küche"}
+
+
+def test_what_nobody_foresaw_is_a_paragraph_too(run, model, monkeypatch):
+    def fails(*_):
+        raise ZeroDivisionError("unforeseen [red]")
+
+    monkeypatch.setattr("topicforge.model_folder.read_topics", fails)
+    ran = run("topics", model)
+    assert ran.code == 1
+    assert "ZeroDivisionError: unforeseen [red]" in ran.error
+    assert "--debug" in ran.error
+
+
+def test_debug_shows_the_traceback(spawn, ended, tmp_path):
+    ran = ended(spawn("--debug", "topics", tmp_path))
+    assert ran.code == 1
+    assert "Traceback" in ran.err
+    assert "ModelFileError" in ran.err

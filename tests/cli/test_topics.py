@@ -1,0 +1,71 @@
+import json
+import shutil
+
+import numpy as np
+
+import topicforge
+
+
+def test_text_is_a_topic_a_line_and_nothing_else(run, model):
+    ran = run("topics", model, "--top", 25, "--format", "text")
+    assert ran.code == 0
+    assert ran.err == ""
+    fitted = topicforge.load(model)
+    assert ran.out == "".join(" ".join(words) + "\n" for words in fitted.topics(25))
+    assert [len(line.split(" ")) for line in ran.out.splitlines()] == [25] * 4
+
+
+def test_json(run, model):
+    told = run("topics", model, "--top", 3, "--format", "json").json
+    fitted = topicforge.load(model)
+    assert told == {"ranking": fitted.ranking_, "topics": fitted.topics(3)}
+
+
+def test_table(run, model):
+    ran = run("topics", model, "--top", 3, "--format", "table")
+    fitted = topicforge.load(model)
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert rows[0] == ["topic", "words"]
+    assert rows[1:] == [[str(k), *words] for k, words in enumerate(fitted.topics(3))]
+
+
+def test_topics_outlive_the_plugins_of_the_model(run, model, tmp_path):
+    folder = tmp_path / "M"
+    shutil.copytree(model, folder)
+    described = json.loads((folder / "model.json").read_text())
+    described["parts"]["prior"].update(name="gone", distribution="a-removed-plugin", version="9")
+    (folder / "model.json").write_text(json.dumps(described))
+    assert run("topics", folder).out == run("topics", model).out
+    ran = run("transform", folder, "x.npz", "-o", tmp_path / "t.npy")
+    assert ran.code == 1
+    assert "a-removed-plugin" in ran.error
+
+
+def test_more_words_than_there_are(run, model):
+    assert [len(line.split()) for line in run("topics", model, "--top", 99).out.splitlines()] == [
+        30
+    ] * 4
+
+
+def test_a_word_stays_one_word(run, tmp_path):
+    """A foreign vectoriser's phrases hold spaces, which the text format has no room for."""
+    counts = np.random.default_rng(0).integers(1, 3, (20, 3))
+    fitted = topicforge.TopicModel(n_topics=2, epochs=1, vocabulary=["new york", "a\tb", "c"])
+    fitted.fit(counts).save(tmp_path / "M")
+    ran = run("topics", tmp_path / "M")
+    assert {word for line in ran.out.splitlines() for word in line.split(" ")} == {
+        "new_york", "a_b", "c",
+    }  # fmt: skip
+
+
+def test_a_model_without_words_prints_columns(run, tmp_path):
+    counts = np.random.default_rng(0).integers(1, 3, (20, 3))
+    topicforge.TopicModel(n_topics=2, epochs=1).fit(counts).save(tmp_path / "M")
+    ran = run("topics", tmp_path / "M")
+    assert [sorted(line.split()) for line in ran.out.splitlines()] == [["0", "1", "2"]] * 2
+
+
+def test_no_model(run, tmp_path):
+    ran = run("topics", tmp_path)
+    assert ran.code == 1
+    assert "model.json" in ran.error
