@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from topicforge.cli import output, progress
-from topicforge.cli.output import fitting, new_table, print_json, print_tables, show_error
+from topicforge.cli.output import fitting, new_table, print_json, print_tables, show_error, verbatim
 from topicforge.contracts import EpochReport, FitStart
 
 START = FitStart({}, 1000, 500, 20, 3, "closed form: KL of two diagonal normals")
@@ -88,6 +88,11 @@ def test_an_error_is_folded_on_a_terminal(terminal):
     drawn = terminal.getvalue().splitlines()
     assert len(drawn) > 2
     assert max(map(len, drawn)) <= 80
+
+
+def test_what_is_to_be_pasted_keeps_its_lines(terminal):
+    verbatim(LONG)
+    assert terminal.getvalue() == f"{LONG}\n"
 
 
 def test_an_error_is_one_line_in_a_pipe(capsys):

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.output import fitting, new_table, note, print_json, print_tables, working
+from topicforge.cli.output import (
+    fitting,
+    new_table,
+    note,
+    print_json,
+    print_tables,
+    verbatim,
+    working,
+)
 from topicforge.cli.paths import CORPUS_MARK, MODEL_MARK, check_output
 
 if TYPE_CHECKING:
@@ -119,7 +127,7 @@ def _try_next(output: Path, corpus: Path, model: Path) -> None:
     there = {name: shlex.quote(str(path)) for name, path in (
         ("corpus", corpus), ("model", model), ("other", output / "w-lda"),
     )}  # fmt: skip
-    note(
+    verbatim(
         "\nTry next:\n"
         "  topicforge topics {model} --top 15 --format table\n"
         "  topicforge evaluate {model} --corpus {corpus}\n"

@@ -46,6 +46,11 @@ def note(message: str) -> None:
     _say(Text(message))
 
 
+def verbatim(message: str) -> None:
+    """Print what is meant to be pasted: the terminal folds it without breaking the line in two."""
+    notes.print(Text(message), soft_wrap=True)
+
+
 def _say(text: Text) -> None:
     notes.print(text, soft_wrap=not notes.is_terminal)
 
