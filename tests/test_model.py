@@ -293,3 +293,9 @@ def test_nothing_of_size_documents_times_vocabulary_is_dense(monkeypatch):
     )
     theta = small("nvdm-gsm", epochs=1, decoder__width=4, batch_size=4000).fit_transform(counts)
     assert theta.shape == (20_000, 3)
+
+
+def test_a_device_that_is_not_there_is_named(planted):
+    absent = "cuda:99"  # no machine has so many
+    with pytest.raises(OptionError, match="device"):
+        small(device=absent).fit(planted[0])

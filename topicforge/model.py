@@ -382,8 +382,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            return torch.device(self.device)
-        except RuntimeError as error:
+            return torch.empty(0, device=self.device).device
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for CUDA
             raise OptionError(
                 f"TopicModel: device must be 'auto' or a torch device: {error}"
             ) from None
