@@ -47,7 +47,7 @@ ALLOWED = {
     "evaluation": {"errors", "corpus"},
     "training": {*WIRED, "corpus"},
     "settings": {*WIRED, "training"},
-    "inputs": {"errors", "corpus"},
+    "inputs": {"errors", "corpus", "training"},
     # the estimator opens folders and a folder builds an estimator: one room in two files
     "model": {*MODEL, "model_folder"},
     "model_folder": {*MODEL, "model"},

@@ -1,49 +1,59 @@
-"""What users hand to fit and transform -> checked sparse counts."""
+"""What users hand to fit and transform -> checked documents."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from topicforge.corpus import Corpus, Counts
 from topicforge.errors import InputError
+from topicforge.training import Documents
 
 
 @dataclass(frozen=True)
 class Input:
-    """Counts, and where they came with words, the words.
+    """Documents, and where they came with words, the words.
 
     Args:
-        counts: (N, V).
+        documents: N documents over V words.
         vocabulary: V words in column order, or ``None``.
         vectorizer: the fitted vectoriser where texts came in, else ``None``.
         feature_names: column names where a data frame came in, else ``None``.
     """
 
-    counts: Counts
+    documents: Documents
     vocabulary: tuple[str, ...] | None
     vectorizer: Any = None
     feature_names: Any = None
 
 
-def read_input(model: Any, X: Any, *, fitting: bool) -> Input:
-    """Check X and return it as counts.
+def read_input(model: Any, X: Any, features: Any = None, *, fitting: bool) -> Input:
+    """Check X and the features beside it.
 
     Args:
         model: the TopicModel; it is looked at and stays as it is.
         X: a Corpus, Counts, a sequence of texts, or a matrix.
+        features: (N, F) array, or ``None``.
         fitting: True in fit: a vectoriser is fitted; else the width must be the fit's.
 
     Raises:
         InputError: not usable; the message says why.
     """
     where = "TopicModel.fit" if fitting else "TopicModel.transform"
+    read = _read_counts(model, X, where, fitting=fitting)
+    given = _features(features, len(read.documents), where)
+    if not fitting:
+        _check_features(given, model.network_.context.n_features, where)
+    return replace(read, documents=Documents(read.documents.counts, given))
+
+
+def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
     if isinstance(X, (Corpus, Counts)):
         counts = X.counts if isinstance(X, Corpus) else X
         words = X.vocabulary if isinstance(X, Corpus) else None
@@ -51,7 +61,9 @@ def read_input(model: Any, X: Any, *, fitting: bool) -> Input:
             raise InputError(f"{where}: at least one document is needed, got none")
         if not fitting:
             _check_width(where, counts, model.n_features_in_)
-        return Input(counts, _vocabulary(model, counts, words, where), _kept(model, fitting))
+        return Input(
+            Documents(counts), _vocabulary(model, counts, words, where), _kept(model, fitting)
+        )
     if _is_texts(X):
         return _read_texts(model, X, fitting, where)
     # a matrix: scikit-learn's checks and bookkeeping, on a copy since ours may still refuse it
@@ -65,7 +77,9 @@ def read_input(model: Any, X: Any, *, fitting: bool) -> Input:
     counts = Counts.from_matrix(X, where)
     names = getattr(seen, "feature_names_in_", None)
     words = None if names is None else tuple(str(name) for name in names)
-    return Input(counts, _vocabulary(model, counts, words, where), _kept(model, fitting), names)
+    return Input(
+        Documents(counts), _vocabulary(model, counts, words, where), _kept(model, fitting), names
+    )
 
 
 def _kept(model: Any, fitting: bool) -> Any:
@@ -75,9 +89,11 @@ def _kept(model: Any, fitting: bool) -> Any:
 def _vocabulary(
     model: Any, counts: Counts, words: Sequence[str] | None, where: str
 ) -> tuple[str, ...] | None:
+    if where.endswith("transform"):
+        return _known_words(model, words, where)
     chosen = model.vocabulary if model.vocabulary is not None else words
     if chosen is None:
-        return getattr(model, "vocabulary_", None) if where.endswith("transform") else None
+        return None
     chosen = tuple(chosen)
     if len(chosen) != counts.vocab_size:
         raise InputError(
@@ -89,6 +105,45 @@ def _vocabulary(
         twice = next(w for w in chosen if w in seen or seen.add(w))  # type: ignore[func-returns-value]
         raise InputError(f"{where}: vocabulary must hold each word once, got {twice!r} twice")
     return chosen
+
+
+def _known_words(model: Any, words: Sequence[str] | None, where: str) -> tuple[str, ...] | None:
+    """The fit's words; X's own, where it brought some, must be the same."""
+    known: tuple[str, ...] | None = model.vocabulary_
+    if known is None or words is None or model.vocabulary is not None or known == tuple(words):
+        return known
+    column = next(i for i, (a, b) in enumerate(zip(known, words, strict=True)) if a != b)
+    raise InputError(
+        f"{where}: the columns of X must be the words of the fit, but column {column} is "
+        f"{words[column]!r} in X and {known[column]!r} in the fit; build X with the fit's vocabulary"
+    )
+
+
+def _features(features: Any, n_documents: int, where: str) -> Any:
+    if features is None:
+        return None
+    try:
+        # floating point stays as it is, a memory map too
+        checked = check_array(
+            features, dtype=[np.float32, np.float64, np.float16], input_name="features"
+        )
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{where}: features must be finite numbers, (N, F): {error}") from error
+    if len(checked) != n_documents:
+        raise InputError(
+            f"{where}: features must have a row for each of the {n_documents} documents, got "
+            f"{len(checked)} rows"
+        )
+    return checked
+
+
+def _check_features(features: Any, width: int, where: str) -> None:
+    got = 0 if features is None else features.shape[1]
+    if got != width:
+        raise InputError(
+            f"{where}: features must have the fit's {width} columns, got {got}"
+            + ("; hand them in: features=..." if not got else "")
+        )
 
 
 def _check_width(where: str, counts: Counts, width: int) -> None:
@@ -118,11 +173,12 @@ def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Inpu
                 f"{where}: the vectoriser found no words in {len(X)} texts: {error}"
             ) from error
         words = tuple(str(w) for w in fitted.get_feature_names_out())
-        return Input(Counts.from_matrix(matrix, where), words, fitted)
+        return Input(Documents(Counts.from_matrix(matrix, where)), words, fitted)
     fitted = getattr(model, "vectorizer_", None)
     if fitted is None:
         raise InputError(
             f"{where}: the model was fitted to counts, so texts can't be turned into its columns; pass "
             "counts over its vocabulary (CountVectorizer(vocabulary=model.vocabulary_))"
         )
-    return Input(Counts.from_matrix(fitted.transform(X), where), model.vocabulary_, fitted)
+    counts = Counts.from_matrix(fitted.transform(X), where)
+    return Input(Documents(counts), model.vocabulary_, fitted)

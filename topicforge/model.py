@@ -22,7 +22,7 @@ from topicforge.network import Network
 from topicforge.ranking import ASSOCIATION, Association, top_words
 from topicforge.registry import default_registry, option_defaults
 from topicforge.settings import Settings, resolve
-from topicforge.training import RandomState, Trainer, in_order, padded
+from topicforge.training import Documents, RandomState, Trainer, in_order, padded
 
 _NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
                  "callbacks", "verbose")  # fmt: skip
@@ -209,19 +209,21 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # ---- fitting ------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, features: Any = None) -> Self:
         """Train from scratch.
 
         Args:
             X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
                 texts. Empty documents are left out of training and get theta = the prior's mean.
             y: ignored.
+            features: (N, F) numbers beside the counts, sentence embeddings say, for an encoder that
+                reads them; an array, or a memory map.
 
         Returns:
             self.
 
         Raises:
-            InputError: X is not usable.
+            InputError: X or features are not usable, or the encoder reads no features.
             UnknownNameError, OptionError, MixError: parameters that do not fit.
             TrainingError: a loss is not finite or the prior's start failed; whatever this object
                 was fitted to before is kept.
@@ -229,34 +231,44 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         del y
         settings = self._check_parameters()
-        read = read_input(self, X, fitting=True)
-        network, trainer, random = self._build(settings, read.counts, read.vocabulary)
-        self._warn_of_empty(read.counts)
-        documents = _non_empty(read.counts)
+        read = read_input(self, X, features, fitting=True)
+        network, trainer, random = self._build(settings, read.documents, read.vocabulary)
+        self._warn_of_empty(read.documents)
+        rows = read.documents.worded()
         start = FitStart(
             settings=self.get_params(deep=False),
-            n_documents=len(documents),
-            vocab_size=read.counts.vocab_size,
+            n_documents=len(rows),
+            vocab_size=read.documents.counts.vocab_size,
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
             estimator=f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
         )
+        interruption = None
         try:
             with random.active(trainer.device):
-                trainer.fit(read.counts, documents, start)
-        except KeyboardInterrupt:
-            if trainer.history:
-                self._adopt(settings, read, network, trainer, random)
-            raise
-        self._adopt(settings, read, network, trainer, random)
+                trainer.fit(read.documents, rows, start)
+        except KeyboardInterrupt as interrupt:
+            if not trainer.history:
+                raise
+            interruption = interrupt
+        try:
+            self._adopt(settings, read, network, trainer, random)
+        except KeyboardInterrupt as interrupt:
+            # reading the topics out is short beside the training that it would throw away
+            self._adopt(settings, read, network, trainer, random)
+            interruption = interrupt
+        if interruption is not None:
+            raise interruption
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float32]:
+    def fit_transform(
+        self, X: Any, y: Any = None, *, features: Any = None, **fit_params: Any
+    ) -> NDArray[np.float32]:
         """Fit to X and return its theta, (N, K)."""
         del fit_params
-        return self.fit(X, y).transform(X)
+        return self.fit(X, y, features=features).transform(X, features=features)
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, *, features: Any = None) -> Self:
         """Train one more epoch on X, keeping weights and optimiser; the first call builds them.
 
         The word frequencies and mean length that some parts start from are those of the first call.
@@ -269,31 +281,35 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     "with; call fit, or partial_fit on the object that was trained"
                 )
             settings = self._check_parameters()
-            read = read_input(self, X, fitting=True)
-            network, trainer, random = self._build(settings, read.counts, read.vocabulary)
+            read = read_input(self, X, features, fitting=True)
+            network, trainer, random = self._build(settings, read.documents, read.vocabulary)
         else:
-            settings, read = self.settings_, read_input(self, X, fitting=False)
+            settings, read = self.settings_, read_input(self, X, features, fitting=False)
             network, trainer, random = self.network_, self._trainer, self._random
-        documents = _non_empty(read.counts)
         with random.active(trainer.device):
-            trainer.fit_more(read.counts, documents)
+            trainer.fit_more(read.documents, read.documents.worded())
         self._adopt(settings, read, network, trainer, random)
         return self
 
     # ---- using --------------------------------------------------------------------------
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Any, *, features: Any = None) -> NDArray[np.float32]:
         """Return theta at the posterior's mean, (N, K) float32, rows sum to one.
 
-        Column k belongs to topic k. An empty document says nothing: it gets the prior's mean, and
-        a warning says how many there were.
+        Column k belongs to topic k. A document without words says nothing, unless it has features:
+        it gets the prior's mean, and a warning says how many there were.
+
+        Args:
+            X: as in :meth:`fit`.
+            features: (N, F), where the fit had them.
         """
         check_is_fitted(self, "network_")
-        counts = read_input(self, X, fitting=False).counts
-        self._warn_of_empty(counts)
-        return self._theta(counts)
+        documents = read_input(self, X, features, fitting=False).documents
+        if documents.features is None:
+            self._warn_of_empty(documents)
+        return self._theta(documents)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, *, features: Any = None) -> float:
         """Return the mean log-likelihood of a held-out word, by document completion; higher is better.
 
         Each document's distinct words go alternately to two halves; theta comes from the first and
@@ -305,9 +321,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         del y
         check_is_fitted(self, "network_")
-        counts = read_input(self, X, fitting=False).counts
-        seen, held = _halves(counts)
-        if held.n_entries == 0:
+        read = read_input(self, X, features, fitting=False).documents
+        seen, held = (Documents(half, read.features) for half in _halves(read.counts))
+        if held.counts.n_entries == 0:
             raise InputError(
                 "TopicModel.score: document completion needs documents with at least two distinct "
                 "words, got none"
@@ -389,10 +405,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ) from None
 
     def _build(
-        self, settings: Settings, counts: Counts, vocabulary: Sequence[str] | None
+        self, settings: Settings, documents: Documents, vocabulary: Sequence[str] | None
     ) -> tuple[Network, Trainer, RandomState]:
-        documents = _non_empty(counts)
-        if not len(documents):
+        counts, rows = documents.counts, documents.worded()
+        if not len(rows):
             raise InputError(
                 f"TopicModel.fit: at least one document must have a word, got {counts.n_documents} "
                 "documents, all empty; check the vocabulary against the texts"
@@ -402,10 +418,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             vocab_size=counts.vocab_size,
             n_topics=int(self.n_topics),
             n_latent=int(settings.n_latent or self.n_topics),
-            mean_length=float(totals.sum() / len(documents)),
+            n_features=documents.n_features,
+            mean_length=float(totals.sum() / len(rows)),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
             vocabulary=vocabulary,
-            shared={"documents": lambda: _sample(counts, documents).to_scipy()},
+            shared={"documents": lambda: _sample(counts, rows).to_scipy()},
         )
         device, random = self._device(), RandomState(self.seed)
         with random.active(device):
@@ -433,7 +450,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             word_scores = network.word_scores().float().cpu().numpy()
         ranking = network.decoder.ranking
         if settings.ranking == "association":
-            word_scores, ranking = self._association(network, read.counts), ASSOCIATION
+            word_scores, ranking = self._association(network, read.documents), ASSOCIATION
         self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
         self.history_ = trainer.history
 
@@ -456,33 +473,36 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.ranking_ = ranking
 
     @torch.no_grad()
-    def _association(self, network: Network, counts: Counts) -> NDArray[np.float32]:
+    def _association(self, network: Network, documents: Documents) -> NDArray[np.float32]:
         """One pass over the documents of this fit, or of the last partial fit."""
         network.eval()
-        sums = Association(network.context.n_topics, counts.vocab_size)
-        for batch in in_order(counts, _INFERENCE_BATCH, self._device(), _non_empty(counts)):
+        sums = Association(network.context.n_topics, documents.counts.vocab_size)
+        rows = documents.worded()
+        for batch in in_order(documents, _INFERENCE_BATCH, self._device(), rows):
             sums.add(batch, network.infer(batch).float().cpu().numpy())
         return sums.scores()
 
     @torch.no_grad()
-    def _theta(self, counts: Counts) -> NDArray[np.float32]:
+    def _theta(self, documents: Documents) -> NDArray[np.float32]:
         network, device = self.network_, self._device()
         network.to(device).eval()
-        theta = np.empty((counts.n_documents, self._n_features_out), dtype=np.float32)
+        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
         start = 0
-        for batch in in_order(counts, _INFERENCE_BATCH, device):
+        for batch in in_order(documents, _INFERENCE_BATCH, device):
             stop = start + batch.n_documents
             inferred = network.infer(padded(batch))[: batch.n_documents]
             theta[start:stop] = inferred.float().cpu().numpy()
             start = stop
-        theta[np.diff(counts.indptr) == 0] = network.prior_theta().float().cpu().numpy()
+        if documents.features is None:
+            empty = np.diff(documents.counts.indptr) == 0
+            theta[empty] = network.prior_theta().float().cpu().numpy()
         return theta
 
-    def _warn_of_empty(self, counts: Counts) -> None:
-        empty = int((np.diff(counts.indptr) == 0).sum())
+    def _warn_of_empty(self, documents: Documents) -> None:
+        empty = len(documents) - len(documents.worded())
         if empty:
             warnings.warn(
-                f"TopicModel: {empty} of {counts.n_documents} documents are empty; they are left out "
+                f"TopicModel: {empty} of {len(documents)} documents are empty; they are left out "
                 "of training, and their theta is the prior's mean",
                 UserWarning, stacklevel=3,
             )  # fmt: skip
@@ -542,13 +562,9 @@ class _Printer(Callback):
         )
 
 
-def _sample(counts: Counts, documents: NDArray[np.int64]) -> Counts:
+def _sample(counts: Counts, rows: NDArray[np.int64]) -> Counts:
     """Evenly spaced documents for a start from data, so that its cost has a bound."""
-    return counts.select(documents[:: -(-len(documents) // _START_DOCUMENTS)])
-
-
-def _non_empty(counts: Counts) -> NDArray[np.int64]:
-    return np.flatnonzero(np.diff(counts.indptr))
+    return counts.select(rows[:: -(-len(rows) // _START_DOCUMENTS)])
 
 
 def _halves(counts: Counts) -> tuple[Counts, Counts]:

@@ -139,6 +139,7 @@ def _write(model: TopicModel, folder: Path) -> None:
             "vocab_size": context.vocab_size,
             "n_topics": context.n_topics,
             "n_latent": context.n_latent,
+            "n_features": context.n_features,
             "mean_length": context.mean_length,
         },
         "ranking": model.ranking_,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from topicforge.composition import Composition
 from topicforge.contracts import Batch, Context, Decoder, Encoder, Link, Prior, Rule, Samples
 from topicforge.distributions import Dirichlet, Distribution, NormalMixture
-from topicforge.errors import MixError, PluginError
+from topicforge.errors import InputError, MixError, PluginError
 from topicforge.registry import build
 
 
@@ -48,6 +48,7 @@ class Network(nn.Module):
             the prior's k-th anchor (survey, end of section 4).
 
     Raises:
+        InputError: features with an encoder that reads none, or none with one that does.
         MixError: ``anchors`` with a prior that has none, or not one for each topic.
     """
 
@@ -65,6 +66,12 @@ class Network(nn.Module):
         self.link: Link = build(parts["link"].spec, parts["link"].options, context)
         self.prior: Prior = build(parts["prior"].spec, parts["prior"].options, context)
         self.decoder: Decoder = build(parts["decoder"].spec, parts["decoder"].options, context)
+        if context.n_features and not self.encoder.reads_features:
+            raise InputError(
+                f"TopicModel: encoder {parts['encoder'].spec.name!r} reads counts alone, so the "
+                f"{context.n_features} features a document would change nothing; leave them out, or "
+                "take an encoder that reads them"
+            )
         self.rule: Rule = composition.rule
         self.context = context
         self.theta_noise = theta_noise

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from topicforge.cli.output import note
 from topicforge.cli.paths import CORPUS_MARK
 from topicforge.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from topicforge.corpus import Corpus, Counts
     from topicforge.model import TopicModel
+
+Features = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A .npy file, a row a document, for an encoder that reads more than counts.",
+    ),
+]
 
 
 def open_corpus(path: Path) -> Corpus:
@@ -87,6 +99,30 @@ def read_documents(
     vectorizer = text_reader(model, language, path)
     texts = (text for text, _ in read_texts(path, kind, text_column=text_column, encoding=encoding))
     return Counts.from_matrix(vectorizer.transform(texts), str(path))
+
+
+def read_array(path: Path, what: str) -> NDArray[Any]:
+    """Map a .npy file into memory.
+
+    Raises:
+        InputError: not one; the message says that it must be ``what``.
+    """
+    import numpy as np
+
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: must be a .npy file of numbers, {what}: {error}") from error
+    return array
+
+
+def read_features(path: Path | None) -> NDArray[Any] | None:
+    """Map features of documents into memory, where a file is given.
+
+    Raises:
+        InputError: unreadable.
+    """
+    return None if path is None else read_array(path, "(documents, features)")
 
 
 def check_words(model: TopicModel, words: tuple[str, ...] | None, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.documents import check_words, corpus_or_counts, open_corpus
+from topicforge.cli.documents import check_words, corpus_or_counts, open_corpus, read_array
 from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.errors import InputError
 
@@ -115,7 +115,7 @@ def evaluate(
     else:
         assert topics is not None
         words = _read_lines(topics, "a topic")
-        given["theta"] = None if theta is None else _read_theta(theta)
+        given["theta"] = None if theta is None else read_array(theta, "(documents, topics)")
     shortest = min((len(topic) for topic in words), default=0)
     given["top"] = top or max(2, min(_TOP, shortest))
     given["td_top"] = max(1, min(_TOP_OF_TD, shortest))
@@ -223,14 +223,3 @@ def _read_lines(path: Path, what: str, empty: bool = False) -> list[list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: must be UTF-8 text, {what} a line: {error}") from error
     return [line.split() for line in text.splitlines() if empty or line.strip()]
-
-
-def _read_theta(path: Path) -> Any:
-    import numpy as np
-
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(
-            f"{path}: must be a numeric .npy array (documents, topics): {error}"
-        ) from error

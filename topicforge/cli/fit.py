@@ -55,7 +55,11 @@ class _OneInterrupt(Callback):
 
 
 def fit_and_save(
-    model: TopicModel, documents: Any, output: Path, watchers: Sequence[Callback] = ()
+    model: TopicModel,
+    documents: Any,
+    output: Path,
+    watchers: Sequence[Callback] = (),
+    features: Any = None,
 ) -> bool:
     """Fit, then write the model folder, also after Ctrl-C or SIGTERM.
 
@@ -64,6 +68,7 @@ def fit_and_save(
         documents: what ``fit`` takes.
         output: the model folder.
         watchers: callbacks for this fit.
+        features: what ``fit`` takes beside the documents.
 
     Returns:
         Whether training was interrupted.
@@ -75,7 +80,7 @@ def fit_and_save(
     with _OneInterrupt() as guard:
         model.callbacks = (*watchers, guard)
         try:
-            model.fit(documents)
+            model.fit(documents, features=features)
             interrupted = False
         except KeyboardInterrupt:
             if not hasattr(model, "network_"):

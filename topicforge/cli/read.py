@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topicforge.cli.device import check_device
+from topicforge.cli.documents import Features, read_documents, read_features
 from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
 
@@ -76,6 +77,7 @@ def transform(
         typer.Option(help="Of texts: en or zh.", show_default="that of the training corpus"),
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
+    features: Features = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
@@ -84,7 +86,6 @@ def transform(
 
     Counts must have the model's columns; texts are counted over its vocabulary.
     """
-    from topicforge.cli.documents import read_documents
     from topicforge.model import load
 
     check_output(output, None, force)
@@ -97,7 +98,7 @@ def transform(
             encoding=encoding,
         )  # fmt: skip
     with working(f"inferring theta of {read.n_documents:,} documents"):
-        theta = fitted.transform(read)
+        theta = fitted.transform(read, features=read_features(features))
     _save(output, theta)
     if json:
         print_json({"theta": output, "documents": len(theta), "topics": theta.shape[1]})

@@ -11,7 +11,7 @@ import typer
 
 from topicforge.cli import settings
 from topicforge.cli.device import check_device
-from topicforge.cli.documents import open_corpus
+from topicforge.cli.documents import Features, open_corpus, read_features
 from topicforge.cli.output import note, print_json
 from topicforge.cli.paths import MODEL_MARK, check_output
 
@@ -34,6 +34,7 @@ def train(
     decoder: settings.Decoder = None,
     set_: settings.Assignments = None,
     config: settings.Config = None,
+    features: Features = None,
     n_topics: Annotated[
         int | None,
         typer.Option(
@@ -97,7 +98,9 @@ def train(
     if language is not None:
         # kept in the model folder: how texts that are handed to `transform` will be read
         model.language = language
-    interrupted = fit_and_save(model, documents, output, [watcher()])
+    interrupted = fit_and_save(
+        model, documents, output, [watcher()], features=read_features(features)
+    )
     last = model.history_[-1] if model.history_ else None
     if json:
         print_json({

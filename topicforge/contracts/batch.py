@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,15 +19,15 @@ class Batch:
         col: (nnz,) int64 word numbers below ``vocab_size``, each at most once a document.
         count: (nnz,) floating point, > 0: occurrences of the word in the document.
         vocab_size: V.
-        features: further per-document inputs by name, each (B, ...), for encoders that read more
-            than counts (sentence embeddings, say). Empty for counts alone.
+        features: (B, F) float32, what else is known of each document (a sentence embedding, say),
+            for encoders that read more than counts; ``None`` for counts alone.
     """
 
     crow: Tensor
     col: Tensor
     count: Tensor
     vocab_size: int
-    features: Mapping[str, Tensor] = field(default_factory=dict)
+    features: Tensor | None = None
 
     @property
     def n_documents(self) -> int:
@@ -53,5 +52,5 @@ class Batch:
             self.col.to(device, non_blocking=True),
             self.count.to(device, dtype, non_blocking=True),
             self.vocab_size,
-            {name: value.to(device, non_blocking=True) for name, value in self.features.items()},
+            None if self.features is None else self.features.to(device, dtype, non_blocking=True),
         )

@@ -17,6 +17,7 @@ class Context:
         vocab_size: V, number of columns of the counts.
         n_topics: K, number of topics.
         n_latent: L, width of the latent z; equals K where the posterior lives on the simplex.
+        n_features: F, numbers a document beside its counts (``Batch.features``); 0 without.
         mean_length: mean number of words a document (a document's counts summed).
         word_frequency: (V,) float32, the corpus share of every word, summing to one; ``None`` when
             a saved model is opened, because then every value comes from the file.
@@ -30,6 +31,7 @@ class Context:
     vocab_size: int
     n_topics: int
     n_latent: int
+    n_features: int = 0
     mean_length: float = 1.0
     word_frequency: Tensor | None = None
     vocabulary: Sequence[str] | None = None

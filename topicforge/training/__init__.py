@@ -1,8 +1,9 @@
 """The loop, its options, its schedules, its randomness."""
 
 from topicforge.training.batches import in_order, padded
+from topicforge.training.documents import Documents
 from topicforge.training.options import TrainingOptions
 from topicforge.training.seeding import RandomState
 from topicforge.training.trainer import Trainer
 
-__all__ = ["RandomState", "Trainer", "TrainingOptions", "in_order", "padded"]
+__all__ = ["Documents", "RandomState", "Trainer", "TrainingOptions", "in_order", "padded"]

@@ -1,4 +1,4 @@
-"""From counts on disk or in memory to batches on the device."""
+"""From documents on disk or in memory to batches on the device."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ import torch
 from numpy.typing import NDArray
 
 from topicforge.contracts import Batch
-from topicforge.corpus import Counts
+from topicforge.training.documents import Documents
 
 
-def to_batch(counts: Counts, documents: NDArray[np.int64], device: torch.device) -> Batch:
+def to_batch(documents: Documents, rows: NDArray[np.int64], device: torch.device) -> Batch:
     """Gather some documents as a float32 batch on ``device``."""
-    crow, col, count = counts.rows(documents)
+    crow, col, count = documents.counts.rows(rows)
+    features = documents.features
     batch = Batch(
-        torch.from_numpy(crow), torch.from_numpy(col), torch.from_numpy(count), counts.vocab_size
+        torch.from_numpy(crow),
+        torch.from_numpy(col),
+        torch.from_numpy(count),
+        documents.counts.vocab_size,
+        None if features is None else torch.from_numpy(features[rows]),
     )
     return batch.to(device, torch.float32)
 
 
 def shuffled(
-    counts: Counts, documents: NDArray[np.int64], batch_size: int, device: torch.device
+    documents: Documents, rows: NDArray[np.int64], batch_size: int, device: torch.device
 ) -> Iterator[Batch]:
-    """Yield all ``documents`` once in random order (torch's generator), in batches.
+    """Yield all ``rows`` once in random order (torch's generator), in batches.
 
     A single document left over joins the batch before it: batch norm and MMD need two.
     """
-    order = documents[torch.randperm(len(documents)).numpy()]
+    order = rows[torch.randperm(len(rows)).numpy()]
     edges = [*range(0, len(order), batch_size), len(order)]
     if len(edges) > 2 and edges[-1] - edges[-2] == 1:
         del edges[-2]
     for start, stop in pairwise(edges):
-        yield to_batch(counts, order[start:stop], device)
+        yield to_batch(documents, order[start:stop], device)
 
 
 def padded(batch: Batch, multiple: int = 64) -> Batch:
@@ -45,16 +50,19 @@ def padded(batch: Batch, multiple: int = 64) -> Batch:
     """
     missing = -batch.n_documents % multiple
     crow = torch.cat([batch.crow, batch.crow[-1:].expand(missing)])
-    return Batch(crow, batch.col, batch.count, batch.vocab_size)
+    features = batch.features
+    if features is not None:
+        features = torch.cat([features, features.new_zeros(missing, features.shape[1])])
+    return Batch(crow, batch.col, batch.count, batch.vocab_size, features)
 
 
 def in_order(
-    counts: Counts,
+    documents: Documents,
     batch_size: int,
     device: torch.device,
-    documents: NDArray[np.int64] | None = None,
+    rows: NDArray[np.int64] | None = None,
 ) -> Iterator[Batch]:
     """Yield documents in order, in batches: for inference."""
-    chosen = np.arange(counts.n_documents) if documents is None else documents
+    chosen = np.arange(len(documents)) if rows is None else rows
     for start in range(0, len(chosen), batch_size):
-        yield to_batch(counts, chosen[start : start + batch_size], device)
+        yield to_batch(documents, chosen[start : start + batch_size], device)

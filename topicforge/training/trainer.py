@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from topicforge.contracts import Callback, EpochReport, FitStart
-from topicforge.corpus import Counts
 from topicforge.errors import MixError, PluginError, TrainingError
 from topicforge.network import Network, Terms
 from topicforge.training.batches import in_order, shuffled
+from topicforge.training.documents import Documents
 from topicforge.training.options import TrainingOptions
 from topicforge.training.schedules import divergence_weight, learning_rate
 
@@ -62,58 +62,58 @@ class Trainer:
             else 1.0
         )
 
-    def fit(self, counts: Counts, documents: NDArray[np.int64], start: FitStart) -> None:
+    def fit(self, documents: Documents, rows: NDArray[np.int64], start: FitStart) -> None:
         """Pretrain, start the prior from data where it wants that, then train all epochs.
 
         Args:
-            counts: the corpus.
-            documents: rows to train on; empty documents are left out by the caller.
+            documents: the corpus.
+            rows: documents to train on; empty ones are left out by the caller.
             start: told to the callbacks.
 
         Raises:
             TrainingError: a loss is not finite, or the prior's start failed.
             KeyboardInterrupt: passed on after the network is in a usable state.
         """
-        training, held_out = self._split(documents)
+        training, held_out = self._split(rows)
         for callback in self.callbacks:
             callback.on_fit_start(start)
         try:
-            self._prepare(counts, training)
-            self._train(counts, training, held_out)
+            self._prepare(documents, training)
+            self._train(documents, training, held_out)
         finally:
             self.network.eval()
             for callback in self.callbacks:
                 callback.on_fit_end(self.history)
 
-    def fit_more(self, counts: Counts, documents: NDArray[np.int64]) -> None:
+    def fit_more(self, documents: Documents, rows: NDArray[np.int64]) -> None:
         """One more epoch over these documents (``partial_fit``)."""
-        self._prepare(counts, documents)
-        self._epoch(counts, documents, self.epochs_done, "train")
+        self._prepare(documents, rows)
+        self._epoch(documents, rows, self.epochs_done, "train")
         self.epochs_done += 1
         self.network.eval()
 
     # ---- phases -------------------------------------------------------------------------
 
-    def _prepare(self, counts: Counts, documents: NDArray[np.int64]) -> None:
+    def _prepare(self, documents: Documents, rows: NDArray[np.int64]) -> None:
         if self.prepared:
             return
         if self.options.pretrain_epochs:
             rate = self.options.pretrain_learning_rate or self.options.learning_rate
             self.optimiser = self._adam(rate)
             for epoch in range(self.options.pretrain_epochs):
-                if self._epoch(counts, documents, epoch, "pretrain"):
+                if self._epoch(documents, rows, epoch, "pretrain"):
                     break
             self.optimiser = self._adam(self.options.learning_rate)
         if self.network.prior.starts_from_latents:
-            self.network.prior.start_from_latents(self._latents(counts, documents), self.seed)
+            self.network.prior.start_from_latents(self._latents(documents, rows), self.seed)
         self.prepared = True
 
     def _train(
-        self, counts: Counts, training: NDArray[np.int64], held_out: NDArray[np.int64]
+        self, documents: Documents, training: NDArray[np.int64], held_out: NDArray[np.int64]
     ) -> None:
         best, best_state, waited = math.inf, None, 0
         for epoch in range(self.options.epochs):
-            stop = self._epoch(counts, training, epoch, "train", held_out)
+            stop = self._epoch(documents, training, epoch, "train", held_out)
             self.epochs_done += 1
             loss = self.history[-1].validation_loss
             if self.options.patience and loss is not None:
@@ -133,8 +133,8 @@ class Trainer:
 
     def _epoch(
         self,
-        counts: Counts,
-        documents: NDArray[np.int64],
+        documents: Documents,
+        rows: NDArray[np.int64],
         epoch: int,
         phase: str,
         held_out: NDArray[np.int64] | None = None,
@@ -145,13 +145,13 @@ class Trainer:
         total = {"loss": 0.0, "reconstruction": 0.0, "divergence": 0.0}
         penalties: dict[str, float] = {}
         largest = torch.zeros(self.network.context.n_topics, device=self.device)
-        steps = max(1, math.ceil(len(documents) / options.batch_size))
+        steps = max(1, math.ceil(len(rows) / options.batch_size))
         began, seen, stop = time.perf_counter(), 0, False
         weight = 0.0
         wants_steps = [c for c in self.callbacks if type(c).on_step_end is not Callback.on_step_end]
         if phase == "train" and options.alternate_epochs:
             self._take_turns(epoch)
-        for step, batch in enumerate(shuffled(counts, documents, options.batch_size, self.device)):
+        for step, batch in enumerate(shuffled(documents, rows, options.batch_size, self.device)):
             now = epoch + step / steps
             if phase == "train":
                 weight = divergence_weight(options, now)
@@ -189,7 +189,7 @@ class Trainer:
             active_topics=int((largest > 0).sum()),
             documents_per_second=seen / max(seconds, 1e-9),
             learning_rate=self.optimiser.param_groups[0]["lr"],
-            validation_loss=self._validation_loss(counts, held_out, weight),
+            validation_loss=self._validation_loss(documents, held_out, weight),
             penalties={name: value / seen for name, value in penalties.items()},
         )
         self.history.append(report)
@@ -250,39 +250,37 @@ class Trainer:
             fused=self.device.type in ("cpu", "cuda"),
         )
 
-    def _split(self, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        count = round(self.options.validation_fraction * len(documents))
-        if self.options.validation_fraction and not 0 < count < len(documents):
+    def _split(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        count = round(self.options.validation_fraction * len(rows))
+        if self.options.validation_fraction and not 0 < count < len(rows):
             raise TrainingError(
                 f"TopicModel.fit: validation_fraction={self.options.validation_fraction} of "
-                f"{len(documents)} documents leaves {count} to watch and {len(documents) - count} to "
+                f"{len(rows)} documents leaves {count} to watch and {len(rows) - count} to "
                 "train on; both must be at least 1"
             )
-        order = torch.randperm(len(documents)).numpy() if count else np.arange(len(documents))
-        return documents[np.sort(order[count:])], documents[np.sort(order[:count])]
+        order = torch.randperm(len(rows)).numpy() if count else np.arange(len(rows))
+        return rows[np.sort(order[count:])], rows[np.sort(order[:count])]
 
     @torch.no_grad()
     def _validation_loss(
-        self, counts: Counts, held_out: NDArray[np.int64] | None, weight: float
+        self, documents: Documents, held_out: NDArray[np.int64] | None, weight: float
     ) -> float | None:
         if held_out is None or not len(held_out):
             return None
         self.network.eval()
         total = 0.0
-        for batch in in_order(counts, self.options.batch_size, self.device, held_out):
+        for batch in in_order(documents, self.options.batch_size, self.device, held_out):
             loss, _ = self._loss(self.network(batch), weight)
             total += float(loss) * batch.n_documents
         self.network.train()
         return total / len(held_out)
 
     @torch.no_grad()
-    def _latents(self, counts: Counts, documents: NDArray[np.int64]) -> Tensor:
+    def _latents(self, documents: Documents, rows: NDArray[np.int64]) -> Tensor:
         self.network.eval()
         means = [
             self.network.posterior(batch).mean
-            for batch in in_order(
-                counts, max(self.options.batch_size, 1024), self.device, documents
-            )
+            for batch in in_order(documents, max(self.options.batch_size, 1024), self.device, rows)
         ]
         self.network.train()
         return torch.cat(means)

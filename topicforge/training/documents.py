@@ -1,0 +1,35 @@
+"""What a model is trained on and asked about: counts, and what else is known of each document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topicforge.corpus import Counts
+
+
+@dataclass(frozen=True)
+class Documents:
+    """N documents.
+
+    Args:
+        counts: (N, V).
+        features: (N, F) floating point, in memory or memory-mapped, or ``None``.
+    """
+
+    counts: Counts
+    features: NDArray[np.floating] | None = None
+
+    def __len__(self) -> int:
+        return self.counts.n_documents
+
+    @property
+    def n_features(self) -> int:
+        """F, 0 without features."""
+        return 0 if self.features is None else int(self.features.shape[1])
+
+    def worded(self) -> NDArray[np.int64]:
+        """Row numbers of the documents with at least one word: those that training can explain."""
+        return np.flatnonzero(np.diff(self.counts.indptr))
