@@ -4,7 +4,7 @@ import scipy.sparse as sp
 import torch
 
 from topicforge import TopicModel
-from topicforge.clusters import clusters
+from topicforge.clusters import bounded_width, clusters
 from topicforge.contracts import Context
 from topicforge.errors import TrainingError
 
@@ -44,7 +44,29 @@ def test_word_vectors_are_white_and_idf_is_the_logarithm():
 
 def test_made_once_for_all_parts():
     made = context(blocks()[0], 3)
-    assert clusters(made, 3) is clusters(made, 3)
+    assert clusters(made, 3) is clusters(made, 3) is clusters(made)
+
+
+def test_alone_the_width_is_a_25th_of_the_vocabulary_and_at_most_100():
+    assert [bounded_width(v) for v in (10, 200, 1250, 5000)] == [2, 8, 50, 100]
+    assert clusters(context(blocks()[0], 3)).vectors.shape == (30, 2)
+
+
+@pytest.mark.parametrize("width", [2, 3, 7])
+def test_the_parts_number_their_topics_alike_at_every_width(width):
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(0.2, (120, 200)) + np.kron(blocks(120, 10)[0], np.ones(7))[:, :200]
+    model = TopicModel(n_topics=6, epochs=0, encoder__width=width).fit(counts)
+    # before any step, the documents that the encoder gives to a topic are those whose words the
+    # decoder starts that topic at
+    topic = model.transform(counts).argmax(1)
+    own = np.stack([counts[topic == k].sum(0) for k in range(6)])
+    own = (own + 1) / (own + 1).sum(1, keepdims=True)
+    nearest = (own @ np.log(model.topic_word_).T).argmax(1)
+    np.testing.assert_array_equal(
+        nearest[np.bincount(topic, minlength=6) > 0],
+        np.flatnonzero(np.bincount(topic, minlength=6)),
+    )
 
 
 def test_more_topics_than_documents_and_a_single_document():

@@ -15,6 +15,8 @@ from topicforge.errors import TrainingError
 
 #: words that serve as contexts of all others: the most frequent ones; bounds time and memory
 _MAX_CONTEXTS = 5000
+#: of the word vectors, where nobody asks for another
+WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class Clusters:
     word_counts: NDArray[np.float64]
 
 
-def clusters(context: Context, width: int) -> Clusters:
+def bounded_width(vocab_size: int, width: int = WIDTH) -> int:
+    """min(width, V / 25), at least 2: a small vocabulary must not be memorised."""
+    return min(width, max(2, vocab_size // 25))
+
+
+def clusters(context: Context, width: int | None = None) -> Clusters:
     """Cluster the training documents of a context; made once, however many parts ask.
 
         M_vw = max(0, log(N n_vw / (n_v n_w))), 0 on the diagonal: positive PMI of words that share
@@ -46,19 +53,21 @@ def clusters(context: Context, width: int) -> Clusters:
 
     Args:
         context: with training documents.
-        width: d.
+        width: d; ``None`` for the clusters that another part made already, or else of the usual width:
+            parts that share clusters number their topics alike.
 
     Raises:
         TrainingError: the context has no documents.
     """
     made = context.shared.get("clusters")
-    if made is None or made.vectors.shape[1] != width:
+    if made is None or width not in (None, made.vectors.shape[1]):
         if "documents" not in context.shared:
             raise TrainingError(
                 "a start from clusters needs training documents, but the context has none; choose a "
                 "random start, or train with TopicModel.fit"
             )
         seed = int(torch.randint(2**31 - 1, ()))
+        width = bounded_width(context.vocab_size) if width is None else width
         made = _cluster(context.shared["documents"](), width, context.n_topics, seed)
         context.shared["clusters"] = made
     return made

@@ -28,8 +28,8 @@ class MixtureDecoder(TopicsOverWords):
     Args:
         context: sizes, and training documents where ``start="clusters"``.
         width: width of the topic and word vectors; ``None`` for free logits.
-        start: ``random``, or ``clusters``: those that encoder ``spectral`` starts from.
-        start_width: width of the word vectors behind the clusters; at most V / 25.
+        start: ``random``, or ``clusters``: those that encoder ``spectral`` starts from, topic by
+            topic, or clusters of its own beside another encoder.
     """
 
     def __init__(
@@ -38,7 +38,6 @@ class MixtureDecoder(TopicsOverWords):
         *,
         width: int | None = None,
         start: str = "random",
-        start_width: int = 100,
     ) -> None:
         super().__init__(context)
         one_of(_WHERE, "start", start, STARTS)
@@ -47,7 +46,6 @@ class MixtureDecoder(TopicsOverWords):
             "'random' where the topics are factored (width)", start,
         )  # fmt: skip
         self.start_from = start
-        self.start_width = whole(_WHERE, "start_width", start_width)
         v, k = context.vocab_size, context.n_topics
         self.width = width
         if width is None:
@@ -62,7 +60,7 @@ class MixtureDecoder(TopicsOverWords):
         if self.start_from != "clusters":
             return
         v = self.context.vocab_size
-        found = clusters(self.context, min(self.start_width, max(2, v // 25)))
+        found = clusters(self.context)
         total = found.word_counts.sum(0)
         smoothed = found.word_counts + SMOOTHING * (total + 1 / v) / (total.sum() + 1)
         with torch.no_grad():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topicforge import ops
-from topicforge.clusters import clusters
+from topicforge.clusters import WIDTH, bounded_width, clusters
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
 from topicforge.layers import positive, share, whole
@@ -41,13 +41,13 @@ class SpectralEncoder(Encoder):
         self,
         context: Context,
         *,
-        width: int = 100,
+        width: int = WIDTH,
         sharpness: float = 10.0,
         word_dropout: float = 0.5,
         log_var_start: float = -2.0,
     ) -> None:
         super().__init__(context)
-        width = min(whole(_WHERE, "width", width), max(2, context.vocab_size // 25))
+        width = bounded_width(context.vocab_size, whole(_WHERE, "width", width))
         self.sharpness = positive(_WHERE, "sharpness", sharpness)
         self.word_dropout = nn.Dropout(share(_WHERE, "word_dropout", word_dropout))
         self.word = nn.Parameter(torch.randn(context.vocab_size, width))
