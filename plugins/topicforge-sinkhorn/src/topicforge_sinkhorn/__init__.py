@@ -1,0 +1,1 @@
+"""Sinkhorn and sliced Wasserstein divergences for topicforge."""
