@@ -12,7 +12,7 @@ PLUGINS = PACKAGE.parent / "plugins"
 
 BASE = {"errors", "ops", "distributions", "contracts", "dispatch"}
 ROOM = {*BASE, "layers", "clusters"}
-CORE = {"api", *BASE, "registry"}
+CORE = {"api", *BASE, "registry", "evaluation"}
 WIRED = {*CORE, "composition", "network", "ranking"}
 MODEL = {*WIRED, "training", "settings", "inputs", "corpus", "evaluation"}
 #: part of topicforge -> the parts that it may import; a new part needs a line
@@ -31,15 +31,17 @@ ALLOWED = {
     "priors": ROOM,
     "divergences": ROOM,
     "decoders": ROOM,
-    "plugin": {"api", *BASE},
+    # a metric's contract stands beside the scores it returns, which rest on nothing else of ours
+    "plugin": {"api", *BASE, "evaluation"},
     "presets": {"errors"},
     # the built-in plugin stands where a third party's stands
     "builtin": {
         "plugin", "presets", "encoders", "links", "priors", "divergences", "decoders", "callbacks",
+        "evaluation",
     },
     "callbacks": {"plugin", "errors", "contracts"},
     # the registry knows the built-ins by name only: no component room, not builtin
-    "registry": {"api", *BASE},
+    "registry": {"api", *BASE, "evaluation"},
     "ranking": {"errors", "contracts"},
     "composition": CORE,
     "network": {*CORE, "composition"},
@@ -52,7 +54,8 @@ ALLOWED = {
     "model": {*MODEL, "model_folder"},
     "model_folder": {*MODEL, "model"},
     "report": {*MODEL, "model", "model_folder"},
-    "cli": {*MODEL, "model", "model_folder", "report", "presets", "plugin"},
+    "compare": {*MODEL, "model"},
+    "cli": {*MODEL, "compare", "model", "model_folder", "report", "presets", "plugin"},
     "__main__": {"cli"},
     # for plugin authors: anything, and nothing imports it
     "testing": {*MODEL, "model", "model_folder", "plugin"},

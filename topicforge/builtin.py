@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from topicforge import decoders, divergences, encoders, links, priors
+from topicforge.evaluation import METRICS
 from topicforge.plugin import hookimpl
 from topicforge.presets import PRESETS
 
@@ -114,3 +115,13 @@ def topicforge_register_presets(register: Any) -> None:
     """The papers' models, as published and cured."""
     for name, (settings, summary, source) in PRESETS.items():
         register.preset(name, settings, summary=summary, source=source)
+
+
+@hookimpl
+def topicforge_register_metrics(register: Any) -> None:
+    """Coherence, diversity, clusters, perplexity."""
+    for metric in METRICS.values():
+        register.metric(
+            metric.name, metric.function,
+            summary=metric.summary, source=metric.source, needs=metric.needs,
+        )  # fmt: skip

@@ -44,6 +44,7 @@ from topicforge.errors import (
     TopicForgeError,
     TrainingError,
 )
+from topicforge.evaluation import MetricInput, MetricSpec, Score
 
 __all__ = [
     "API_VERSION",
@@ -63,6 +64,8 @@ __all__ = [
     "Latent",
     "Link",
     "LogisticNormal",
+    "MetricInput",
+    "MetricSpec",
     "MixError",
     "NormalMixture",
     "OptionError",
@@ -72,6 +75,7 @@ __all__ = [
     "Rule",
     "RuleSpec",
     "Samples",
+    "Score",
     "Sides",
     "TopicForgeError",
     "TrainingError",

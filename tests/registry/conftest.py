@@ -24,6 +24,7 @@ class Site:
     def __init__(self, folder):
         self.folder = folder
         self.modules = []
+        self.added = []
         self.metadata("topicforge", "0.1.0", "[topicforge]\nbuiltin = topicforge.builtin\n")
 
     def metadata(self, distribution, version, entry_points, folder=None, kind="dist-info"):
@@ -43,6 +44,7 @@ class Site:
 
     def add(self, distribution, source, *, version="1.0", entry=None, head=HEAD):
         """Install a distribution whose one plugin module holds ``source``."""
+        self.added.append(distribution)
         module = re.sub(r"\W", "_", distribution) + "_module"
         self.module(module, head + dedent(source))
         line = f"{entry or distribution} = {module}"

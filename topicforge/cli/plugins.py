@@ -1,4 +1,4 @@
-"""``topicforge plugins``: every component, preset and rule, and what became of each plugin."""
+"""``topicforge plugins``: every component, preset, metric and rule, and what became of each plugin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from topicforge.cli.output import new_table, print_json, print_tables
 def plugins(
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """List plugins, components, presets and divergence rules, each with its package and version.
+    """List plugins, components, presets, metrics and divergence rules, each with its package and version.
 
     A plugin that did not load has a row with the reason; --json has its traceback.
     """
@@ -35,13 +35,17 @@ def plugins(
     presets = new_table("name", "what it is", "package", title="PRESETS")
     for row in told["presets"]:
         presets.add_row(row["name"], row["summary"], _package(row))
+    metrics = new_table("name", "what it is", "needs beside topics", "package", title="METRICS")
+    for row in told["metrics"]:
+        needs = ", ".join(need.replace("|", " or ") for need in row["needs"])
+        metrics.add_row(row["name"], row["summary"], needs, _package(row))
     rules = new_table("", "posterior", "prior", "how", "package", title="DIVERGENCE RULES")
     for row in told["rules"]:
         rules.add_row(
             row["divergence"], row["posterior"], row["prior"],
             f"{row['exactness']} in {row['space']}", _package(row),
         )  # fmt: skip
-    print_tables(found, components, presets, rules)
+    print_tables(found, components, presets, metrics, rules)
 
 
 def _package(row: dict[str, Any]) -> str:
@@ -53,4 +57,4 @@ def _what_to_know(row: dict[str, Any]) -> str:
     if any(told):
         return "; ".join(text for text in told if text)
     n, rules = len(row["components"]), row["rules"]
-    return f"{n} components and presets" + (f", {rules} divergence rules" if rules else "")
+    return f"{n} components, presets and metrics" + (f", {rules} divergence rules" if rules else "")

@@ -9,7 +9,10 @@ from topicforge.evaluation.c_v import c_v
 from topicforge.evaluation.clustering import km_nmi, km_purity, nmi, purity
 from topicforge.evaluation.cooccurrence import Cooccurrence, document_cooccurrence
 from topicforge.evaluation.diversity import inverted_rbo, topic_diversity, topic_uniqueness
-from topicforge.evaluation.evaluate import METRICS, evaluate
+from topicforge.evaluation.evaluate import evaluate
+from topicforge.evaluation.metric import MetricSource, MetricSpec
+from topicforge.evaluation.metric_input import MetricInput
+from topicforge.evaluation.metrics import METRICS
 from topicforge.evaluation.npmi import npmi, npmi_from, npmi_window
 from topicforge.evaluation.perplexity import perplexity, split_halves
 from topicforge.evaluation.score import Score
@@ -20,6 +23,9 @@ from topicforge.evaluation.windows import window_cooccurrence
 __all__ = [
     "METRICS",
     "Cooccurrence",
+    "MetricInput",
+    "MetricSource",
+    "MetricSpec",
     "Score",
     "Scores",
     "c_v",

@@ -2,124 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
-from topicforge.errors import InputError
-from topicforge.evaluation.c_v import c_v, c_v_available
-from topicforge.evaluation.clustering import clustering
-from topicforge.evaluation.cooccurrence import (
-    Cooccurrence,
-    distinct_words,
-    document_cooccurrence,
-)
-from topicforge.evaluation.diversity import inverted_rbo, topic_diversity, topic_uniqueness
-from topicforge.evaluation.npmi import npmi_from, npmi_window
-from topicforge.evaluation.perplexity import Transform, perplexity
+from topicforge.errors import InputError, OptionError, TopicForgeError
+from topicforge.evaluation.c_v import c_v_available
+from topicforge.evaluation.metric import BUILTIN, MetricSource, MetricSpec, compute
+from topicforge.evaluation.metric_input import MetricInput
+from topicforge.evaluation.metrics import METRICS
+from topicforge.evaluation.perplexity import Transform
 from topicforge.evaluation.score import Score
 from topicforge.evaluation.scores import Scores, check_metric_names
-from topicforge.evaluation.topics import TopWords, listed_topics, top_words
-from topicforge.evaluation.u_mass import u_mass_from
 
-_COUNTED = ("bow", "vocabulary")
-_LABELLED = ("theta", "labels")
+#: a name, a name or a spec with options, or a spec that nobody has registered
+Asked = str | MetricSpec | tuple[str | MetricSpec, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class _Given:
-    """What a call of :func:`evaluate` was given, and what several metrics share."""
+class _Task:
+    """A metric to compute: under which name, with which options."""
 
-    topics: tuple[Sequence[str], ...]
-    vocabulary: Sequence[str] | None
-    bow: Any
-    texts: Any
-    theta: Any
-    labels: Any
-    transform: Any
-    topic_word: Any
-    heldout: Any
-    halves: Any
-    top: int
-    td_top: int
-    window: int
-    c_v_window: int
-    p: float
-    never: float
-    seed: int
-    reference: str | None
-    documents: str | None
-
-    @cached_property
-    def words(self) -> TopWords:
-        return top_words(self.topics, self.top, where="evaluate", least=2)
-
-    @cached_property
-    def counted(self) -> Cooccurrence:
-        words = distinct_words(self.words)
-        return document_cooccurrence(
-            words, self.bow, self.vocabulary or (), reference=self.reference
-        )
-
-    @cached_property
-    def by_argmax(self) -> dict[str, Score]:
-        names = ("purity", "nmi")
-        return clustering(self.theta, self.labels, names, reference=self.documents)
-
-    @cached_property
-    def by_k_means(self) -> dict[str, Score]:
-        names = ("km_purity", "km_nmi")
-        return clustering(self.theta, self.labels, names, reference=self.documents)
-
-
-@dataclass(frozen=True)
-class _Metric:
-    """Inputs a metric can't do without (``a|b``: one of the two), and how it is computed."""
-
-    needs: tuple[str, ...]
-    score: Callable[[_Given], Score]
-
-
-def _c_v(g: _Given) -> Score:
-    return c_v(g.topics, g.texts, window=g.c_v_window, top=g.top, reference=g.reference)
-
-
-def _npmi_window(g: _Given) -> Score:
-    return npmi_window(
-        g.topics, g.texts, window=g.window, top=g.top, never=g.never, reference=g.reference
-    )
-
-
-def _perplexity(g: _Given) -> Score:
-    return perplexity(
-        g.transform,
-        g.topic_word,
-        g.heldout,
-        halves=g.halves,
-        seed=g.seed,
-        reference=g.documents,
-    )
-
-
-METRICS = MappingProxyType(
-    {
-        "npmi": _Metric(_COUNTED, lambda g: npmi_from(g.words, g.counted, never=g.never)),
-        "npmi_window": _Metric(("texts",), _npmi_window),
-        "c_v": _Metric(("texts",), _c_v),
-        "u_mass": _Metric(_COUNTED, lambda g: u_mass_from(g.words, g.counted)),
-        "td": _Metric((), lambda g: topic_diversity(g.topics, top=g.td_top)),
-        "tu": _Metric((), lambda g: topic_uniqueness(g.topics, top=g.top)),
-        "irbo": _Metric((), lambda g: inverted_rbo(g.topics, top=g.top, p=g.p)),
-        "purity": _Metric(_LABELLED, lambda g: g.by_argmax["purity"]),
-        "nmi": _Metric(_LABELLED, lambda g: g.by_argmax["nmi"]),
-        "km_purity": _Metric(_LABELLED, lambda g: g.by_k_means["km_purity"]),
-        "km_nmi": _Metric(_LABELLED, lambda g: g.by_k_means["km_nmi"]),
-        "perplexity": _Metric(("transform", "topic_word", "heldout|halves"), _perplexity),
-    }
-)
-"""Metric name → what it needs and how it is computed, in the order of a full evaluation."""
+    name: str
+    spec: MetricSpec
+    options: Mapping[str, Any]
 
 
 def evaluate(
@@ -130,7 +36,7 @@ def evaluate(
     texts: Sequence[Sequence[str]] | None = None,
     theta: Any = None,
     labels: Sequence[Hashable] | None = None,
-    metrics: Iterable[str] | str | None = None,
+    metrics: Iterable[Asked] | str | None = None,
     transform: Transform | None = None,
     topic_word: Any = None,
     heldout: Any = None,
@@ -144,6 +50,7 @@ def evaluate(
     seed: int = 0,
     reference: str | None = None,
     documents: str | None = None,
+    registry: MetricSource | None = None,
 ) -> Scores:
     """Score any list of topics, and with theta and a transform the model behind them.
 
@@ -163,8 +70,9 @@ def evaluate(
         texts: reference documents as lists of tokens; a list, since metrics read it again.
         theta: (M, K') topic proportions of labelled documents.
         labels: M labels.
-        metrics: names to compute, in this order; None computes all that the inputs allow, and
-            ``skipped`` of the result says what the others need.
+        metrics: what to compute, in this order: names, ``(name, {option: value})``, or
+            :class:`MetricSpec` objects; None computes all that the inputs allow, and ``skipped`` of
+            the result says what the others need.
         transform: (M, V) CSR counts → (M, K) theta, for perplexity.
         topic_word: (K, V) probabilities, for perplexity.
         heldout: (M, V) counts to split in halves, for perplexity.
@@ -179,17 +87,24 @@ def evaluate(
         reference: name of the corpus behind ``bow`` and ``texts``, for the provenance.
         documents: name of those behind ``theta``, ``labels``, ``heldout`` and ``halves``.
 
+        registry: where names are looked up: ``topicforge.registry.default_registry()`` for the
+            metrics of all installed packages; None for those of topicforge alone, without loading
+            any package.
+
     Returns:
-        :class:`Scores`: metric name → :class:`Score`.
+        :class:`Scores`: metric name → :class:`Score`. A package's metric that fails where it was
+        not asked for by name is skipped, and ``skipped`` says how it failed.
 
     Raises:
-        UnknownNameError: a metric that does not exist; the nearest is named.
+        UnknownNameError: a metric or an option that does not exist, the nearest is named; or a short
+            name that several packages share.
         MissingExtraError: c_v asked for by name without gensim.
+        PluginError: a package's metric asked for by name failed; it and its version are named.
         OptionError: an option outside its domain.
         InputError: a metric asked for by name lacks an input; unusable input.
     """
-    given = _Given(
-        topics=listed_topics(topics, where="evaluate"),
+    given = MetricInput(
+        topics,
         vocabulary=vocabulary,
         bow=bow,
         texts=texts,
@@ -200,50 +115,84 @@ def evaluate(
         heldout=heldout,
         halves=halves,
         top=top,
-        td_top=td_top,
-        window=window,
-        c_v_window=c_v_window,
-        p=p,
-        never=never,
         seed=seed,
         reference=reference,
         documents=documents,
     )
-    if isinstance(texts, Iterator):
-        raise InputError(
-            "evaluate: texts must be a list, because several metrics read it; "
-            "got an iterator, which can be read once: pass list(texts)"
-        )
-    names = _names(metrics)
-    check_metric_names(names, tuple(METRICS))
+    own = {
+        "never": never, "window": window, "c_v_window": c_v_window, "td_top": td_top, "p": p,
+    }  # fmt: skip
+    by_name = metrics is not None
+    tasks = _all(registry) if metrics is None else _asked(metrics, registry)
     scores: dict[str, Score] = {}
     skipped: dict[str, str] = {}
-    for name in names:
-        why_not = _obstacle(name, given, optional=metrics is None)
-        if why_not is None:
-            scores[name] = METRICS[name].score(given)
-        elif metrics is None:
-            skipped[name] = why_not
-        else:
-            raise InputError(f"evaluate: metric {name!r} {why_not}")
+    for task in tasks:
+        why_not = _obstacle(task.spec, given, optional=not by_name)
+        if why_not is not None and by_name:
+            raise InputError(f"evaluate: metric {task.name!r} {why_not}")
+        if why_not is not None:
+            skipped[task.name] = why_not
+            continue
+        options = dict(task.options)
+        if _is_own(task.spec):
+            options = {k: v for k, v in own.items() if k in task.spec.options} | options
+        try:
+            scores[task.name] = compute(task.spec, given, options, task.name)
+        except TopicForgeError as error:
+            # one package's fault must not cost the scores of all others, nor go unsaid
+            if by_name or _is_own(task.spec):
+                raise
+            skipped[task.name] = str(error)
     return Scores(scores, skipped)
 
 
-def _names(metrics: Iterable[str] | str | None) -> tuple[str, ...]:
-    if metrics is None:
-        return tuple(METRICS)
-    return (metrics,) if isinstance(metrics, str) else tuple(dict.fromkeys(metrics))
+def _is_own(spec: MetricSpec) -> bool:
+    return spec.name in METRICS and METRICS[spec.name].function is spec.function
 
 
-def _obstacle(name: str, given: _Given, *, optional: bool) -> str | None:
-    """Return why a metric can't be computed from what was given, or None."""
-    missing = [
-        need.replace("|", " or ")
-        for need in METRICS[name].needs
-        if all(getattr(given, one) is None for one in need.split("|"))
+def _all(registry: MetricSource | None) -> list[_Task]:
+    """Every metric there is; under its qualified name where packages share the short one."""
+    specs = list(METRICS.values()) if registry is None else registry.metrics()
+    short = [spec.name for spec in specs]
+    return [
+        _Task(spec.name if short.count(spec.name) == 1 else spec.qualified_name, spec, {})
+        for spec in specs
     ]
+
+
+def _asked(metrics: Iterable[Asked] | str, registry: MetricSource | None) -> list[_Task]:
+    """What was asked for, in order; the same twice counts once."""
+    tasks: dict[str, _Task] = {}
+    for item in (metrics,) if isinstance(metrics, str) else metrics:
+        asked, options = item if isinstance(item, tuple) and len(item) == 2 else (item, {})
+        if not isinstance(asked, str | MetricSpec) or not isinstance(options, Mapping):
+            raise OptionError(
+                "evaluate: metrics must be names, (name, {option: value}) or MetricSpec objects, in "
+                f"a list, got {item!r} among them"
+            )
+        if isinstance(asked, MetricSpec):
+            spec = asked
+        elif registry is not None:
+            spec = registry.metric(asked)
+        else:
+            short = asked.removeprefix(f"{BUILTIN}:")
+            check_metric_names((short,), tuple(METRICS))
+            spec = METRICS[short]
+        name = asked if isinstance(asked, str) else asked.name
+        known = tasks.setdefault(name, _Task(name, spec, options))
+        if (known.spec, dict(known.options)) != (spec, dict(options)):
+            raise OptionError(
+                f"evaluate: metric {name!r} was asked for twice, with different options; evaluate "
+                "them one after the other"
+            )
+    return list(tasks.values())
+
+
+def _obstacle(spec: MetricSpec, given: MetricInput, *, optional: bool) -> str | None:
+    """Return why a metric can't be computed from what was given, or None."""
+    missing = spec.missing(given)
     if missing:
-        return f"needs {', '.join(missing)}"
-    if name == "c_v" and optional and not c_v_available():
+        return f"needs {missing}"
+    if spec.name == "c_v" and _is_own(spec) and optional and not c_v_available():
         return "needs gensim: pip install 'topicforge[coherence]'"
     return None

@@ -80,5 +80,6 @@ def check_metric_names(names: tuple[str, ...], known: tuple[str, ...]) -> None:
         if name not in known:
             raise UnknownNameError(
                 f"evaluate: there is no metric named {name!r}."
-                f"{did_you_mean(str(name), known)} Metrics: {', '.join(known)}."
+                f"{did_you_mean(str(name), known)} Metrics: {', '.join(known)}. Those of other "
+                "packages are found with registry=topicforge.registry.default_registry()"
             )

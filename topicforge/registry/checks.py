@@ -11,10 +11,13 @@ from topicforge.contracts import Kind, Latent, Rule, RuleSpec
 from topicforge.contracts.divergence import Exactness
 from topicforge.contracts.latent import Space
 from topicforge.distributions import Distribution
-from topicforge.errors import PluginError
+from topicforge.errors import PluginError, did_you_mean
+from topicforge.evaluation import MetricSpec
+from topicforge.evaluation.metric_input import INPUTS
 from topicforge.registry.kinds import BASES, WITH_LATENT, WITHOUT_CONTEXT
 
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def check_name(where: str, name: object) -> None:
@@ -131,3 +134,41 @@ def check_rule(where: str, spec: object) -> None:
         if value not in allowed:
             raise PluginError(f"{where}: Rule.{name} must be one of {allowed}, got {value!r}")
     check_words(where, **{"Rule.source": rule.source, "Rule.summary": rule.summary})
+
+
+def check_metric(where: str, spec: MetricSpec) -> None:
+    """Raise :class:`PluginError` unless a metric has a snake_case name, words, and a right function.
+
+    The function takes the input alone by position, then options: keyword-only, each with a default.
+    """
+    if not (isinstance(spec.name, str) and _SNAKE.fullmatch(spec.name)):
+        raise PluginError(
+            f"{where}: a metric's name must be snake_case (lower case letters, digits, single "
+            f"underscores), because it names a column of results, got {spec.name!r}"
+        )
+    check_words(where, summary=spec.summary, source=spec.source)
+    needs: object = spec.needs
+    if not isinstance(needs, tuple) or not all(isinstance(need, str) for need in needs):
+        raise PluginError(f"{where}: needs must be a tuple of names of inputs, got {needs!r}")
+    for need in spec.needs:
+        for one in need.split("|"):
+            if one not in INPUTS:
+                raise PluginError(
+                    f"{where}: no input is called {one!r}.{did_you_mean(one, INPUTS)} needs may name "
+                    f"{', '.join(INPUTS)}, or a|b for one of two; topics are always there"
+                )
+    if not callable(spec.function) or isinstance(spec.function, type):
+        raise PluginError(f"{where}: the metric must be a function, got {spec.function!r}")
+    try:
+        signature = inspect.signature(spec.function)
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{where}: the function's signature can't be read: {error}") from error
+    parameters = list(signature.parameters.values())
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    loose = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    required = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if len(named) != 1 or loose or required or inspect.iscoroutinefunction(spec.function):
+        raise PluginError(
+            f"{where}: the function must be a plain one of the MetricInput, then options, each "
+            f"keyword-only with a default; its signature is {signature}"
+        )

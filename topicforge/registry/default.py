@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import RLock
+from typing import Literal, overload
 
 from topicforge.contracts import KINDS, ComponentSpec, Kind
 from topicforge.errors import PluginError
+from topicforge.evaluation import MetricSpec
 from topicforge.registry.metadata import installed
 from topicforge.registry.registry import Registry
 from topicforge.registry.switches import Switches
@@ -49,15 +52,26 @@ def default_registry() -> Registry:
     return _once()
 
 
-def list_components(kind: Kind | None = None) -> list[ComponentSpec]:
-    """Return all components, or those of one kind.
+@overload
+def list_components(kind: Kind) -> list[ComponentSpec]: ...
+@overload
+def list_components(kind: Literal["metric"]) -> list[MetricSpec]: ...
+@overload
+def list_components(kind: None = None) -> list[ComponentSpec | MetricSpec]: ...
+
+
+def list_components(
+    kind: Kind | Literal["metric"] | None = None,
+) -> Sequence[ComponentSpec | MetricSpec]:
+    """Return all components and metrics, or those of one kind.
 
     Args:
-        kind: encoder, link, prior, divergence, decoder or callback; ``None`` for all.
+        kind: encoder, link, prior, divergence, decoder, callback or metric; ``None`` for all.
 
     Raises:
         UnknownNameError: no such kind.
     """
     registry = default_registry()
-    kinds = KINDS if kind is None else (kind,)
-    return [spec for k in kinds for spec in registry.components(k)]
+    if kind is None:
+        return [*(s for k in KINDS for s in registry.components(k)), *registry.metrics()]
+    return registry.metrics() if kind == "metric" else registry.components(kind)

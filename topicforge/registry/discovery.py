@@ -70,6 +70,7 @@ def _load(plugin: Declared, record: PluginRecord) -> tuple[PluginRecord, Staged 
         return _failed(record, failure), None
     brought = [f"{c.kind} {c.qualified_name}" for c in staged.components]
     brought += [f"preset {p.qualified_name}" for p in staged.presets]
+    brought += [f"metric {m.qualified_name}" for m in staged.metrics]
     notes = _notes(record, staged)
     return replace(record, components=tuple(brought), rules=len(staged.rules), notes=notes), staged
 
@@ -86,7 +87,7 @@ def _check_api(module: Any) -> None:
 
 def _notes(record: PluginRecord, staged: Staged) -> tuple[str, ...]:
     notes = []
-    if not (staged.components or staged.rules or staged.presets):
+    if not (staged.components or staged.rules or staged.presets or staged.metrics):
         notes.append("its hooks registered nothing")
     if record.output.strip():
         notes.append("it printed while it loaded; the text is kept in its record")

@@ -2,7 +2,8 @@
 
 A hook is handed a register object with one narrow verb and returns nothing. Each registration is
 checked at once: a kebab-case name; a factory that takes the context and then keyword-only options
-with defaults (divergences and callbacks take no context); a summary; a source. All hooks of a
+with defaults (divergences and callbacks take no context; a metric takes its input and has a
+snake_case name); a summary; a source. All hooks of a
 plugin are staged and enter the registry together, or not at all.
 
 Each example is a whole plugin module. A package names the module in its ``pyproject.toml``::
@@ -20,6 +21,7 @@ from topicforge.registry.register import (
     DivergenceRegister,
     EncoderRegister,
     LinkRegister,
+    MetricRegister,
     PresetRegister,
     PriorRegister,
     RuleRegister,
@@ -274,5 +276,39 @@ def topicforge_register_callbacks(register: CallbackRegister) -> None:
         def topicforge_register_callbacks(register):
             register.callback(
                 "stop-at", StopAt, summary="stops at a loss", source="this page"
+            )
+    """
+
+
+@hookspec
+def topicforge_register_metrics(register: MetricRegister) -> None:
+    """Register metrics: a :class:`~topicforge.plugin.MetricInput` -> a number, or a Score.
+
+    What it ``needs`` beside the topics (bow, vocabulary, texts, theta, labels, ...) is there when it
+    is called; keyword-only arguments are its options.
+
+    Example::
+
+        import numpy as np
+
+        from topicforge.plugin import hookimpl
+
+        TOPICFORGE_API = 1
+
+
+        def effective_topics(given, *, base=2.0):
+            theta = np.clip(given.theta, 1e-12, None)
+            entropy = -(theta * np.log(theta)).sum(1) / np.log(base)
+            return float(np.mean(base**entropy))
+
+
+        @hookimpl
+        def topicforge_register_metrics(register):
+            register.metric(
+                "effective_topics",
+                effective_topics,
+                summary="mean over documents of base^entropy(theta)",
+                source="this page",
+                needs=("theta",),
             )
     """

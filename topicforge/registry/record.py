@@ -22,7 +22,8 @@ class PluginRecord:
         status: ``loaded``; ``broken``: it raised or broke the contract; ``wrong-api``: written for
             another number of the contract; ``blocked``: by the environment; ``duplicate``: stale
             metadata of a distribution that is installed in another version.
-        components: what it brought, as ``kind distribution:name``, presets among them.
+        components: what it brought, as ``kind distribution:name``, presets and metrics
+            among them.
         rules: how many divergence rules it brought.
         error: one line on what went wrong.
         advice: one line on what to do.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 
 from topicforge.contracts import ComponentSpec, Kind, Latent, PresetSpec, RuleSpec
 from topicforge.errors import PluginError
+from topicforge.evaluation import MetricSpec, Score
 from topicforge.registry.checks import (
     check_factory,
     check_latent,
+    check_metric,
     check_name,
     check_rule,
     check_words,
@@ -181,3 +183,32 @@ class PresetRegister(Register):
         self._staged.presets.append(
             PresetSpec(name, settings, summary, source, owner.distribution, owner.version, notes)
         )
+
+
+class MetricRegister(Register):
+    """Takes metrics."""
+
+    verb = "metric"
+
+    def metric(
+        self,
+        name: str,
+        function: Callable[..., float | Score],
+        *,
+        summary: str,
+        source: str,
+        needs: Iterable[str] = (),
+    ) -> None:
+        """Register a metric; :class:`~topicforge.evaluation.MetricSpec` has the arguments."""
+        where = self._where(name)
+        owner = self._staged
+        # a bare text is kept for the check to refuse, not taken apart into letters
+        listed = needs if isinstance(needs, str) else tuple(needs)
+        spec = MetricSpec(
+            name, function, summary, source, cast(tuple[str, ...], listed),
+            owner.distribution, owner.version,
+        )  # fmt: skip
+        check_metric(where, spec)
+        if any(metric.name == name for metric in owner.metrics):
+            raise PluginError(f"{where}: this plugin has registered that metric already")
+        owner.metrics.append(spec)

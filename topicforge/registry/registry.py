@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from topicforge.contracts import KINDS, ComponentSpec, Kind, PresetSpec
 from topicforge.dispatch import RuleTable
 from topicforge.errors import PluginError, PluginWarning, UnknownNameError, did_you_mean
+from topicforge.evaluation import MetricSpec
 from topicforge.registry.discovery import discover
 from topicforge.registry.metadata import Declared, EntryPointLike
 from topicforge.registry.record import PluginRecord
@@ -19,7 +20,8 @@ from topicforge.registry.rules import merge_rules
 from topicforge.registry.staged import Staged
 from topicforge.registry.switches import BUILTIN, STRICT, Switches
 
-S = TypeVar("S", ComponentSpec, PresetSpec)
+Named = ComponentSpec | PresetSpec | MetricSpec
+S = TypeVar("S", ComponentSpec, PresetSpec, MetricSpec)
 
 
 class Registry:
@@ -43,6 +45,7 @@ class Registry:
         self._rules = RuleTable()
         self._components: dict[tuple[Kind, str], list[ComponentSpec]] = {}
         self._presets: dict[str, list[PresetSpec]] = {}
+        self._metrics: dict[str, list[MetricSpec]] = {}
         records = [self._commit(record, staged) for record, staged in discover(plugins, switches)]
         self._records = tuple(self._with_notes(record) for record in records)
         self._complain(switches.strict)
@@ -78,6 +81,10 @@ class Registry:
         """Return all presets, built-ins first."""
         return [spec for specs in self._presets.values() for spec in specs]
 
+    def metrics(self) -> list[MetricSpec]:
+        """Return all metrics, built-ins first."""
+        return [spec for specs in self._metrics.values() for spec in specs]
+
     def find(self, kind: Kind, name: str) -> ComponentSpec:
         """Return the component called ``name`` or ``distribution:name``.
 
@@ -97,6 +104,14 @@ class Registry:
             UnknownNameError: see :meth:`find`.
         """
         return self._one("preset", name, self._presets)
+
+    def metric(self, name: str) -> MetricSpec:
+        """Return the metric called ``name`` or ``distribution:name``.
+
+        Raises:
+            UnknownNameError: see :meth:`find`.
+        """
+        return self._one("metric", name, self._metrics)
 
     def _one(self, kind: str, name: str, known: Mapping[str, Sequence[S]]) -> S:
         if not isinstance(name, str):
@@ -150,14 +165,17 @@ class Registry:
             self._components.setdefault((component.kind, component.name), []).append(component)
         for preset in staged.presets:
             self._presets.setdefault(preset.name, []).append(preset)
+        for metric in staged.metrics:
+            self._metrics.setdefault(metric.name, []).append(metric)
         return record
 
     def _check_clashes(self, staged: Staged) -> None:
         """Refuse names of built-ins, and a qualified name that is taken."""
-        taken: list[tuple[ComponentSpec | PresetSpec, str, Sequence[ComponentSpec | PresetSpec]]]
+        taken: list[tuple[Named, str, Sequence[Named]]]
         taken = [
             *((c, c.kind, self._components.get((c.kind, c.name), [])) for c in staged.components),
             *((p, "preset", self._presets.get(p.name, [])) for p in staged.presets),
+            *((m, "metric", self._metrics.get(m.name, [])) for m in staged.metrics),
         ]
         for spec, what, others in taken:
             for other in others:
@@ -184,9 +202,10 @@ class Registry:
         if record.status != "loaded":
             return record
         notes = []
-        specs: list[tuple[str, Sequence[ComponentSpec | PresetSpec]]] = [
+        specs: list[tuple[str, Sequence[Named]]] = [
             *((kind, same) for (kind, _), same in self._components.items()),
             *(("preset", same) for same in self._presets.values()),
+            *(("metric", same) for same in self._metrics.values()),
         ]
         for kind, same in specs:
             mine = [s for s in same if f"{kind} {s.qualified_name}" in record.components]

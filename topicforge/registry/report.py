@@ -70,6 +70,23 @@ def preset_rows(registry: Registry) -> list[Row]:
     ]
 
 
+def metric_rows(registry: Registry) -> list[Row]:
+    """Return one row a metric."""
+    return [
+        {
+            "name": metric.name,
+            "qualified_name": metric.qualified_name,
+            "distribution": metric.distribution,
+            "version": metric.version,
+            "summary": metric.summary,
+            "source": metric.source,
+            "needs": list(metric.needs),
+            "options": {name: repr(value) for name, value in metric.options.items()},
+        }
+        for metric in registry.metrics()
+    ]
+
+
 def rule_rows(registry: Registry) -> list[Row]:
     """Return one row a divergence rule."""
     return [
@@ -90,11 +107,12 @@ def rule_rows(registry: Registry) -> list[Row]:
 
 
 def report(registry: Registry) -> dict[str, list[Row]]:
-    """Return everything: ``plugins``, ``components``, ``presets`` and ``rules``."""
+    """Return everything: ``plugins``, ``components``, ``presets``, ``metrics`` and ``rules``."""
     return {
         "plugins": plugin_rows(registry),
         "components": component_rows(registry),
         "presets": preset_rows(registry),
+        "metrics": metric_rows(registry),
         "rules": rule_rows(registry),
     }
 

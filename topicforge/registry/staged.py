@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from topicforge.contracts import ComponentSpec, PresetSpec, RuleSpec
 from topicforge.errors import PluginError
+from topicforge.evaluation import MetricSpec
 
 
 @dataclass
@@ -18,6 +19,7 @@ class Staged:
         components: in the order of registration.
         rules: likewise.
         presets: likewise.
+        metrics: likewise.
         closed: no more are taken; a register that a plugin kept for later must not look as if
             it still worked.
     """
@@ -27,6 +29,7 @@ class Staged:
     components: list[ComponentSpec] = field(default_factory=list)
     rules: list[RuleSpec] = field(default_factory=list)
     presets: list[PresetSpec] = field(default_factory=list)
+    metrics: list[MetricSpec] = field(default_factory=list)
     closed: bool = False
 
     def require_open(self, where: str) -> None:

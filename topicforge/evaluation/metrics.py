@@ -1,0 +1,169 @@
+"""The metrics of topicforge itself, written as any package writes its own."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from topicforge.evaluation.c_v import c_v
+from topicforge.evaluation.clustering import clustering
+from topicforge.evaluation.diversity import inverted_rbo, topic_diversity, topic_uniqueness
+from topicforge.evaluation.metric import BUILTIN, MetricSpec
+from topicforge.evaluation.metric_input import MetricInput
+from topicforge.evaluation.npmi import npmi_from, npmi_window
+from topicforge.evaluation.perplexity import perplexity
+from topicforge.evaluation.score import Score
+from topicforge.evaluation.u_mass import u_mass_from
+
+_COUNTED = ("bow", "vocabulary")
+_LABELLED = ("theta", "labels")
+
+
+def _npmi(given: MetricInput, *, never: float = -1.0) -> Score:
+    return npmi_from(given.words, given.cooccurrence, never=never)
+
+
+def _npmi_window(given: MetricInput, *, window: int = 10, never: float = -1.0) -> Score:
+    return npmi_window(
+        given.topics, given.texts,
+        window=window, top=given.top, never=never, reference=given.reference,
+    )  # fmt: skip
+
+
+def _c_v(given: MetricInput, *, c_v_window: int = 110) -> Score:
+    return c_v(
+        given.topics, given.texts, window=c_v_window, top=given.top, reference=given.reference
+    )
+
+
+def _u_mass(given: MetricInput) -> Score:
+    return u_mass_from(given.words, given.cooccurrence)
+
+
+def _td(given: MetricInput, *, td_top: int = 25) -> Score:
+    return topic_diversity(given.topics, top=td_top)
+
+
+def _tu(given: MetricInput) -> Score:
+    return topic_uniqueness(given.topics, top=given.top)
+
+
+def _irbo(given: MetricInput, *, p: float = 0.9) -> Score:
+    return inverted_rbo(given.topics, top=given.top, p=p)
+
+
+def _by_argmax(given: MetricInput) -> dict[str, Score]:
+    names = ("purity", "nmi")
+    return given.once(
+        (BUILTIN, *names),
+        lambda: clustering(given.theta, given.labels, names, reference=given.documents),
+    )
+
+
+def _by_k_means(given: MetricInput) -> dict[str, Score]:
+    names = ("km_purity", "km_nmi")
+    return given.once(
+        (BUILTIN, *names),
+        lambda: clustering(given.theta, given.labels, names, reference=given.documents),
+    )
+
+
+def _purity(given: MetricInput) -> Score:
+    return _by_argmax(given)["purity"]
+
+
+def _nmi(given: MetricInput) -> Score:
+    return _by_argmax(given)["nmi"]
+
+
+def _km_purity(given: MetricInput) -> Score:
+    return _by_k_means(given)["km_purity"]
+
+
+def _km_nmi(given: MetricInput) -> Score:
+    return _by_k_means(given)["km_nmi"]
+
+
+def _perplexity(given: MetricInput) -> Score:
+    return perplexity(
+        given.transform,
+        given.topic_word,
+        given.heldout if given.has("heldout") else None,
+        halves=given.halves if given.has("halves") else None,
+        seed=given.seed,
+        reference=given.documents,
+    )
+
+
+METRICS = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in (
+            MetricSpec(
+                "npmi",
+                _npmi,
+                "normalised PMI of word pairs in documents",
+                "Lau 2014; Bouma 2009",
+                _COUNTED,
+            ),
+            MetricSpec(
+                "npmi_window",
+                _npmi_window,
+                "normalised PMI of word pairs in sliding windows",
+                "Lau 2014; Bouma 2009",
+                ("texts",),
+            ),
+            MetricSpec("c_v", _c_v, "C_V coherence, by gensim", "Roder 2015", ("texts",)),
+            MetricSpec(
+                "u_mass",
+                _u_mass,
+                "log conditional probability of word pairs",
+                "Mimno 2011, eq. 1",
+                _COUNTED,
+            ),
+            MetricSpec("td", _td, "share of distinct words among top words", "Dieng 2020"),
+            MetricSpec("tu", _tu, "mean of 1 / topics that a top word is in", "Nan 2019"),
+            MetricSpec(
+                "irbo",
+                _irbo,
+                "1 - rank-biased overlap of topics",
+                "Bianchi 2021; Webber 2010, eq. 23",
+            ),
+            MetricSpec(
+                "purity",
+                _purity,
+                "purity of clusters by largest topic",
+                "Manning 2008, section 16.3",
+                _LABELLED,
+            ),
+            MetricSpec(
+                "nmi",
+                _nmi,
+                "mutual information of labels and largest topics",
+                "Manning 2008, section 16.3",
+                _LABELLED,
+            ),
+            MetricSpec(
+                "km_purity",
+                _km_purity,
+                "purity of k-means clusters of theta",
+                "Manning 2008, section 16.3",
+                _LABELLED,
+            ),
+            MetricSpec(
+                "km_nmi",
+                _km_nmi,
+                "mutual information of labels and k-means clusters",
+                "Manning 2008, section 16.3",
+                _LABELLED,
+            ),
+            MetricSpec(
+                "perplexity",
+                _perplexity,
+                "held-out perplexity by document completion",
+                "Wallach 2009",
+                ("transform", "topic_word", "heldout|halves"),
+            ),
+        )
+    }
+)
+"""Metric name → what it needs and how it is computed, in the order of a full evaluation."""
