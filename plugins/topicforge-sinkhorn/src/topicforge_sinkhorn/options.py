@@ -30,7 +30,7 @@ def between(where: str, option: str, value: Any, low: float, high: float) -> flo
 
 def whole(where: str, option: str, value: Any) -> int:
     """Return ``value`` as int if it is a whole number of at least 1, else raise OptionError."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise OptionError(
             f"{where}: option {option!r} must be a whole number, at least 1, got {value!r}"
         )

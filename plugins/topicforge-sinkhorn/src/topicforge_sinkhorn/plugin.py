@@ -1,6 +1,9 @@
 """What topicforge finds under this package's entry point."""
 
+from typing import Any
+
 from topicforge.plugin import hookimpl
+
 from topicforge_sinkhorn.sinkhorn import SinkhornDivergence
 from topicforge_sinkhorn.sliced import SlicedWassersteinDivergence
 
@@ -8,7 +11,7 @@ TOPICFORGE_API = 1
 
 
 @hookimpl
-def topicforge_register_divergences(register):
+def topicforge_register_divergences(register: Any) -> None:
     """Register both divergences."""
     register.divergence(
         "sinkhorn",

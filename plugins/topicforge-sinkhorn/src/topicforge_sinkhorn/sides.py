@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from topicforge.plugin import MixError, Samples, Sides
 from torch import Tensor
 
-from topicforge.plugin import MixError, Samples, Sides
 from topicforge_sinkhorn.costs import on_sphere
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from geomloss import SamplesLoss
+from geomloss import SamplesLoss  # type: ignore[import-untyped]
+from topicforge.plugin import Divergence, Rule, Samples, Sides
 from torch import Tensor
 
-from topicforge.plugin import Divergence, Rule, Samples, Sides
 from topicforge_sinkhorn.costs import squared_arc, squared_euclidean
 from topicforge_sinkhorn.options import between, one_of
 from topicforge_sinkhorn.sides import (
@@ -26,13 +26,11 @@ _SPACES = {"auto": "auto", "squared-euclidean": "z", "hellinger": "theta", "geod
 _WHERE = "divergence 'sinkhorn'"
 
 
-def sinkhorn_divergence(
-    x: Tensor, y: Tensor, cost: Cost, epsilon: float = 0.05, scaling: float = 0.7
-) -> Tensor:
+def sinkhorn_divergence(x: Tensor, y: Tensor, cost: Cost, e: float, scaling: float = 0.7) -> Tensor:
     """S = OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2, entropic transport costs.
 
     OT(x, y) = min over plans P with uniform marginals of <P, C> + e KL(P || uniform). Between
-    squared distances S tends to W_2^2 as e -> 0 and to half an energy distance as e -> infinity.
+    squared distances S tends to W_2^2 as e -> 0 and to |mean x - mean y|^2 as e -> infinity.
     It is solved in the log domain, from a wide e down to the wanted one. The gradient is that of
     <P, C> at the plans that were found (envelope theorem); no iteration is kept for it.
 
@@ -40,8 +38,8 @@ def sinkhorn_divergence(
         x: (n, L) points of one side, n >= 1.
         y: (m, L) points of the other, m >= 1.
         cost: points -> their (n, m) costs; batched, as those of :mod:`topicforge_sinkhorn.costs`.
-        epsilon: e as a share of the mean cost between x and y.
-        scaling: factor in (0, 1) between two successive square roots of e.
+        e: entropic regularisation, in the cost's unit, > 0.
+        scaling: factor in (0, 1) between two successive square roots of e on the way down.
 
     Returns:
         Scalar; 0 where the two sets are equal.
@@ -49,18 +47,30 @@ def sinkhorn_divergence(
     Source: Feydy et al. 2019 (arXiv:1810.08278), eq. 3 for S, section 3.2 for the gradient.
     """
     with torch.no_grad():
-        between_sides = cost(x, y)
-        typical, largest = (float(c) for c in (between_sides.mean(), between_sides.max()))
-    tiny = torch.finfo(x.dtype).tiny ** 0.5  # all points in one place: any e gives 0
-    e = max(epsilon * typical, tiny)
+        widest = max(float(cost(x, y).max()), e)
     loss = SamplesLoss(
-        "sinkhorn", p=2, blur=math.sqrt(e), diameter=math.sqrt(max(largest, e)), scaling=scaling,
+        "sinkhorn", p=2, blur=math.sqrt(e), diameter=math.sqrt(widest), scaling=scaling,
         cost=cost, debias=True, backend="tensorized",
     )  # fmt: skip
-    # geomloss leaves gradients switched on whatever they were before
-    with torch.set_grad_enabled(torch.is_grad_enabled()):
+    trains = torch.is_grad_enabled()
+    with torch.set_grad_enabled(trains):  # geomloss leaves gradients switched on in any case
         value: Tensor = loss(x, y)
-    return value if torch.is_grad_enabled() else value.detach()
+    return value if trains else value.detach()
+
+
+def relative_epsilon(x: Tensor, y: Tensor, cost: Cost, share: float) -> float:
+    """E = share * mean cost between x and y, without gradient; never 0.
+
+    Args:
+        x: (n, L) points of one side.
+        y: (m, L) points of the other.
+        cost: points -> their (n, m) costs.
+        share: > 0.
+    """
+    with torch.no_grad():
+        typical = float(cost(x, y).mean())
+    # all points in one place: any e gives 0
+    return max(share * typical, float(torch.finfo(x.dtype).tiny) ** 0.5)
 
 
 class SinkhornDivergence(Divergence):
@@ -107,7 +117,8 @@ class SinkhornDivergence(Divergence):
             if samples.z.shape[0] == 0:
                 return samples.z.sum()
             x, y = points(p, samples)
-            return sinkhorn_divergence(x, y, cost, self.epsilon, self.scaling)
+            e = relative_epsilon(x, y, cost, self.epsilon)
+            return sinkhorn_divergence(x, y, cost, e, self.scaling)
 
         return Rule(
             compute, "sample estimate", "z" if space == "z" else "theta",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
+from topicforge.plugin import Divergence, OptionError, Rule, Samples, Sides
 from torch import Tensor
 from torch.nn import functional as F
 
-from topicforge.plugin import Divergence, Rule, Samples, Sides
 from topicforge_sinkhorn.options import one_of, whole
 from topicforge_sinkhorn.sides import (
     choose_space,
@@ -59,6 +59,8 @@ class SlicedWassersteinDivergence(Divergence):
     ) -> None:
         self.n_projections = whole(_WHERE, "n_projections", n_projections)
         self.space = one_of(_WHERE, "space", space, _SPACES)
+        if not isinstance(scaled, bool):
+            raise OptionError(f"{_WHERE}: option 'scaled' must be True or False, got {scaled!r}")
         self.scaled = scaled
 
     def resolve(self, sides: Sides) -> Rule:
