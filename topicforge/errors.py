@@ -37,8 +37,12 @@ class PluginError(TopicForgeError):
     """A plugin breaks its contract: at registration, at construction or in the middle of training."""
 
 
+class CallbackError(PluginError):
+    """A callback raised during a fit; the model is usable if at least one epoch was done."""
+
+
 class PluginWarning(UserWarning):
-    """A plugin did not load; everything else works."""
+    """A plugin did not load, or failed beside a graver error; everything else works."""
 
 
 class TrainingError(TopicForgeError):

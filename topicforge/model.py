@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,13 +17,27 @@ from sklearn.utils.validation import check_is_fitted
 from topicforge.composition import PARTS
 from topicforge.contracts import Callback, Context, EpochReport, FitStart
 from topicforge.corpus import Corpus, Counts
-from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
+from topicforge.errors import (
+    CallbackError,
+    InputError,
+    OptionError,
+    UnknownNameError,
+    did_you_mean,
+)
 from topicforge.inputs import read_input
 from topicforge.network import Network
 from topicforge.ranking import ASSOCIATION, Association, top_words
 from topicforge.registry import default_registry, option_defaults
-from topicforge.settings import Settings, resolve
-from topicforge.training import Documents, RandomState, Trainer, in_order, padded
+from topicforge.settings import NETWORK, Settings, resolve
+from topicforge.training import (
+    Documents,
+    RandomState,
+    Trainer,
+    Watcher,
+    in_order,
+    padded,
+    resolve_callbacks,
+)
 
 _NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
                  "callbacks", "verbose")  # fmt: skip
@@ -60,7 +75,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ``language``.
         language: of texts handed to ``fit``: ``en`` or ``zh``.
         vocabulary: V words in column order, for counts that come without.
-        callbacks: see :class:`~topicforge.plugin.Callback`.
+        callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
+            objects; those by name are built anew for each fit. They are not saved with the model.
         verbose: print a line an epoch.
         **options: options of the parts, ``part__option``.
 
@@ -113,7 +129,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         vectorizer: Any = None,
         language: str = "en",
         vocabulary: Sequence[str] | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[str | tuple[str, Mapping[str, Any]] | Callback] = (),
         verbose: bool = False,
         **options: Any,
     ) -> None:
@@ -228,26 +244,27 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             TrainingError: a loss is not finite or the prior's start failed; whatever this object
                 was fitted to before is kept.
             KeyboardInterrupt: passed on; if at least one epoch was done, the model is usable.
+            CallbackError: a callback raised; if at least one epoch was done, the model is usable.
         """
         del y
-        settings = self._check_parameters()
+        settings, watchers = self._check_parameters()
         read = read_input(self, X, features, fitting=True)
-        network, trainer, random = self._build(settings, read.documents, read.vocabulary)
+        network, trainer, random = self._build(settings, watchers, read)
         self._warn_of_empty(read.documents)
         rows = read.documents.worded()
         start = FitStart(
-            settings=self.get_params(deep=False),
+            settings=self._in_force(settings),
             n_documents=len(rows),
             vocab_size=read.documents.counts.vocab_size,
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
             estimator=f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
         )
-        interruption = None
+        interruption: KeyboardInterrupt | CallbackError | None = None
         try:
             with random.active(trainer.device):
                 trainer.fit(read.documents, rows, start)
-        except KeyboardInterrupt as interrupt:
+        except (KeyboardInterrupt, CallbackError) as interrupt:
             if not trainer.history:
                 raise
             interruption = interrupt
@@ -280,15 +297,23 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     "TopicModel.partial_fit: a model opened from a folder has no optimiser to go on "
                     "with; call fit, or partial_fit on the object that was trained"
                 )
-            settings = self._check_parameters()
+            settings, watchers = self._check_parameters()
             read = read_input(self, X, features, fitting=True)
-            network, trainer, random = self._build(settings, read.documents, read.vocabulary)
+            network, trainer, random = self._build(settings, watchers, read)
         else:
             settings, read = self.settings_, read_input(self, X, features, fitting=False)
             network, trainer, random = self.network_, self._trainer, self._random
-        with random.active(trainer.device):
-            trainer.fit_more(read.documents, read.documents.worded())
+        failure = None
+        try:
+            with random.active(trainer.device):
+                trainer.fit_more(read.documents, read.documents.worded())
+        except CallbackError as error:
+            if not trainer.history:
+                raise
+            failure = error
         self._adopt(settings, read, network, trainer, random)
+        if failure is not None:
+            raise failure
         return self
 
     # ---- using --------------------------------------------------------------------------
@@ -381,18 +406,27 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # ---- inside -------------------------------------------------------------------------
 
-    def _check_parameters(self) -> Settings:
+    def _check_parameters(self) -> tuple[Settings, list[Watcher]]:
         if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
             raise OptionError(
                 f"TopicModel: n_topics must be a whole number of at least 1, got {self.n_topics!r}"
             )
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise OptionError(
-                    "TopicModel: callbacks must be topicforge.plugin.Callback objects, got "
-                    f"{callback!r}"
-                )
-        return self._resolve()
+        return self._resolve(), resolve_callbacks(default_registry(), self.callbacks)
+
+    def _in_force(self, settings: Settings) -> dict[str, Any]:
+        """The parameters, with what the preset and the parts' defaults put where nothing was said."""
+        parts = settings.composition.parts
+        return {
+            **self.get_params(deep=False),
+            **asdict(settings.training),
+            **{name: getattr(settings, name) for name in ("preset", *NETWORK)},
+            **{kind: part.spec.name for kind, part in parts.items()},
+            **{
+                f"{kind}__{option}": part.options.get(option, default)
+                for kind, part in parts.items()
+                for option, default in option_defaults(part.spec).items()
+            },
+        }
 
     def _device(self) -> torch.device:
         if self.device == "auto":
@@ -405,8 +439,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ) from None
 
     def _build(
-        self, settings: Settings, documents: Documents, vocabulary: Sequence[str] | None
+        self, settings: Settings, watchers: Sequence[Watcher], read: Any
     ) -> tuple[Network, Trainer, RandomState]:
+        documents: Documents = read.documents
         counts, rows = documents.counts, documents.worded()
         if not len(rows):
             raise InputError(
@@ -421,7 +456,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             n_features=documents.n_features,
             mean_length=float(totals.sum() / len(rows)),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
-            vocabulary=vocabulary,
+            vocabulary=read.vocabulary,
             shared={"documents": lambda: _sample(counts, rows).to_scipy()},
         )
         device, random = self._device(), RandomState(self.seed)
@@ -430,8 +465,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             network.start()
             context.shared.clear()
             network.to(device)
-            callbacks = [*self.callbacks, *([_Printer()] if self.verbose else [])]
-            trainer = Trainer(network, settings.training, device, callbacks, self.seed or 0)
+            if self.verbose:
+                watchers = [*watchers, Watcher(_Printer(), "verbose=True")]
+            trainer = Trainer(network, settings.training, device, watchers, self.seed or 0)
         return network, trainer, random
 
     def _adopt(

@@ -124,7 +124,9 @@ def _write(model: TopicModel, folder: Path) -> None:
             "options": options,
         }
     params = model.get_params(deep=False)
-    kept = {k: v for k, v in params.items() if _is_json(v) and k != "vocabulary"}
+    # callbacks belong to a run: opening the model must not need them, or write where they wrote
+    left_out = ("vocabulary", "callbacks")
+    kept = {k: v for k, v in params.items() if _is_json(v) and k not in left_out}
     described = {
         "format": FORMAT,
         "topicforge": topicforge.__version__,

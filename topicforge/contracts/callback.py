@@ -62,7 +62,13 @@ class EpochReport:
 
 
 class Callback:
-    """Override what you need; returning ``True`` from an ``on_..._end`` stops training cleanly."""
+    """Override what you need; returning ``True`` from an ``on_..._end`` stops training cleanly.
+
+    A callback that raises ends the fit with a :class:`~topicforge.errors.CallbackError` that names
+    it, and the model stays usable as after an interruption. ``on_fit_end`` is called for every
+    callback whose ``on_fit_start`` was, whatever ended the fit. ``partial_fit`` has no start and no
+    end: it calls ``on_step_end`` and ``on_epoch_end`` alone. Callbacks are not saved with a model.
+    """
 
     def on_fit_start(self, start: FitStart) -> None:
         """Before the first step."""

@@ -5,5 +5,15 @@ from topicforge.training.documents import Documents
 from topicforge.training.options import TrainingOptions
 from topicforge.training.seeding import RandomState
 from topicforge.training.trainer import Trainer
+from topicforge.training.watchers import Watcher, resolve_callbacks
 
-__all__ = ["Documents", "RandomState", "Trainer", "TrainingOptions", "in_order", "padded"]
+__all__ = [
+    "Documents",
+    "RandomState",
+    "Trainer",
+    "TrainingOptions",
+    "Watcher",
+    "in_order",
+    "padded",
+    "resolve_callbacks",
+]

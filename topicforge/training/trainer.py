@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topicforge.contracts import Callback, EpochReport, FitStart
+from topicforge.contracts import EpochReport, FitStart
 from topicforge.errors import MixError, PluginError, TrainingError
 from topicforge.network import Network, Terms
 from topicforge.training.batches import in_order, shuffled
 from topicforge.training.documents import Documents
 from topicforge.training.options import TrainingOptions
 from topicforge.training.schedules import divergence_weight, learning_rate
+from topicforge.training.watchers import Watcher, Watchers
 
 
 class Trainer:
@@ -29,7 +30,7 @@ class Trainer:
         network: on ``device`` already.
         options: see :class:`TrainingOptions`.
         device: where batches go.
-        callbacks: see :class:`~topicforge.contracts.Callback`.
+        watchers: callbacks with their names, see :class:`~topicforge.contracts.Callback`.
         seed: for parts that draw randomness of their own (the mixture's start).
     """
 
@@ -38,7 +39,7 @@ class Trainer:
         network: Network,
         options: TrainingOptions,
         device: torch.device,
-        callbacks: Sequence[Callback] = (),
+        watchers: Sequence[Watcher] = (),
         seed: int = 0,
     ) -> None:
         if options.free_bits and not network.rule.per_document:
@@ -49,9 +50,9 @@ class Trainer:
         self.network = network
         self.options = options
         self.device = device
-        self.callbacks = list(callbacks)
         self.seed = seed
         self.history: list[EpochReport] = []
+        self.watchers = Watchers(watchers, self.history)
         self.epochs_done = 0
         self.prepared = False
         self.optimiser = self._adam(options.learning_rate)
@@ -72,24 +73,25 @@ class Trainer:
 
         Raises:
             TrainingError: a loss is not finite, or the prior's start failed.
-            KeyboardInterrupt: passed on after the network is in a usable state.
+            KeyboardInterrupt, CallbackError: passed on after the network is in a usable state.
         """
         training, held_out = self._split(rows)
-        for callback in self.callbacks:
-            callback.on_fit_start(start)
+        ending: BaseException | None = None
         try:
+            self.watchers.fit_start(start)
             self._prepare(documents, training)
             self._train(documents, training, held_out)
+        except BaseException as error:
+            ending = error
+            raise
         finally:
             self.network.eval()
-            for callback in self.callbacks:
-                callback.on_fit_end(self.history)
+            self.watchers.fit_end(ending)
 
     def fit_more(self, documents: Documents, rows: NDArray[np.int64]) -> None:
         """One more epoch over these documents (``partial_fit``)."""
         self._prepare(documents, rows)
         self._epoch(documents, rows, self.epochs_done, "train")
-        self.epochs_done += 1
         self.network.eval()
 
     # ---- phases -------------------------------------------------------------------------
@@ -114,7 +116,6 @@ class Trainer:
         best, best_state, waited = math.inf, None, 0
         for epoch in range(self.options.epochs):
             stop = self._epoch(documents, training, epoch, "train", held_out)
-            self.epochs_done += 1
             loss = self.history[-1].validation_loss
             if self.options.patience and loss is not None:
                 # the divergence's weight still rises during warm-up: losses don't compare yet
@@ -148,7 +149,6 @@ class Trainer:
         steps = max(1, math.ceil(len(rows) / options.batch_size))
         began, seen, stop = time.perf_counter(), 0, False
         weight = 0.0
-        wants_steps = [c for c in self.callbacks if type(c).on_step_end is not Callback.on_step_end]
         if phase == "train" and options.alternate_epochs:
             self._take_turns(epoch)
         for step, batch in enumerate(shuffled(documents, rows, options.batch_size, self.device)):
@@ -175,8 +175,7 @@ class Trainer:
             for name in terms.penalties:
                 penalties[name] = penalties.get(name, 0.0) + numbers[name] * size
             largest += torch.bincount(terms.log_theta.argmax(1), minlength=len(largest))
-            for callback in wants_steps:
-                stop = bool(callback.on_step_end(step, numbers)) or stop
+            stop = self.watchers.step_end(step, numbers) or stop
         seconds = time.perf_counter() - began
         report = EpochReport(
             epoch=epoch + 1,
@@ -193,9 +192,8 @@ class Trainer:
             penalties={name: value / seen for name, value in penalties.items()},
         )
         self.history.append(report)
-        for callback in self.callbacks:
-            stop = bool(callback.on_epoch_end(report)) or stop
-        return stop
+        self.epochs_done += phase == "train"
+        return self.watchers.epoch_end(report) or stop
 
     # ---- pieces -------------------------------------------------------------------------
 
