@@ -50,6 +50,27 @@ ScalarType check_types(const char* op, const Tensor& first, const Rest&... rest)
   return type;
 }
 
+// `x` row by row. torch's own contiguous() looks its name up at every call, also where nothing is
+// to be done: a microsecond each.
+inline Tensor row_major(const Tensor& x) {
+  return x.is_contiguous() ? x : torch::stable::contiguous(x);
+}
+
+// Memory of up to two dimensions for results, of the type and on the device of `like`, without the
+// look-up of a name that torch::stable::new_empty costs.
+inline Tensor room(const Tensor& like, torch::headeronly::IntHeaderOnlyArrayRef sizes) {
+  const int64_t strides[2] = {sizes.size() == 2 && sizes[1] > 0 ? sizes[1] : 1, 1};
+  STD_TORCH_CHECK(sizes.size() <= 2, "room: at most two dimensions");
+  int32_t type, device, index;
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_dtype(like.get(), &type));
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_device_type(like.get(), &device));
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_get_device_index(like.get(), &index));
+  AtenTensorHandle result;
+  STABLE_TORCH_ERROR_CODE_CHECK(aoti_torch_empty_strided(
+      static_cast<int64_t>(sizes.size()), sizes.data(), strides, type, device, index, &result));
+  return Tensor(result);
+}
+
 // Runs `body(T{})` with T = float or double. The type has been checked before.
 template <class Body>
 void with_type(ScalarType type, const Body& body) {

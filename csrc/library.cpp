@@ -25,6 +25,13 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_mixture_log_prob_backward(Tensor grad, Tensor z, Tensor loc, Tensor log_var, "
       "Tensor log_weight, Tensor log_prob) -> (Tensor, Tensor, Tensor, Tensor)");
+  // The same on the CPU with the responsibilities (C, B) kept for the backward.
+  m.def(
+      "_mixture_log_prob_keep(Tensor z, Tensor loc, Tensor log_var, Tensor log_weight) "
+      "-> (Tensor, Tensor)");
+  m.def(
+      "_mixture_log_prob_kept_backward(Tensor grad, Tensor z, Tensor loc, Tensor log_var, "
+      "Tensor shares) -> (Tensor, Tensor, Tensor, Tensor)");
   m.def(
       "mixture_responsibilities(Tensor z, Tensor loc, Tensor log_var, Tensor log_weight) "
       "-> Tensor");

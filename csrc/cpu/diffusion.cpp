@@ -9,8 +9,6 @@
 namespace topicforge {
 namespace {
 
-using torch::stable::contiguous;
-using torch::stable::new_empty;
 
 template <class T>
 const DiffusionFunctions<T>& functions() {
@@ -37,9 +35,9 @@ DiffusionProblem<T> problem(const Tensor& log_q, const Tensor& log_p, double t) 
 }
 
 Tensor empty_grad(const Tensor& x, bool wanted) {
-  if (wanted) return new_empty(x, x.sizes());
+  if (wanted) return room(x, x.sizes());
   const std::array<int64_t, 1> none{0};
-  return new_empty(x, {none.data(), none.size()});
+  return room(x, {none.data(), none.size()});
 }
 
 std::tuple<Tensor, Tensor, Tensor> mmd_grad(
@@ -51,8 +49,8 @@ std::tuple<Tensor, Tensor, Tensor> mmd_grad(
       log_q_in.size(0) >= least && log_p_in.size(0) >= least,
       "diffusion_mmd: each sample needs at least ", least, " rows, but they have ",
       log_q_in.size(0), " and ", log_p_in.size(0));
-  const Tensor log_q = contiguous(log_q_in), log_p = contiguous(log_p_in);
-  Tensor value = new_empty(log_q, {});
+  const Tensor log_q = row_major(log_q_in), log_p = row_major(log_p_in);
+  Tensor value = room(log_q, {});
   Tensor grad_q = empty_grad(log_q, want_q), grad_p = empty_grad(log_p, want_p);
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
@@ -69,9 +67,9 @@ Tensor mmd(const Tensor& log_q, const Tensor& log_p, double t, bool unbiased) {
 
 Tensor matrix(const Tensor& log_q_in, const Tensor& log_p_in, double t) {
   const ScalarType type = check("diffusion_kernel", log_q_in, log_p_in, t);
-  const Tensor log_q = contiguous(log_q_in), log_p = contiguous(log_p_in);
+  const Tensor log_q = row_major(log_q_in), log_p = row_major(log_p_in);
   const std::array<int64_t, 2> shape{log_q.size(0), log_p.size(0)};
-  Tensor out = new_empty(log_q, {shape.data(), shape.size()});
+  Tensor out = room(log_q, {shape.data(), shape.size()});
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
     functions<T>().matrix(problem<T>(log_q, log_p, t), out.mutable_data_ptr<T>(), torch_pool());
@@ -89,8 +87,8 @@ std::tuple<Tensor, Tensor> matrix_backward(
       grad_in.size(0) == log_q_in.size(0) && grad_in.size(1) == log_p_in.size(0),
       "diffusion_kernel: grad must have shape (", log_q_in.size(0), ", ", log_p_in.size(0),
       "), but has (", grad_in.size(0), ", ", grad_in.size(1), ")");
-  const Tensor grad = contiguous(grad_in);
-  const Tensor log_q = contiguous(log_q_in), log_p = contiguous(log_p_in);
+  const Tensor grad = row_major(grad_in);
+  const Tensor log_q = row_major(log_q_in), log_p = row_major(log_p_in);
   Tensor grad_q = empty_grad(log_q, want_q), grad_p = empty_grad(log_p, want_p);
   with_type(type, [&](auto zero) {
     using T = decltype(zero);

@@ -16,7 +16,7 @@ Tensor sample(const Tensor& concentration_in, int64_t n, const Tensor& seed) {
       seed.scalar_type() == ScalarType::Long && seed.numel() == 1, op,
       ": seed must be one int64 number");
   const ScalarType type = check_types(op, concentration_in);
-  const Tensor concentration = torch::stable::contiguous(concentration_in);
+  const Tensor concentration = row_major(concentration_in);
   const int64_t K = concentration.size(0);
   const Tensor out = new_matrix(concentration, n, K);
   const uint64_t key = static_cast<uint64_t>(*seed.const_data_ptr<int64_t>());

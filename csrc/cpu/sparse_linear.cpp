@@ -8,7 +8,6 @@
 namespace topicforge {
 namespace {
 
-using torch::stable::contiguous;
 
 constexpr const char* kOp = "sparse_linear";
 
@@ -28,8 +27,8 @@ Tensor forward(
   check_matrix(kOp, "weight", weight_in);
   check_vector(kOp, "bias", bias_in, weight_in.size(1));
   const ScalarType type = check_types(kOp, weight_in, bias_in, value_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), value = contiguous(value_in);
-  const Tensor weight = contiguous(weight_in), bias = contiguous(bias_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), value = row_major(value_in);
+  const Tensor weight = row_major(weight_in), bias = row_major(bias_in);
   const Tensor out = new_matrix(weight, crow.size(0) - 1, weight.size(1));
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
@@ -47,8 +46,8 @@ std::tuple<Tensor, Tensor, Tensor> backward(
   check_matrix(kOp, "weight", weight_in);
   check_shape(kOp, "grad", grad_in, crow_in.size(0) - 1, weight_in.size(1));
   const ScalarType type = check_types(kOp, grad_in, weight_in, value_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), value = contiguous(value_in);
-  const Tensor grad = contiguous(grad_in), weight = contiguous(weight_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), value = row_major(value_in);
+  const Tensor grad = row_major(grad_in), weight = row_major(weight_in);
   const Tensor grad_value = new_grad(value, want_value);
   const Tensor grad_weight = new_grad(weight, want_weight);
   const Tensor grad_bias = new_vector(weight, want_bias ? weight.size(1) : 0);
@@ -70,8 +69,8 @@ std::tuple<Tensor, Tensor> backward_rows(
   check_shape(kOp, "grad", grad_in, crow_in.size(0) - 1, grad_in.size(1));
   STD_TORCH_CHECK(words >= 0, kOp, ": the vocabulary size must not be negative");
   const ScalarType type = check_types(kOp, grad_in, value_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), value = contiguous(value_in);
-  const Tensor grad = contiguous(grad_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), value = row_major(value_in);
+  const Tensor grad = row_major(grad_in);
   Tensor word = new_vector(col, 0), rows = new_matrix(grad, 0, grad.size(1));
   with_type(type, [&](auto zero) {
     using T = decltype(zero);

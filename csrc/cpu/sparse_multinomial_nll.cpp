@@ -7,7 +7,6 @@
 namespace topicforge {
 namespace {
 
-using torch::stable::contiguous;
 
 constexpr const char* kOp = "sparse_multinomial_nll";
 
@@ -33,8 +32,8 @@ std::tuple<Tensor, Tensor> forward(
     const Tensor& crow_in, const Tensor& col_in, const Tensor& count_in, const Tensor& theta_in,
     const Tensor& topic_word_in) {
   const ScalarType type = check(crow_in, col_in, count_in, theta_in, topic_word_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), count = contiguous(count_in);
-  const Tensor theta = contiguous(theta_in), topic_word = contiguous(topic_word_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), count = row_major(count_in);
+  const Tensor theta = row_major(theta_in), topic_word = row_major(topic_word_in);
   const Tensor nll = new_vector(theta, theta.size(0)), p = new_vector(theta, col.size(0));
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
@@ -54,9 +53,9 @@ std::tuple<Tensor, Tensor> backward(
   check_types(kOp, theta_in, grad_in, p_in);
   check_vector(kOp, "grad", grad_in, theta_in.size(0));
   check_vector(kOp, "p", p_in, col_in.size(0));
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), count = contiguous(count_in);
-  const Tensor theta = contiguous(theta_in), topic_word = contiguous(topic_word_in);
-  const Tensor grad = contiguous(grad_in), p = contiguous(p_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), count = row_major(count_in);
+  const Tensor theta = row_major(theta_in), topic_word = row_major(topic_word_in);
+  const Tensor grad = row_major(grad_in), p = row_major(p_in);
   const Tensor grad_theta = new_grad(theta, want_theta);
   const Tensor grad_topic_word = new_grad(topic_word, want_topic_word);
   with_type(type, [&](auto zero) {

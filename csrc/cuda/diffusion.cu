@@ -9,7 +9,6 @@ namespace topicforge {
 namespace cuda {
 namespace {
 
-using torch::stable::contiguous;
 using torch::stable::new_empty;
 
 constexpr int kLine = 256;
@@ -102,7 +101,7 @@ std::tuple<Tensor, Tensor, Tensor> mmd_grad(
       "diffusion_mmd: each sample needs at least ", least, " rows, but they have ",
       log_q_in.size(0), " and ", log_p_in.size(0));
   const Launch launch(log_q_in);
-  const Tensor log_q = contiguous(log_q_in), log_p = contiguous(log_p_in);
+  const Tensor log_q = row_major(log_q_in), log_p = row_major(log_p_in);
   Tensor value = new_empty(log_q, {});
   Tensor grad_q = empty_grad(log_q, want_q), grad_p = empty_grad(log_p, want_p);
   with_type(type, [&](auto zero) {
@@ -142,7 +141,7 @@ Tensor mmd(const Tensor& log_q, const Tensor& log_p, double t, bool unbiased) {
 Tensor matrix(const Tensor& log_q_in, const Tensor& log_p_in, double t) {
   const ScalarType type = check("diffusion_kernel", log_q_in, log_p_in, t);
   const Launch launch(log_q_in);
-  const Tensor log_q = contiguous(log_q_in), log_p = contiguous(log_p_in);
+  const Tensor log_q = row_major(log_q_in), log_p = row_major(log_p_in);
   const std::array<int64_t, 2> shape{log_q.size(0), log_p.size(0)};
   Tensor out = new_empty(log_q, {shape.data(), shape.size()});
   with_type(type, [&](auto zero) {
@@ -186,8 +185,8 @@ std::tuple<Tensor, Tensor> matrix_backward(
       "diffusion_kernel: grad must have shape (", log_q_in.size(0), ", ", log_p_in.size(0),
       "), but has (", grad_in.size(0), ", ", grad_in.size(1), ")");
   const Launch launch(log_q_in);
-  const Tensor grad = contiguous(grad_in);
-  const Tensor log_q = contiguous(log_q_in), log_p = contiguous(log_p_in);
+  const Tensor grad = row_major(grad_in);
+  const Tensor log_q = row_major(log_q_in), log_p = row_major(log_p_in);
   Tensor grad_q = empty_grad(log_q, want_q), grad_p = empty_grad(log_p, want_p);
   with_type(type, [&](auto zero) {
     using T = decltype(zero);

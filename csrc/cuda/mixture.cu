@@ -10,7 +10,6 @@ namespace topicforge {
 namespace cuda {
 namespace {
 
-using torch::stable::contiguous;
 using torch::stable::new_empty;
 
 constexpr int kLine = 256;
@@ -115,8 +114,8 @@ Tensor log_prob(
   check_points(op, "z", z_in, loc_in);
   const ScalarType type = check_types(op, z_in, loc_in, log_var_in, log_weight_in);
   const Launch launch(z_in);
-  const Tensor z = contiguous(z_in), loc = contiguous(loc_in), log_var = contiguous(log_var_in);
-  const Tensor log_weight = contiguous(log_weight_in);
+  const Tensor z = row_major(z_in), loc = row_major(loc_in), log_var = row_major(log_var_in);
+  const Tensor log_weight = row_major(log_weight_in);
   Tensor out = new_empty(z, {z.sizes().data(), 1});
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
@@ -145,9 +144,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> log_prob_backward(
   const ScalarType type =
       check_types(op, z_in, loc_in, log_var_in, log_weight_in, grad_in, log_prob_in);
   const Launch launch(z_in);
-  const Tensor z = contiguous(z_in), loc = contiguous(loc_in), log_var = contiguous(log_var_in);
-  const Tensor log_weight = contiguous(log_weight_in), grad = contiguous(grad_in);
-  const Tensor log_prob = contiguous(log_prob_in);
+  const Tensor z = row_major(z_in), loc = row_major(loc_in), log_var = row_major(log_var_in);
+  const Tensor log_weight = row_major(log_weight_in), grad = row_major(grad_in);
+  const Tensor log_prob = row_major(log_prob_in);
   Tensor grad_z = new_empty(z, z.sizes());
   std::tuple<Tensor, Tensor, Tensor, Tensor> result;
   with_type(type, [&](auto zero) {
@@ -182,8 +181,8 @@ Tensor responsibilities(
   check_points(op, "z", z_in, loc_in);
   const ScalarType type = check_types(op, z_in, loc_in, log_var_in, log_weight_in);
   const Launch launch(z_in);
-  const Tensor z = contiguous(z_in), loc = contiguous(loc_in), log_var = contiguous(log_var_in);
-  const Tensor log_weight = contiguous(log_weight_in);
+  const Tensor z = row_major(z_in), loc = row_major(loc_in), log_var = row_major(log_var_in);
+  const Tensor log_weight = row_major(log_weight_in);
   const std::array<int64_t, 2> shape{z.size(0), loc.size(0)};
   Tensor out = new_empty(z, {shape.data(), shape.size()});
   with_type(type, [&](auto zero) {
@@ -214,8 +213,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> responsibilities_backward(
       op, ": responsibilities must have shape (", z_in.size(0), ", ", loc_in.size(0), ")");
   const ScalarType type = check_types(op, z_in, loc_in, log_var_in, grad_in, responsibilities_in);
   const Launch launch(z_in);
-  const Tensor z = contiguous(z_in), loc = contiguous(loc_in), log_var = contiguous(log_var_in);
-  const Tensor grad = contiguous(grad_in), shares = contiguous(responsibilities_in);
+  const Tensor z = row_major(z_in), loc = row_major(loc_in), log_var = row_major(log_var_in);
+  const Tensor grad = row_major(grad_in), shares = row_major(responsibilities_in);
   Tensor grad_z = new_empty(z, z.sizes());
   std::tuple<Tensor, Tensor, Tensor, Tensor> result;
   with_type(type, [&](auto zero) {
@@ -251,9 +250,9 @@ std::tuple<Tensor, Tensor, Tensor> kl_bound(
   const ScalarType type =
       check_types(op, loc_in, log_var_in, z_in, mix_loc_in, mix_log_var_in, log_weight_in);
   const Launch launch(z_in);
-  const Tensor loc = contiguous(loc_in), log_var = contiguous(log_var_in), z = contiguous(z_in);
-  const Tensor mix_loc = contiguous(mix_loc_in), mix_log_var = contiguous(mix_log_var_in);
-  const Tensor log_weight = contiguous(log_weight_in);
+  const Tensor loc = row_major(loc_in), log_var = row_major(log_var_in), z = row_major(z_in);
+  const Tensor mix_loc = row_major(mix_loc_in), mix_log_var = row_major(mix_log_var_in);
+  const Tensor log_weight = row_major(log_weight_in);
   Tensor bound = new_empty(z, {z.sizes().data(), 1});
   Tensor log_prob = new_empty(z, {z.sizes().data(), 1}), gap = new_empty(z, {z.sizes().data(), 1});
   with_type(type, [&](auto zero) {
@@ -296,11 +295,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> kl_bound_backward(
       op, loc_in, log_var_in, z_in, mix_loc_in, mix_log_var_in, log_weight_in, grad_in,
       grad_log_prob_in, grad_gap_in, log_prob_in, gap_in);
   const Launch launch(z_in);
-  const Tensor loc = contiguous(loc_in), log_var = contiguous(log_var_in), z = contiguous(z_in);
-  const Tensor mix_loc = contiguous(mix_loc_in), mix_log_var = contiguous(mix_log_var_in);
-  const Tensor log_weight = contiguous(log_weight_in), grad = contiguous(grad_in);
-  const Tensor grad_log_prob = contiguous(grad_log_prob_in), gap = contiguous(gap_in);
-  const Tensor grad_gap = contiguous(grad_gap_in), log_prob = contiguous(log_prob_in);
+  const Tensor loc = row_major(loc_in), log_var = row_major(log_var_in), z = row_major(z_in);
+  const Tensor mix_loc = row_major(mix_loc_in), mix_log_var = row_major(mix_log_var_in);
+  const Tensor log_weight = row_major(log_weight_in), grad = row_major(grad_in);
+  const Tensor grad_log_prob = row_major(grad_log_prob_in), gap = row_major(gap_in);
+  const Tensor grad_gap = row_major(grad_gap_in), log_prob = row_major(log_prob_in);
   Tensor grad_loc = new_empty(z, z.sizes()), grad_log_var = new_empty(z, z.sizes());
   Tensor grad_z = new_empty(z, z.sizes());
   std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> result;

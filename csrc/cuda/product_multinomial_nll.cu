@@ -10,7 +10,6 @@ namespace topicforge {
 namespace cuda {
 namespace {
 
-using torch::stable::contiguous;
 
 constexpr const char* kOp = "product_multinomial_nll";
 constexpr int kBlock = 256;
@@ -158,12 +157,12 @@ struct Arguments {
     check_vector(kOp, "bias", bias_in, weight_in.size(0));
     check_shape(kOp, "theta", theta_in, crow_in.size(0) - 1, weight_in.size(1));
     type = check_types(kOp, theta_in, weight_in, bias_in, count_in);
-    crow = contiguous(crow_in);
-    col = contiguous(col_in);
-    count = contiguous(count_in);
-    theta = contiguous(theta_in);
-    weight = contiguous(weight_in);
-    bias = contiguous(bias_in);
+    crow = row_major(crow_in);
+    col = row_major(col_in);
+    count = row_major(count_in);
+    theta = row_major(theta_in);
+    weight = row_major(weight_in);
+    bias = row_major(bias_in);
     B = theta.size(0);
     K = theta.size(1);
     V = weight.size(0);
@@ -224,7 +223,7 @@ std::tuple<Tensor, Tensor, Tensor> backward(
   check_vector(kOp, "grad", grad_in, theta.size(0));
   check_vector(kOp, "log_sum_exp", log_sum_exp_in, theta.size(0));
   const Launch launch(in.theta);
-  const Tensor grad = contiguous(grad_in), log_sum_exp = contiguous(log_sum_exp_in);
+  const Tensor grad = row_major(grad_in), log_sum_exp = row_major(log_sum_exp_in);
   Tensor grad_theta = new_grad(in.theta, want_theta);
   Tensor grad_weight = new_grad(in.weight, want_weight);
   Tensor grad_bias = new_grad(in.bias, want_bias);

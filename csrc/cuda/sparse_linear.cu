@@ -6,7 +6,6 @@ namespace topicforge {
 namespace cuda {
 namespace {
 
-using torch::stable::contiguous;
 
 constexpr const char* kOp = "sparse_linear";
 
@@ -28,8 +27,8 @@ Tensor forward(
   check_vector(kOp, "bias", bias_in, weight_in.size(1));
   const ScalarType type = check_types(kOp, weight_in, bias_in, value_in);
   const Launch launch(weight_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), value = contiguous(value_in);
-  const Tensor weight = contiguous(weight_in), bias = contiguous(bias_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), value = row_major(value_in);
+  const Tensor weight = row_major(weight_in), bias = row_major(bias_in);
   const int64_t B = crow.size(0) - 1, H = weight.size(1);
   const Tensor out = new_matrix(weight, B, H);
   with_type(type, [&](auto zero) {
@@ -50,8 +49,8 @@ std::tuple<Tensor, Tensor, Tensor> backward(
   check_shape(kOp, "grad", grad_in, crow_in.size(0) - 1, weight_in.size(1));
   const ScalarType type = check_types(kOp, grad_in, weight_in, value_in);
   const Launch launch(weight_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), value = contiguous(value_in);
-  const Tensor grad = contiguous(grad_in), weight = contiguous(weight_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), value = row_major(value_in);
+  const Tensor grad = row_major(grad_in), weight = row_major(weight_in);
   const int64_t B = crow.size(0) - 1, V = weight.size(0), H = weight.size(1);
   const Tensor grad_value = new_grad(value, want_value);
   const Tensor grad_weight = new_grad(weight, want_weight);
@@ -101,8 +100,8 @@ std::tuple<Tensor, Tensor> backward_rows(
   check_shape(kOp, "grad", grad_in, crow_in.size(0) - 1, grad_in.size(1));
   const ScalarType type = check_types(kOp, grad_in, value_in);
   const Launch launch(grad_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), value = contiguous(value_in);
-  const Tensor grad = contiguous(grad_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), value = row_major(value_in);
+  const Tensor grad = row_major(grad_in);
   const WordOrder order(launch, crow, col);
   const Tensor word = unique(order.sorted());
   const Tensor rows = new_matrix(grad, word.size(0), grad.size(1));

@@ -6,7 +6,6 @@ namespace topicforge {
 namespace cuda {
 namespace {
 
-using torch::stable::contiguous;
 
 constexpr const char* kOp = "sparse_multinomial_nll";
 
@@ -55,8 +54,8 @@ std::tuple<Tensor, Tensor> forward(
     const Tensor& topic_word_in) {
   const ScalarType type = check(crow_in, col_in, count_in, theta_in, topic_word_in);
   const Launch launch(theta_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), count = contiguous(count_in);
-  const Tensor theta = contiguous(theta_in), topic_word = contiguous(topic_word_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), count = row_major(count_in);
+  const Tensor theta = row_major(theta_in), topic_word = row_major(topic_word_in);
   const int64_t B = theta.size(0);
   const Tensor nll = new_vector(theta, B), p = new_vector(theta, col.size(0));
   with_type(type, [&](auto zero) {
@@ -83,9 +82,9 @@ std::tuple<Tensor, Tensor> backward(
   check_vector(kOp, "grad", grad_in, theta_in.size(0));
   check_vector(kOp, "p", p_in, col_in.size(0));
   const Launch launch(theta_in);
-  const Tensor crow = contiguous(crow_in), col = contiguous(col_in), count = contiguous(count_in);
-  const Tensor theta = contiguous(theta_in), topic_word = contiguous(topic_word_in);
-  const Tensor grad = contiguous(grad_in), p = contiguous(p_in);
+  const Tensor crow = row_major(crow_in), col = row_major(col_in), count = row_major(count_in);
+  const Tensor theta = row_major(theta_in), topic_word = row_major(topic_word_in);
+  const Tensor grad = row_major(grad_in), p = row_major(p_in);
   const Tensor grad_theta = new_grad(theta, want_theta);
   const Tensor grad_topic_word = new_grad(topic_word, want_topic_word);
   const int64_t B = theta.size(0), K = theta.size(1), V = topic_word.size(0);

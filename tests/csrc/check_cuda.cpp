@@ -184,7 +184,7 @@ void check_mixture(int64_t B, int64_t L, int64_t C, bool isotropic, int64_t segm
 
   // log p(z) and the responsibilities, forward
   std::vector<T> expected_log_prob(B), expected_shares(B * C), log_prob(B), shares(B * C);
-  cpu.log_prob(mixture, z.data(), B, expected_log_prob.data(), pool);
+  cpu.log_prob(mixture, z.data(), B, expected_log_prob.data(), nullptr, pool);
   cpu.responsibilities(mixture, z.data(), B, expected_shares.data(), pool);
   distances(z, none, near);
   emulator::launch(

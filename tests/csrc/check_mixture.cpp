@@ -40,12 +40,24 @@ void check_sizes(int64_t B, int64_t L, int64_t C, bool isotropic) {
       make(C);
       return MixtureGradient<T>{all[at].data(), all[at + 1].data(), all[at + 2].data()};
     };
-    all.reserve(32);
+    all.reserve(64);
     T* log_prob = all[make(B)].data();
-    functions<T>().log_prob(mixture, z.data(), B, log_prob, pool);
+    functions<T>().log_prob(mixture, z.data(), B, log_prob, nullptr, pool);
     T* grad_z = all[make(B * L)].data();
     functions<T>().log_prob_backward(
         mixture, z.data(), B, grad.data(), log_prob, grad_z, own(), pool);
+    const size_t streamed = all.size() - 4;  // grad_z and the mixture's own, which end the list
+    T *log_prob_kept = all[make(B)].data(), *kept = all[make(C * B)].data();
+    functions<T>().log_prob(mixture, z.data(), B, log_prob_kept, kept, pool);
+    const size_t from_kept = make(B * L);
+    functions<T>().log_prob_backward_kept(
+        mixture, z.data(), B, grad.data(), 1, kept, all[from_kept].data(), own(), pool);
+    for (size_t i = 0; i < 4; ++i) {
+      for (size_t j = 0; j < all[streamed + i].size(); ++j) {
+        harness::expect_near(
+            "kept", all[from_kept + i][j], all[streamed + i][j], 10 * harness::tolerance<T>());
+      }
+    }
     T* shares = all[make(B * C)].data();
     functions<T>().responsibilities(mixture, z.data(), B, shares, pool);
     grad_z = all[make(B * L)].data();
@@ -74,6 +86,7 @@ void check_sizes(int64_t B, int64_t L, int64_t C, bool isotropic) {
       for (int64_t c = 0; c < C; ++c) {
         const double share = std::exp(density[c] + double(log_weight[c])) / total;
         harness::expect_near("share", shares[b * C + c], share, harness::tolerance<T>());
+        harness::expect_near("share kept", kept[c * B + b], share, harness::tolerance<T>());
         double expected = 0.0;
         for (int64_t l = 0; l < L; ++l) {
           const double lv = log_var[isotropic ? c : c * L + l];
@@ -85,6 +98,7 @@ void check_sizes(int64_t B, int64_t L, int64_t C, bool isotropic) {
       bound -= std::log(total);
       for (int64_t l = 0; l < L; ++l) bound -= 0.5 * (1.0 + double(posterior_log_var[b * L + l]));
       harness::expect_near("log p", log_prob[b], std::log(total), harness::tolerance<T>());
+      harness::expect_near("log p kept", log_prob_kept[b], std::log(total), harness::tolerance<T>());
       harness::expect_near("bound", terms.bound[b], bound, harness::tolerance<T>());
     }
     if (threads == 1) first = all;
@@ -98,6 +112,7 @@ void check_type() {
   check_sizes<T>(0, 3, 2, false);
   check_sizes<T>(33, 7, 11, false);
   check_sizes<T>(300, 17, 52, true);
+  check_sizes<T>(70, 15, 20, false);
 }
 
 const harness::Check check([] {

@@ -21,7 +21,7 @@ from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from topicforge.errors import InputError, KernelUnavailableError
-from topicforge.ops import mixture_log_prob
+from topicforge.ops import mixture_log_prob, mixture_responsibilities
 
 NAME = "mixture_log_prob"
 IMPLS = ["reference", *[pytest.param("native", marks=p.marks) for p in ready(NAME)[:1]]]
@@ -75,6 +75,15 @@ def test_native_equals_reference(device: str, dtype: torch.dtype, case: Case) ->
 
 @pytest.mark.parametrize("device", ready(NAME))
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_any_number_of_dimensions(device: str, dtype: torch.dtype) -> None:
+    # Dimensions beyond the last whole vector go their own way, if they are few.
+    for L in range(1, 34):
+        case = Case(35, L, 7, isotropic=L % 3 == 0)
+        assert_same(mixture_log_prob, case.mixture(dtype, device), TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("device", ready(NAME))
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", EXTREMES, ids=str)
 def test_extremes(device: str, dtype: torch.dtype, case: Case) -> None:
     assert_same(mixture_log_prob, case.mixture(dtype, device), TOLERANCE[dtype])
@@ -121,6 +130,29 @@ def test_opcheck(device: str) -> None:
         value = ops.mixture_log_prob(*tensors)
         args = (torch.ones_like(value), *tensors, value)
         torch.library.opcheck(ops._mixture_log_prob_backward.default, args)
+        if device == "cpu":  # the operator that keeps responsibilities for its backward
+            value, shares = ops._mixture_log_prob_keep(*tensors)
+            torch.library.opcheck(ops._mixture_log_prob_keep.default, tuple(tensors))
+            args = (torch.ones_like(value), *tensors[:3], shares)
+            torch.library.opcheck(ops._mixture_log_prob_kept_backward.default, args)
+
+
+@pytest.mark.parametrize("device", ready(NAME)[:1])
+@pytest.mark.parametrize("case", [Case(70, 17, 34), Case(70, 17, 35)], ids=str)
+def test_responsibilities_are_kept_up_to_twice_as_many_components(device: str, case: Case) -> None:
+    # At C = 2 L they are as large as z twice; beyond, the backward makes them again.
+    leaves = [x.requires_grad_() for x in case.mixture(torch.float64, device)]
+    value = mixture_log_prob(*leaves, impl="native")
+    kept = any(x.shape == (case.C, case.B) for x in _saved(value))
+    assert kept == (case.C <= 2 * case.L)
+    shares = mixture_responsibilities(*[x.detach() for x in leaves], impl="reference")
+    (grad,) = torch.autograd.grad(value.sum(), leaves[3])
+    assert torch.allclose(grad, shares.sum(0), rtol=1e-12)
+
+
+def _saved(value: Tensor) -> tuple[Tensor, ...]:
+    saved = getattr(value.grad_fn, "saved_tensors", ())
+    return tuple(saved)
 
 
 @pytest.mark.parametrize("device", ready(NAME))
@@ -141,7 +173,8 @@ def test_strided_input(device: str) -> None:
 
 @pytest.mark.parametrize("device", ready(NAME)[:1])
 def test_threads_change_no_bit(device: str) -> None:
-    assert_thread_independent(mixture_log_prob, Case(700, 9, 37).mixture(torch.float32, device))
+    for case in (Case(700, 9, 37), Case(700, 20, 37)):
+        assert_thread_independent(mixture_log_prob, case.mixture(torch.float32, device))
 
 
 @pytest.mark.parametrize("device", ready(NAME)[:1])
@@ -157,12 +190,13 @@ def test_no_cube_in_memory(device: str) -> None:
 
 @pytest.mark.parametrize("device", ready(NAME))
 def test_second_derivative_is_a_clear_error(device: str) -> None:
-    leaves = [x.requires_grad_() for x in Case(4, 3, 5).mixture(torch.float64, device)]
-    (grad,) = torch.autograd.grad(
-        mixture_log_prob(*leaves, impl="native").sum(), leaves[0], create_graph=True
-    )
-    with pytest.raises(KernelUnavailableError, match='impl="reference"'):
-        grad.square().sum().backward()
+    for case in (Case(4, 3, 5), Case(4, 2, 5)):
+        leaves = [x.requires_grad_() for x in case.mixture(torch.float64, device)]
+        (grad,) = torch.autograd.grad(
+            mixture_log_prob(*leaves, impl="native").sum(), leaves[0], create_graph=True
+        )
+        with pytest.raises(KernelUnavailableError, match='impl="reference"'):
+            grad.square().sum().backward()
 
 
 @pytest.mark.parametrize("impl", IMPLS)

@@ -25,6 +25,8 @@ def harmonise(where: str, **tensors: Tensor) -> list[Tensor]:
     values = list(tensors.values())
     dtype = torch.float32
     for name, x in tensors.items():
+        if isinstance(x, Tensor) and x.dtype is dtype and x.device == values[0].device:
+            continue  # as nearly always; what follows costs a small operator's time
         if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
             came = x.dtype if isinstance(x, Tensor) else type(x).__name__
             raise InputError(f"{where}: {name} must be a floating-point tensor, but is {came}")

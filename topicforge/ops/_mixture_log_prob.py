@@ -52,9 +52,49 @@ def _mixture_log_prob(
 ) -> Tensor:
     z, loc, log_var, log_weight = harmonise_mixture("mixture_log_prob", z, loc, log_var, log_weight)
     if _library.serves("mixture_log_prob", impl, z.device.type):
+        if _keeps(z, loc, log_var, log_weight):
+            kept: Tensor = _Kept.apply(z, loc, log_var, log_weight)  # type: ignore[no-untyped-call]
+            return kept
         log_prob: Tensor = torch.ops.topicforge.mixture_log_prob(z, loc, log_var, log_weight)
         return log_prob
     return reference.mixture_log_prob(z, loc, log_var, log_weight)
+
+
+def _keeps(z: Tensor, loc: Tensor, log_var: Tensor, log_weight: Tensor) -> bool:
+    """Whether to keep q(c | z): if it is at most twice as large as z, and a gradient will be asked.
+
+    Eager and on the CPU only; what is traced has the operator's own gradient.
+    """
+    return (
+        loc.shape[0] <= 2 * loc.shape[1]
+        and z.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and (
+            z.requires_grad
+            or loc.requires_grad
+            or log_var.requires_grad
+            or log_weight.requires_grad
+        )
+        and not torch.compiler.is_compiling()
+    )
+
+
+class _Kept(torch.autograd.Function):
+    """The native operator, with q(c | z) kept: the backward has no distance to take again."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        log_prob: Tensor
+        log_prob, shares = torch.ops.topicforge._mixture_log_prob_keep(*inputs)
+        ctx.save_for_backward(*inputs[:3], shares)
+        return log_prob
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
+        grads: tuple[Tensor, ...] = torch.ops.topicforge._mixture_log_prob_kept_backward(
+            grad, *ctx.saved_tensors
+        )
+        return grads
 
 
 def harmonise_mixture(
@@ -80,6 +120,18 @@ def _fake_backward(
     return tuple(x.new_empty(x.shape) for x in (z, loc, log_var, log_weight))
 
 
+def _fake_keep(
+    z: Tensor, loc: Tensor, log_var: Tensor, log_weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    return z.new_empty(z.shape[0]), z.new_empty(loc.shape[0], z.shape[0])
+
+
+def _fake_kept_backward(
+    grad: Tensor, z: Tensor, loc: Tensor, log_var: Tensor, shares: Tensor
+) -> tuple[Tensor, ...]:
+    return tuple(x.new_empty(x.shape) for x in (z, loc, log_var, loc[:, 0]))
+
+
 def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs, output)
 
@@ -93,3 +145,5 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
 
 _library.register("mixture_log_prob", _fake, _backward, _setup_context)
 _library.register("_mixture_log_prob_backward", _fake_backward)
+_library.register("_mixture_log_prob_keep", _fake_keep)
+_library.register("_mixture_log_prob_kept_backward", _fake_kept_backward)

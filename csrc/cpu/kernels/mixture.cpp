@@ -16,10 +16,34 @@ constexpr double kLog2Pi = 1.8378770664093453;
 constexpr int kDistances = kManyRegisters ? 10 : 4;
 constexpr int kMoments = kManyRegisters ? 5 : 2;
 // Components whose weights are kept while moments are taken.
-constexpr int64_t kComponents = 40;
+constexpr int64_t kComponents = 60;
 static_assert(kComponents % kDistances == 0 && kDistances % kMoments == 0, "whole blocks");
 
+// Waking another thread takes longer than this many additions alone.
+constexpr int64_t kAlone = 1 << 17;
+
+inline Pool pool_for(const Pool& pool, int64_t additions) {
+  Pool result = pool;
+  if (additions <= kAlone) result.threads = 1;
+  return result;
+}
+
 constexpr int64_t round_up(int64_t x, int64_t step) { return (x + step - 1) / step * step; }
+
+// Eight sums side by side, which a vector takes at once.
+template <class T>
+inline double total_of(const T* x, int64_t count) {
+  constexpr int64_t width = 8;
+  double sums[width] = {};
+  int64_t l = 0;
+  for (; l + width <= count; l += width) {
+    for (int64_t i = 0; i < width; ++i) sums[i] += static_cast<double>(x[l + i]);
+  }
+  for (; l < count; ++l) sums[l % width] += static_cast<double>(x[l]);
+  double total = 0.0;
+  for (double sum : sums) total += sum;
+  return total;
+}
 
 // Parameters in the form the loops want: 1/sigma² instead of log sigma², rows padded to whole
 // vectors with zeros, components to whole blocks with components of weight 0.
@@ -29,13 +53,15 @@ struct Packed {
       : C(mixture.C),
         L(mixture.L),
         stride(round_up(mixture.L, kLanes<T>)),
+        tail(mixture.L % kLanes<T> <= kLanes<T> / 2 ? mixture.L % kLanes<T> : 0),
         padded(round_up(mixture.C, kDistances)),
         loc(pool, padded * stride),
         precision(pool, padded * stride),
         log_norm(pool, padded),
         log_weight(pool, padded) {
     const Mixture<T> in = mixture;
-    for_tasks<T>(pool, padded / kDistances, 0, [&, in](int64_t task, T*) {
+    const Pool packers = pool_for(pool, 8 * padded * stride);  // an exponential each
+    for_tasks<T>(packers, padded / kDistances, 0, [&, in](int64_t task, T*) {
       for (int64_t c = task * kDistances; c < (task + 1) * kDistances; ++c) pack(in, c);
     });
   }
@@ -55,14 +81,21 @@ struct Packed {
       for (int64_t l = 0; l < L; ++l) inverse[l] = inverse_one;
       total = static_cast<double>(one) * static_cast<double>(L);
     } else {
-      exponential_of(in.log_var + c * L, T(-1), inverse, L);
-      for (int64_t l = 0; l < L; ++l) total += static_cast<double>(in.log_var[c * L + l]);
+      // Whole vectors, the padding with them: exp(0) there is taken back.
+      for (int64_t l = 0; l < L; ++l) inverse[l] = in.log_var[c * L + l];
+      exponential_of(inverse, T(-1), inverse, stride);
+      for (int64_t l = L; l < stride; ++l) inverse[l] = T(0);
+      total = total_of(in.log_var + c * L, L);
     }
     log_norm[c] = static_cast<T>(-0.5 * (total + static_cast<double>(L) * kLog2Pi));
     if (in.log_weight != nullptr) log_weight[c] = in.log_weight[c];
   }
 
-  int64_t C, L, stride, padded;
+  int64_t C, L, stride;
+  // The last L mod lanes dimensions, if they would fill less than half of a vector: moments are
+  // then taken with points as lanes.
+  int64_t tail;
+  int64_t padded;
   Scratch<T> loc, precision, log_norm, log_weight;
 };
 
@@ -143,6 +176,21 @@ inline void log_joint(
   }
 }
 
+// joints[c][:] = log π_c N(z; ...) for all components and a panel of points.
+template <class T>
+inline void panel_joints(const Packed<T>& mix, const T* panel, T* joints) {
+  constexpr int P = kPanel<T>, V = kLanes<T>;
+  for (int64_t c = 0; c < mix.padded; c += kDistances) {
+    Vec<T> joint[kDistances][2];
+    log_joint(mix, c, panel, joint);
+    TOPICFORGE_UNROLL
+    for (int r = 0; r < kDistances; ++r) {
+      store<T>(joints + (c + r) * P, joint[r][0]);
+      store<T>(joints + (c + r) * P + V, joint[r][1]);
+    }
+  }
+}
+
 template <class T>
 int64_t panel_count(int64_t B) {
   return (B + kPanel<T> - 1) / kPanel<T>;
@@ -154,50 +202,93 @@ int64_t valid_points(int64_t B, int64_t panel) {
   return left < kPanel<T> ? left : kPanel<T>;
 }
 
+// log p(z) of a panel, and what exp(joints[c][:] - top) must be multiplied with to be q(c | z).
 template <class T>
-void log_prob(const Mixture<T>& mixture, const T* z, int64_t B, T* out, const Pool& pool) {
-  constexpr int P = kPanel<T>;
-  const Packed<T> mix(mixture, pool);
-  for_tasks<T>(pool, panel_count<T>(B), mix.L * P, [&](int64_t panel, T* points) {
-    const int64_t valid = valid_points<T>(B, panel);
-    fill_panel(z + panel * P * mix.L, mix.L, valid, mix.L, points);
-    LogSumExp<T> lse;
-    for (int64_t c = 0; c < mix.padded; c += kDistances) {
-      Vec<T> joint[kDistances][2];
-      log_joint(mix, c, points, joint);
-      lse.add(joint);
+struct PanelShares {
+  Vec<T> top[2], scale[2];
+};
+
+// Replaces joints[c][:], log π_c N(z; ...) of a panel, by exp(. - top).
+template <class T>
+inline PanelShares<T> panel_shares(int64_t padded, T* joints, T* log_prob) {
+  constexpr int P = kPanel<T>, L = kLanes<T>;
+  PanelShares<T> result;
+  Vec<T> total[2] = {};
+  for (int side = 0; side < 2; ++side) {
+    Vec<T> top = splat<T>(-T(__builtin_inf()));
+    for (int64_t c = 0; c < padded; ++c) top = maximum<T>(top, load(joints + c * P + side * L));
+    // While all terms are -inf there is nothing to subtract.
+    result.top[side] = top == splat<T>(-T(__builtin_inf())) ? Vec<T>{} : top;
+  }
+  for (int64_t c = 0; c < padded; ++c) {
+    TOPICFORGE_UNROLL
+    for (int side = 0; side < 2; ++side) {
+      T* at = joints + c * P + side * L;
+      const Vec<T> e = exponential<T>(load(at) - result.top[side]);
+      total[side] += e;
+      store<T>(at, e);
     }
+  }
+  for (int side = 0; side < 2; ++side) {
+    result.scale[side] = T(1) / total[side];
+    for (int i = 0; i < L; ++i) {
+      log_prob[side * L + i] = result.top[side][i] + std::log(total[side][i]);
+    }
+  }
+  return result;
+}
+
+template <class T>
+void log_prob(
+    const Mixture<T>& mixture, const T* z, int64_t B, T* out, T* shares, const Pool& pool) {
+  constexpr int P = kPanel<T>, V = kLanes<T>;
+  const Packed<T> mix(mixture, pool);
+  const int64_t scratch = (mix.L + (shares == nullptr ? 0 : mix.padded)) * P;
+  for_tasks<T>(pool, panel_count<T>(B), scratch, [&](int64_t panel, T* points) {
+    const int64_t valid = valid_points<T>(B, panel), start = panel * P;
+    fill_panel(z + start * mix.L, mix.L, valid, mix.L, points);
     T lanes[P];
-    lse.finish(lanes);
-    for (int64_t i = 0; i < valid; ++i) out[panel * P + i] = lanes[i];
+    if (shares == nullptr) {
+      LogSumExp<T> lse;
+      for (int64_t c = 0; c < mix.padded; c += kDistances) {
+        Vec<T> joint[kDistances][2];
+        log_joint(mix, c, points, joint);
+        lse.add(joint);
+      }
+      lse.finish(lanes);
+    } else {
+      T* joints = points + mix.L * P;
+      panel_joints(mix, points, joints);
+      const PanelShares<T> panel_of = panel_shares(mix.padded, joints, lanes);
+      for (int64_t c = 0; c < mix.C; ++c) {
+        T own[P];
+        T* to = shares + c * B + start;
+        T* at = valid == P ? to : own;
+        for (int side = 0; side < 2; ++side) {
+          store<T>(at + side * V, load(joints + c * P + side * V) * panel_of.scale[side]);
+        }
+        if (valid < P) for (int64_t i = 0; i < valid; ++i) to[i] = own[i];
+      }
+    }
+    for (int64_t i = 0; i < valid; ++i) out[start + i] = lanes[i];
   });
 }
 
 template <class T>
 void responsibilities(const Mixture<T>& mixture, const T* z, int64_t B, T* out, const Pool& pool) {
-  constexpr int P = kPanel<T>, L = kLanes<T>;
+  constexpr int P = kPanel<T>, V = kLanes<T>;
   const Packed<T> mix(mixture, pool);
   const int64_t scratch = (mix.L + mix.padded) * P;
   for_tasks<T>(pool, panel_count<T>(B), scratch, [&](int64_t panel, T* points) {
     T* joints = points + mix.L * P;
     const int64_t valid = valid_points<T>(B, panel);
     fill_panel(z + panel * P * mix.L, mix.L, valid, mix.L, points);
-    LogSumExp<T> lse;
-    for (int64_t c = 0; c < mix.padded; c += kDistances) {
-      Vec<T> joint[kDistances][2];
-      log_joint(mix, c, points, joint);
-      lse.add(joint);
-      for (int r = 0; r < kDistances; ++r) {
-        store<T>(joints + (c + r) * P, joint[r][0]);
-        store<T>(joints + (c + r) * P + L, joint[r][1]);
-      }
-    }
-    const Vec<T> scale[2] = {T(1) / lse.total[0], T(1) / lse.total[1]};
+    panel_joints(mix, points, joints);
+    T lanes[P];
+    const PanelShares<T> panel_of = panel_shares(mix.padded, joints, lanes);
     for (int64_t c = 0; c < mix.C; ++c) {
-      T lanes[P];
       for (int side = 0; side < 2; ++side) {
-        const Vec<T> e = exponential<T>(load(joints + c * P + side * L) - lse.top[side]);
-        store<T>(lanes + side * L, e * scale[side]);
+        store<T>(lanes + side * V, load(joints + c * P + side * V) * panel_of.scale[side]);
       }
       for (int64_t i = 0; i < valid; ++i) out[(panel * P + i) * mix.C + c] = lanes[i];
     }
@@ -206,9 +297,10 @@ void responsibilities(const Mixture<T>& mixture, const T* z, int64_t B, T* out, 
 
 // Weighted moments of one chunk of points about every component's mean:
 // zeroth Σ_b w_bc, first Σ_b w_bc (x - mu), second Σ_b w_bc [(x - mu)² + variance].
+// Those of the tail's dimensions, first and second, are sums a lane: tail[(c * mix.tail + t) * 2].
 template <class T>
 struct Moments {
-  T *zeroth, *first, *second;
+  T *zeroth, *first, *second, *tail;
 };
 
 // A panel's points as rows padded to whole vectors, and the gradients of the same shape.
@@ -218,24 +310,90 @@ struct PanelRows {
   T *variance, *grad_variance;  // where `spread`
 };
 
+// to[l] = from[l], l < count, by whole vectors first.
+template <class T>
+inline void copy_row(const T* from, int64_t count, T* to) {
+  int64_t l = 0;
+  for (; l + kLanes<T> <= count; l += kLanes<T>) store<T>(to + l, load(from + l));
+  for (; l < count; ++l) to[l] = from[l];
+}
+
 template <class T>
 inline void fill_rows(const T* from, int64_t valid, int64_t L, int64_t stride, T* to) {
   for (int64_t i = 0; i < valid; ++i) {
-    for (int64_t l = 0; l < L; ++l) to[i * stride + l] = from[i * L + l];
-    for (int64_t l = L; l < stride; ++l) to[i * stride + l] = T(0);
+    if (stride > L) store<T>(to + (i + 1) * stride - kLanes<T>, Vec<T>{});
+    copy_row(from + i * L, L, to + i * stride);
+  }
+}
+
+template <class T>
+inline void clear_rows(int64_t count, T* to) {
+  for (int64_t i = 0; i < count; i += kLanes<T>) store<T>(to + i, Vec<T>{});
+}
+
+// add_moments for the tail's dimensions, with points as lanes. Lanes beyond the last point hold
+// 0 and have weight 0.
+template <class T, bool spread>
+inline void add_tail_moments(
+    const Packed<T>& mix, int64_t first, int64_t count, const T* weights, int64_t valid,
+    const PanelRows<T>& rows, const Moments<T>& moments) {
+  constexpr int P = kPanel<T>, V = kLanes<T>;
+  const int64_t stride = mix.stride;
+  for (int64_t l = mix.L - mix.tail; l < mix.L; ++l) {
+    T lanes[4][P] = {};
+    for (int64_t b = 0; b < valid; ++b) {
+      lanes[0][b] = rows.points[b * stride + l];
+      if (spread) lanes[1][b] = rows.variance[b * stride + l];
+    }
+    Vec<T> x[2], variance[2] = {}, grad[2] = {}, grad_variance[2] = {};
+    for (int side = 0; side < 2; ++side) {
+      x[side] = load(lanes[0] + side * V);
+      if (spread) variance[side] = load(lanes[1] + side * V);
+    }
+    for (int64_t c = 0; c < count; ++c) {
+      const T mu = mix.loc[(first + c) * stride + l];
+      const Vec<T> inverse = splat<T>(mix.precision[(first + c) * stride + l]);
+      T* sums = moments.tail + ((first + c) * mix.tail + l - (mix.L - mix.tail)) * 2 * V;
+      Vec<T> one = load(sums), two = load(sums + V);
+      TOPICFORGE_UNROLL
+      for (int side = 0; side < 2; ++side) {
+        const Vec<T> w = load(weights + c * P + side * V);
+        const Vec<T> d = x[side] - mu;
+        const Vec<T> wd = w * d;
+        one += wd;
+        two += wd * d;
+        grad[side] -= wd * inverse;
+        if (spread) {
+          two += w * variance[side];
+          grad_variance[side] += w * inverse;
+        }
+      }
+      store<T>(sums, one);
+      store<T>(sums + V, two);
+    }
+    for (int side = 0; side < 2; ++side) {
+      store<T>(lanes[2] + side * V, grad[side]);
+      if (spread) store<T>(lanes[3] + side * V, grad_variance[side]);
+    }
+    for (int64_t b = 0; b < valid; ++b) {
+      rows.grad[b * stride + l] += lanes[2][b];
+      if (spread) rows.grad_variance[b * stride + l] += lanes[3][b];
+    }
   }
 }
 
 // For `count` components from `first` with weights[c][b], adds their moments and
 //   grad_b -= Σ_c w_bc (x_b - mu_c) / sigma²_c,  grad_variance_b += Σ_c w_bc / sigma²_c.
-// Vectors run over dimensions here: the sums over points then stay in registers.
+// Vectors run over dimensions here: the sums over points then stay in registers. Weights of lanes
+// beyond the last point are 0.
 template <class T, bool spread>
 inline void add_moments(
     const Packed<T>& mix, int64_t first, int64_t count, const T* weights, int64_t valid,
     const PanelRows<T>& rows, const Moments<T>& moments) {
   constexpr int P = kPanel<T>;
   const int64_t stride = mix.stride;
-  for (int64_t l = 0; l < stride; l += kLanes<T>) {
+  const int64_t whole = mix.tail > 0 ? mix.L - mix.tail : stride;
+  for (int64_t l = 0; l < whole; l += kLanes<T>) {
     for (int64_t block = 0; block < count; block += kMoments) {
       const int64_t start = (first + block) * stride + l;
       Vec<T> mu[kMoments], inverse[kMoments], one[kMoments], two[kMoments];
@@ -278,10 +436,11 @@ inline void add_moments(
       }
     }
   }
+  if (mix.tail > 0) {
+    add_tail_moments<T, spread>(mix, first, count, weights, valid, rows, moments);
+  }
   for (int64_t c = 0; c < count; ++c) {
-    T total = T(0);
-    for (int64_t b = 0; b < valid; ++b) total += weights[c * P + b];
-    moments.zeroth[first + c] += total;
+    moments.zeroth[first + c] += sum<T>(load(weights + c * P) + load(weights + c * P + kLanes<T>));
   }
 }
 
@@ -293,7 +452,7 @@ struct Chunks {
       : mix(mix),
         panels(panel_count<T>(B)),
         count(most(B) < panels ? most(B) : (panels > 0 ? panels : 1)),
-        size(mix.padded * (2 * mix.stride + 1)),
+        size(round_up(mix.padded * (2 * (mix.stride + mix.tail * kLanes<T>) + 1), kLanes<T>)),
         memory(pool, count * size) {}
 
   static int64_t most(int64_t B) {
@@ -303,37 +462,53 @@ struct Chunks {
   int64_t first_panel(int64_t chunk) const { return panels * chunk / count; }
   Moments<T> moments(int64_t chunk) const {
     T* start = memory.get() + chunk * size;
-    return {start, start + mix.padded, start + mix.padded * (1 + mix.stride)};
+    T *first = start + mix.padded, *second = first + mix.padded * mix.stride;
+    return {start, first, second, second + mix.padded * mix.stride};
   }
   void clear(int64_t chunk) const {
-    T* start = memory.get() + chunk * size;
-    for (int64_t i = 0; i < size; ++i) start[i] = T(0);
+    clear_rows(size, memory.get() + chunk * size);
   }
 
   // d mu = M1 / sigma², d log sigma² = ½ (M2 / sigma² - M0), d log pi = M0.
   void reduce(int64_t var_columns, const MixtureGradient<T>& out, const Pool& pool) const {
-    const int64_t L = mix.L, stride = mix.stride;
-    for_tasks<T>(pool, mix.C, 0, [&](int64_t c, T*) {
+    const int64_t L = mix.L, stride = mix.stride, V = kLanes<T>, whole = L - mix.tail;
+    const Pool adders = pool_for(pool, count * size);
+    for_tasks<T>(adders, mix.C, 2 * stride, [&](int64_t c, T* one) {
+      T* two = one + stride;
       T weight = T(0);
       for (int64_t k = 0; k < count; ++k) weight += moments(k).zeroth[c];
-      out.log_weight[c] = weight;
-      T total = T(0);
-      for (int64_t l = 0; l < L; ++l) {
-        T one = T(0), two = T(0);
+      for (int64_t l = 0; l < (mix.tail > 0 ? whole : stride); l += V) {
+        Vec<T> a{}, b{};
         for (int64_t k = 0; k < count; ++k) {
-          one += moments(k).first[c * stride + l];
-          two += moments(k).second[c * stride + l];
+          a += load(moments(k).first + c * stride + l);
+          b += load(moments(k).second + c * stride + l);
         }
-        const T inverse = mix.precision[c * stride + l];
-        out.loc[c * L + l] = inverse * one;
-        const T grad = T(0.5) * (inverse * two - weight);
-        if (var_columns == 1) {
-          total += grad;
-        } else {
-          out.log_var[c * L + l] = grad;
-        }
+        store<T>(one + l, a);
+        store<T>(two + l, b);
       }
-      if (var_columns == 1) out.log_var[c] = total;
+      for (int64_t t = 0; t < mix.tail; ++t) {
+        Vec<T> a{}, b{};
+        for (int64_t k = 0; k < count; ++k) {
+          const T* sums = moments(k).tail + (c * mix.tail + t) * 2 * V;
+          a += load(sums);
+          b += load(sums + V);
+        }
+        one[whole + t] = sum<T>(a);
+        two[whole + t] = sum<T>(b);
+      }
+      out.log_weight[c] = weight;
+      const T* inverse = mix.precision.get() + c * stride;
+      for (int64_t l = 0; l < L; ++l) {
+        out.loc[c * L + l] = inverse[l] * one[l];
+        two[l] = T(0.5) * (inverse[l] * two[l] - weight);
+      }
+      if (var_columns == 1) {
+        T total = T(0);
+        for (int64_t l = 0; l < L; ++l) total += two[l];
+        out.log_var[c] = total;
+      } else {
+        for (int64_t l = 0; l < L; ++l) out.log_var[c * L + l] = two[l];
+      }
     });
   }
 
@@ -344,9 +519,7 @@ struct Chunks {
 
 template <class T>
 inline void write_rows(const T* from, int64_t valid, int64_t L, int64_t stride, T* to) {
-  for (int64_t i = 0; i < valid; ++i) {
-    for (int64_t l = 0; l < L; ++l) to[i * L + l] = from[i * stride + l];
-  }
+  for (int64_t i = 0; i < valid; ++i) copy_row(from + i * stride, L, to + i * L);
 }
 
 // A panel of per-point values; lanes beyond the last point get `rest`.
@@ -355,43 +528,28 @@ inline void fill_lanes(const T* from, int64_t valid, T rest, T* lanes) {
   for (int64_t i = 0; i < kPanel<T>; ++i) lanes[i] = i < valid ? from[i] : rest;
 }
 
-template <class T>
-void log_prob_backward(
-    const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, const T* log_prob, T* grad_z,
-    const MixtureGradient<T>& out, const Pool& pool) {
-  constexpr int P = kPanel<T>, V = kLanes<T>;
-  const Packed<T> mix(mixture, pool);
+// Gradients of log p(z) with a weight a point and component, which `weigh(memory, panel, first,
+// count, weights)` puts into weights[c][point], c < count; `extra` is its own memory a worker.
+template <class T, class Weigh>
+void weighted_backward(
+    const Mixture<T>& mixture, const T* z, int64_t B, T* grad_z, const MixtureGradient<T>& out,
+    const Pool& pool, const Packed<T>& mix, int64_t extra, const Weigh& weigh) {
+  constexpr int P = kPanel<T>;
   const Chunks<T> chunks(mix, B, pool);
   const int64_t L = mix.L, stride = mix.stride;
-  const int64_t scratch = (L + kComponents + 2 * stride) * P;
+  const int64_t scratch = (kComponents + 2 * stride) * P + extra;
   for_tasks<T>(pool, chunks.count, scratch, [&](int64_t chunk, T* memory) {
-    T *panel_z = memory, *weights = panel_z + L * P, *rows = weights + kComponents * P;
+    T *weights = memory, *rows = weights + kComponents * P, *own = rows + 2 * stride * P;
     const PanelRows<T> space{rows, rows + stride * P, nullptr, nullptr};
     chunks.clear(chunk);
     for (int64_t p = chunks.first_panel(chunk); p < chunks.first_panel(chunk + 1); ++p) {
       const int64_t valid = valid_points<T>(B, p), start = p * P;
-      fill_panel(z + start * L, L, valid, L, panel_z);
       fill_rows(z + start * L, valid, L, stride, space.points);
-      for (int64_t i = 0; i < valid * stride; ++i) space.grad[i] = T(0);
-      // exp(. - inf) = 0: lanes beyond the last point have no responsibility.
-      T lse[P], scale[P];
-      fill_lanes(log_prob + start, valid, T(__builtin_inf()), lse);
-      fill_lanes(grad + start, valid, T(0), scale);
+      clear_rows(valid * stride, space.grad);
       for (int64_t first = 0; first < mix.padded; first += kComponents) {
         const int64_t count =
             mix.padded - first < kComponents ? mix.padded - first : kComponents;
-        for (int64_t c = 0; c < count; c += kDistances) {
-          Vec<T> joint[kDistances][2];
-          log_joint(mix, first + c, panel_z, joint);
-          TOPICFORGE_UNROLL
-          for (int r = 0; r < kDistances; ++r) {
-            TOPICFORGE_UNROLL
-            for (int side = 0; side < 2; ++side) {
-              const Vec<T> share = exponential<T>(joint[r][side] - load(lse + side * V));
-              store<T>(weights + (c + r) * P + side * V, share * load(scale + side * V));
-            }
-          }
-        }
+        weigh(own, p, first, count, weights);
         add_moments<T, false>(
             mix, first, count, weights, valid, space, chunks.moments(chunk));
       }
@@ -399,6 +557,60 @@ void log_prob_backward(
     }
   });
   chunks.reduce(mixture.var_columns, out, pool);
+}
+
+template <class T>
+void log_prob_backward(
+    const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, const T* log_prob, T* grad_z,
+    const MixtureGradient<T>& out, const Pool& pool) {
+  constexpr int P = kPanel<T>, V = kLanes<T>;
+  const Packed<T> mix(mixture, pool);
+  const int64_t L = mix.L;
+  auto weigh = [&](T* panel_z, int64_t panel, int64_t first, int64_t count, T* weights) {
+    const int64_t valid = valid_points<T>(B, panel), start = panel * P;
+    if (first == 0) fill_panel(z + start * L, L, valid, L, panel_z);
+    // exp(. - inf) = 0: lanes beyond the last point have no responsibility.
+    T lse[P], scale[P];
+    fill_lanes(log_prob + start, valid, T(__builtin_inf()), lse);
+    fill_lanes(grad + start, valid, T(0), scale);
+    for (int64_t c = 0; c < count; c += kDistances) {
+      Vec<T> joint[kDistances][2];
+      log_joint(mix, first + c, panel_z, joint);
+      TOPICFORGE_UNROLL
+      for (int r = 0; r < kDistances; ++r) {
+        TOPICFORGE_UNROLL
+        for (int side = 0; side < 2; ++side) {
+          const Vec<T> share = exponential<T>(joint[r][side] - load(lse + side * V));
+          store<T>(weights + (c + r) * P + side * V, share * load(scale + side * V));
+        }
+      }
+    }
+  };
+  weighted_backward(mixture, z, B, grad_z, out, pool, mix, L * P, weigh);
+}
+
+template <class T>
+void log_prob_backward_kept(
+    const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, int64_t grad_step,
+    const T* shares, T* grad_z, const MixtureGradient<T>& out, const Pool& pool) {
+  constexpr int P = kPanel<T>, V = kLanes<T>;
+  const Packed<T> mix(mixture, pool);
+  auto weigh = [&](T*, int64_t panel, int64_t first, int64_t count, T* weights) {
+    const int64_t valid = valid_points<T>(B, panel), start = panel * P;
+    T scale[P], lanes[P];
+    for (int64_t i = 0; i < P; ++i) scale[i] = i < valid ? grad[(start + i) * grad_step] : T(0);
+    for (int64_t c = 0; c < count; ++c) {
+      const T* from = shares + (first + c) * B + start;
+      if (first + c >= mix.C || valid < P) {
+        fill_lanes(from, first + c < mix.C ? valid : 0, T(0), lanes);
+        from = lanes;
+      }
+      for (int side = 0; side < 2; ++side) {
+        store<T>(weights + c * P + side * V, load(from + side * V) * load(scale + side * V));
+      }
+    }
+  };
+  weighted_backward(mixture, z, B, grad_z, out, pool, mix, 0, weigh);
 }
 
 // With v_c = r_c (g_c - Σ r g), the gradients are those of log p(z) with weights v.
@@ -408,40 +620,23 @@ void responsibilities_backward(
     const MixtureGradient<T>& out, const Pool& pool) {
   constexpr int P = kPanel<T>;
   const Packed<T> mix(mixture, pool);
-  const Chunks<T> chunks(mix, B, pool);
-  const int64_t C = mix.C, L = mix.L, stride = mix.stride;
-  const int64_t scratch = (kComponents + 2 * stride) * P;
-  for_tasks<T>(pool, chunks.count, scratch, [&](int64_t chunk, T* memory) {
-    T *weights = memory, *rows = weights + kComponents * P;
-    const PanelRows<T> space{rows, rows + stride * P, nullptr, nullptr};
-    chunks.clear(chunk);
-    for (int64_t p = chunks.first_panel(chunk); p < chunks.first_panel(chunk + 1); ++p) {
-      const int64_t valid = valid_points<T>(B, p), start = p * P;
-      fill_rows(z + start * L, valid, L, stride, space.points);
-      for (int64_t i = 0; i < valid * stride; ++i) space.grad[i] = T(0);
-      T mean[P];
-      for (int64_t i = 0; i < valid; ++i) {
-        mean[i] = T(0);
-        const int64_t at = (start + i) * C;
-        for (int64_t c = 0; c < C; ++c) mean[i] += shares[at + c] * grad[at + c];
-      }
-      for (int64_t first = 0; first < mix.padded; first += kComponents) {
-        const int64_t count =
-            mix.padded - first < kComponents ? mix.padded - first : kComponents;
-        for (int64_t c = 0; c < count; ++c) {
-          for (int64_t i = 0; i < valid; ++i) {
-            const int64_t at = (start + i) * C + first + c;
-            weights[c * P + i] =
-                first + c < C ? shares[at] * (grad[at] - mean[i]) : T(0);
-          }
-        }
-        add_moments<T, false>(
-            mix, first, count, weights, valid, space, chunks.moments(chunk));
-      }
-      write_rows(space.grad, valid, L, stride, grad_z + start * L);
+  const int64_t C = mix.C;
+  auto weigh = [&](T* mean, int64_t panel, int64_t first, int64_t count, T* weights) {
+    const int64_t valid = valid_points<T>(B, panel), start = panel * P;
+    for (int64_t i = 0; first == 0 && i < valid; ++i) {
+      mean[i] = T(0);
+      const int64_t at = (start + i) * C;
+      for (int64_t c = 0; c < C; ++c) mean[i] += shares[at + c] * grad[at + c];
     }
-  });
-  chunks.reduce(mixture.var_columns, out, pool);
+    for (int64_t c = 0; c < count; ++c) {
+      for (int64_t i = 0; i < P; ++i) {
+        const int64_t at = (start + i) * C + first + c;
+        weights[c * P + i] =
+            first + c < C && i < valid ? shares[at] * (grad[at] - mean[i]) : T(0);
+      }
+    }
+  };
+  weighted_backward(mixture, z, B, grad_z, out, pool, mix, P, weigh);
 }
 
 // With D_c and E_c the distances of z and of the posterior (its variance included), the bound
@@ -531,9 +726,9 @@ void kl_bound_backward(
       fill_rows(posterior.loc + start * L, valid, L, stride, at_loc.points);
       fill_rows(posterior.log_var + start * L, valid, L, stride, at_loc.variance);
       exponential_of(at_loc.variance, T(1), at_loc.variance, valid * stride);
-      for (int64_t i = 0; i < valid * stride; ++i) {
-        at_z.grad[i] = at_loc.grad[i] = at_loc.grad_variance[i] = T(0);
-      }
+      clear_rows(valid * stride, at_z.grad);
+      clear_rows(valid * stride, at_loc.grad);
+      clear_rows(valid * stride, at_loc.grad_variance);
       T lse[P], scale[P], scale_share[P], mean[P];
       fill_lanes(log_prob + start, valid, T(__builtin_inf()), lse);
       fill_lanes(gap + start, valid, T(0), mean);
@@ -584,7 +779,8 @@ void kl_bound_backward(
 template <class T>
 constexpr MixtureFunctions<T> table() {
   return {
-      log_prob<T>, log_prob_backward<T>, responsibilities<T>, responsibilities_backward<T>,
+      log_prob<T>, log_prob_backward<T>, log_prob_backward_kept<T>,
+      responsibilities<T>, responsibilities_backward<T>,
       kl_bound<T>, kl_bound_backward<T>};
 }
 

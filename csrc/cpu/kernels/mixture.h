@@ -44,12 +44,17 @@ struct BoundTerms {
 
 template <class T>
 struct MixtureFunctions {
-  // out (B,) = log p(z).
-  void (*log_prob)(const Mixture<T>&, const T* z, int64_t B, T* out, const Pool&);
+  // out (B,) = log p(z); shares (C, B) = q(c | z) unless it is null.
+  void (*log_prob)(const Mixture<T>&, const T* z, int64_t B, T* out, T* shares, const Pool&);
   // Gradients of sum(grad * log p(z)), given log p(z).
   void (*log_prob_backward)(
       const Mixture<T>&, const T* z, int64_t B, const T* grad, const T* log_prob, T* grad_z,
       const MixtureGradient<T>&, const Pool&);
+  // The same, given q(c | z) as log_prob made it; log_weight is not read, and grad's elements lie
+  // `grad_step` apart.
+  void (*log_prob_backward_kept)(
+      const Mixture<T>&, const T* z, int64_t B, const T* grad, int64_t grad_step,
+      const T* shares, T* grad_z, const MixtureGradient<T>&, const Pool&);
   // out (B, C) = q(c | z).
   void (*responsibilities)(const Mixture<T>&, const T* z, int64_t B, T* out, const Pool&);
   // Gradients of sum(grad * q(c | z)), given q(c | z); log_weight is not read.
