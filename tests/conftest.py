@@ -13,6 +13,10 @@ from topicforge.contracts import Batch
 
 _ROOT = Path(__file__).resolve().parents[1]
 
+# these tests know the built-in parts by name and number: whatever else is installed stays out, unless
+# the variable says otherwise (a test that brings a plugin of its own sets it for its processes)
+os.environ.setdefault("TOPICFORGE_PLUGINS_ALLOW", "")
+
 
 @pytest.fixture(scope="session")
 def corpora() -> Path:

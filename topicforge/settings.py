@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from topicforge.composition import PARTS, Composition, compose
-from topicforge.errors import OptionError, UnknownNameError, did_you_mean
+from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
 from topicforge.ranking import RANKINGS
 from topicforge.registry import Registry
 from topicforge.training import TrainingOptions
@@ -44,6 +44,36 @@ class Settings:
     theta_noise: float
     topics_from: str
     ranking: str
+
+
+def flatten(read: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Turn settings as a file writes them into TopicModel's parameters.
+
+    ``prior = "gmm"``, ``"prior.n_components" = 50``, or a table ``[prior]`` with ``name`` and options
+    become ``prior`` and ``prior__n_components``; lists become tuples, which is what options are.
+
+    Args:
+        read: from JSON or TOML.
+        where: names the file in an error.
+
+    Raises:
+        InputError: one setting twice.
+    """
+    settings: dict[str, Any] = {}
+    for key, value in read.items():
+        inside = value if isinstance(value, dict) and key in PARTS else {None: value}
+        for option, given in inside.items():
+            plain = option is None or (option == "name" and key in PARTS)
+            name = key.replace(".", "__", 1) if plain else f"{key}__{option}"
+            if name in settings:
+                raise InputError(f"{where} gives {name.replace('__', '.')} twice")
+            settings[name] = tuples(given)
+    return settings
+
+
+def tuples(value: Any) -> Any:
+    """Lists, at any depth, as tuples."""
+    return tuple(tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any]) -> Settings:

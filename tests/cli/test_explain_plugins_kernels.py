@@ -53,7 +53,7 @@ def test_a_broken_plugin_is_shown_and_stops_nobody(spawn, ended, tmp_path):
     (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('needs [the moon]')\n")
     import os
 
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "TOPICFORGE_PLUGINS_ALLOW": "broken"}
     ran = ended(spawn("plugins", env=environment))
     assert ran.code == 0
     row = next(line for line in ran.out.splitlines() if line.startswith("broken:bad"))

@@ -77,8 +77,10 @@ class Site:
         )
 
     def environment(self, **more):
+        # the variable that keeps installed plugins out of the other tests is not meant here
+        kept = {k: v for k, v in os.environ.items() if k != "TOPICFORGE_PLUGINS_ALLOW"}
         return {
-            **os.environ,
+            **kept,
             "PYTHONPATH": os.pathsep.join([str(self.folder), str(ROOT)]),
             "OMP_NUM_THREADS": "1",
             **more,

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from topicforge.cli import corpus, demo, evaluate, explain, kernels, plugins, read, train
+from topicforge.cli import compare, corpus, demo, evaluate, explain, kernels, plugins, read, train
 from topicforge.cli.output import errors, show_error, show_warning
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "transform", "evaluate", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "transform", "evaluate", "compare", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -61,6 +61,7 @@ app.command("train")(train.train)
 app.command("topics")(read.topics)
 app.command("transform")(read.transform)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
 app.command("plugins")(plugins.plugins)
 app.add_typer(kernels.app, name="kernels")

@@ -104,6 +104,8 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     Raises:
         typer.BadParameter: no ``=``, no name, or a name twice.
     """
+    from topicforge.settings import tuples
+
     settings: dict[str, Any] = {}
     for text in assignments:
         name, equals, value = text.partition("=")
@@ -116,7 +118,7 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
             read = json.loads(value)
         except json.JSONDecodeError:
             read = _WORDS.get(value.strip().lower(), value)
-        settings[name] = _tuples(read)
+        settings[name] = tuples(read)
     return settings
 
 
@@ -130,6 +132,8 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     import tomllib
 
+    from topicforge.settings import flatten
+
     try:
         text = path.read_text(encoding="utf-8")
         read = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
@@ -140,18 +144,4 @@ def read_config(path: Path) -> dict[str, Any]:
         raise InputError(
             f"--config: {path} must hold settings by name, got a {type(read).__name__}"
         )
-    settings: dict[str, Any] = {}
-    for key, value in read.items():
-        inside = value if isinstance(value, dict) and key in PARTS else {None: value}
-        for option, given in inside.items():
-            plain = option is None or (option == "name" and key in PARTS)
-            name = key.replace(".", "__", 1) if plain else f"{key}__{option}"
-            if name in settings:
-                raise InputError(f"--config: {path} gives {name.replace('__', '.')} twice")
-            settings[name] = _tuples(given)
-    return settings
-
-
-def _tuples(value: Any) -> Any:
-    """Lists as the tuples that options are."""
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+    return flatten(read, f"--config: {path}")

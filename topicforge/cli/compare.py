@@ -1,0 +1,97 @@
+"""``topicforge compare``: a study from one TOML file -> tables and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from topicforge.cli.output import new_table, note, print_json, print_tables
+
+if TYPE_CHECKING:
+    from topicforge.compare import Cell, Summary
+
+
+def compare(
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A .toml file: corpora, compositions, seeds.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where results are kept and found."),
+    ],
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", help="Processes at a time.", show_default="one a core"),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run cells that failed once more.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Train and score corpora x compositions x topics x seeds, and rank the compositions.
+
+    What is done already is not run again: after an interruption, give the same command.
+    """
+    from topicforge.compare import Store, read_plan, run, summarise
+    from topicforge.compare.report import write_report
+
+    plan = read_plan(study)
+    cells = plan.cells()
+    store = Store(output)
+    known = sum(store.read(cell) is not None for cell in cells)
+    note(
+        f"{len(cells):,} cells: {len(plan.corpora)} corpora x "
+        f"{len(plan.compositions) + len(plan.peers)} contestants x {len(plan.n_topics)} numbers of "
+        f"topics x {len(plan.seeds)} seeds; {known:,} known already"
+    )
+    for mix, why in plan.impossible.items():
+        note(f"left out {mix}: {why}")
+    done = known
+
+    def told(cell: Cell, record: dict[str, Any]) -> None:
+        nonlocal done
+        done += 1
+        if record["status"] == "failed":
+            how = "failed: " + record["error"].strip().splitlines()[-1]
+        else:
+            how = ", ".join(
+                f"{name} {value:.3f}"
+                for name, value in record["scores"].items()
+                if value is not None
+            )
+        note(f"{min(done, len(cells))}/{len(cells)} {cell.title}: {how}")
+
+    run(cells, store, jobs=jobs, retry_failed=retry_failed, on_done=told)
+    records = store.records(cells)
+    summary = summarise(records, plan.metrics)
+    written = write_report(store, records, summary, plan.impossible)
+    if json:
+        print_json({"lines": [asdict(line) for line in summary.lines], "written": written})
+    else:
+        _print(summary)
+    note(f"written: {', '.join(str(path) for path in written)}")
+    if summary.failed:
+        note(f"{len(summary.failed)} cells failed; --retry-failed runs them again")
+        raise typer.Exit(1)
+
+
+def _print(summary: Summary) -> None:
+    from topicforge.compare.markdown import cells, headings, mean_ranks
+
+    tables = []
+    for corpus, n_topics in summary.tables():
+        names = headings(summary.metrics)
+        table = new_table(*names, title=f"{corpus}, K = {n_topics}".upper(), right=names[1:])
+        for line in summary.of(corpus, n_topics):
+            table.add_row(line.contestant, *cells(line, summary.metrics))
+        tables.append(table)
+    if summary.rankings:
+        names = ["contestant", *summary.rankings]
+        table = new_table(*names, title="MEAN RANK OVER CORPORA, 1 IS BEST", right=names[1:])
+        for row in mean_ranks(summary):
+            table.add_row(*row)
+        tables.append(table)
+    print_tables(*tables)
