@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from op_checks import compiling, ready, scripted, scripting, strided, threads
+from op_checks import compiling, exported, ready, scripted, scripting, strided, threads
 from scipy import stats
+from torch import Tensor
 
 from topicforge.errors import InputError, OptionError
 from topicforge.ops import sample_log_dirichlet
@@ -162,14 +163,21 @@ def test_opcheck_half_and_autocast(device: str) -> None:
 
 
 @compiling
-@pytest.mark.parametrize("device", ready(NAME))
-def test_compile(device: str) -> None:
-    alpha = torch.logspace(-2, 1, 6, device=device)
-    compiled = torch.compile(sample_log_dirichlet, fullgraph=True, backend="aot_eager")
+@pytest.mark.parametrize("impl", IMPLS)
+def test_compile_and_export(impl: str) -> None:
+    alpha = torch.logspace(-2, 1, 6)
+
+    def draw(alpha: Tensor) -> Tensor:
+        return sample_log_dirichlet(alpha, 9, impl=impl)
+
     torch.manual_seed(8)
-    eager = sample_log_dirichlet(alpha, 9, impl="native")
-    torch.manual_seed(8)
-    assert torch.equal(compiled(alpha, 9, impl="native"), eager)
+    eager = draw(alpha)
+    for traced in (
+        torch.compile(draw, fullgraph=True, backend="aot_eager"),
+        exported(draw, (alpha,)),
+    ):
+        torch.manual_seed(8)
+        assert torch.equal(traced(alpha), eager)
 
 
 @scripting

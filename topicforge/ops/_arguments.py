@@ -6,7 +6,14 @@ from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 from topicforge.errors import InputError
 
-__all__ = ["check_columns", "check_matrix", "harmonise", "is_scripting", "widen"]
+__all__ = [
+    "check_columns",
+    "check_matrix",
+    "fake_grad",
+    "harmonise",
+    "is_scripting",
+    "widen",
+]
 
 _HALF = (torch.float16, torch.bfloat16)
 
@@ -53,3 +60,8 @@ def check_columns(where: str, name: str, x: Tensor, other: str, y: Tensor, lette
             f"{where}: {name} and {other} must have the same number {letter} of columns, but "
             f"have {x.shape[1]} and {y.shape[1]}"
         )
+
+
+def fake_grad(x: Tensor, wanted: bool) -> Tensor:
+    """Shape of a gradient of ``x``; an empty tensor stands for one that is not wanted."""
+    return x.new_empty(x.shape if wanted else 0)

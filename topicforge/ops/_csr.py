@@ -102,8 +102,3 @@ def check_device(where: str, crow: Tensor, name: str, x: Tensor) -> None:
             f"{where}: counts and {name} must be on one device, but are on {crow.device} and "
             f"{x.device}; move one of them"
         )
-
-
-def fake_grad(x: Tensor, wanted: bool) -> Tensor:
-    """Shape of a gradient of ``x``; an empty tensor stands for one that is not wanted."""
-    return x.new_empty(x.shape if wanted else 0)

@@ -7,7 +7,14 @@ from torch import Tensor
 
 from topicforge.errors import InputError, OptionError
 from topicforge.ops import _library, reference
-from topicforge.ops._arguments import check_columns, check_matrix, harmonise, is_scripting, widen
+from topicforge.ops._arguments import (
+    check_columns,
+    check_matrix,
+    fake_grad,
+    harmonise,
+    is_scripting,
+    widen,
+)
 
 
 def diffusion_kernel(log_q: Tensor, log_p: Tensor, t: float = 1.0, impl: str = "auto") -> Tensor:
@@ -69,11 +76,6 @@ def _fake_backward(
     grad: Tensor, log_q: Tensor, log_p: Tensor, t: float, want_q: bool, want_p: bool
 ) -> tuple[Tensor, Tensor]:
     return fake_grad(log_q, want_q), fake_grad(log_p, want_p)
-
-
-def fake_grad(x: Tensor, wanted: bool) -> Tensor:
-    """Shape of a gradient that may not be wanted: that of ``x``, or empty."""
-    return x.new_empty(x.shape if wanted else (0,))
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from topicforge.errors import InputError
 from topicforge.ops import _library, reference
-from topicforge.ops._arguments import is_scripting, widen
-from topicforge.ops._diffusion_kernel import check_diffusion, fake_grad
+from topicforge.ops._arguments import fake_grad, is_scripting, widen
+from topicforge.ops._diffusion_kernel import check_diffusion
 
 
 def diffusion_mmd(

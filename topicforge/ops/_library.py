@@ -20,6 +20,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "_native"
 INFO_NAME = "build_info.json"
 OLDEST_TORCH = "2.10"
 IMPLS = ("auto", "native", "reference")
+_TWICE = 'pass impl="reference" to differentiate twice'
 _BUILD_HINT = "build it with 'topicforge kernels build'"
 
 
@@ -149,6 +150,7 @@ def register(
     fake: Callable[..., Any],
     backward: Callable[..., Any] | None = None,
     setup_context: Callable[..., Any] | None = None,
+    twice: str = _TWICE,
 ) -> None:
     """Give the loaded operator ``topicforge::name`` its shapes and its gradient.
 
@@ -161,6 +163,7 @@ def register(
         fake: shapes and types of the results, from those of the arguments.
         backward: gradient rule, as :func:`torch.library.register_autograd` wants it.
         setup_context: what to keep for ``backward``.
+        twice: what the error for a second derivative advises.
     """
     import torch
 
@@ -170,7 +173,7 @@ def register(
     qualified = f"topicforge::{name}"
     torch.library.register_fake(qualified, fake)
     if backward is None:
-        backward = _refuse_derivative(name)
+        backward = _refuse_derivative(name, twice)
     torch.library.register_autograd(qualified, backward, setup_context=setup_context)
     keys = {"cpu": "CPU", "cuda": "CUDA"}
     _READY[name] = tuple(
@@ -180,18 +183,18 @@ def register(
     )
 
 
-def _refuse_derivative(name: str) -> Callable[..., Any]:
+def _refuse_derivative(name: str, twice: str) -> Callable[..., Any]:
     def refuse(ctx: Any, *grads: Any) -> Any:
-        raise second_derivative_error(name.strip("_"))
+        raise second_derivative_error(name.strip("_"), twice)
 
     return refuse
 
 
-def second_derivative_error(where: str) -> KernelUnavailableError:
-    """The error for a gradient of a gradient, which no native operator has."""
+def second_derivative_error(where: str, twice: str = _TWICE) -> KernelUnavailableError:
+    """The error for a gradient of a gradient, which no native operator has; ``twice`` advises."""
     return KernelUnavailableError(
         f"{where}: the native operator has first derivatives only, but a second one was asked "
-        'for; pass impl="reference" to differentiate twice'
+        f"for; {twice}"
     )
 
 

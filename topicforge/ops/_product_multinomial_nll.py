@@ -7,13 +7,19 @@ from torch import Tensor
 
 from topicforge.errors import InputError
 from topicforge.ops import _library, reference
-from topicforge.ops._arguments import check_columns, check_matrix, harmonise, is_scripting, widen
+from topicforge.ops._arguments import (
+    check_columns,
+    check_matrix,
+    fake_grad,
+    harmonise,
+    is_scripting,
+    widen,
+)
 from topicforge.ops._csr import (
     check_csr,
     check_csr_elements,
     check_no_gradient,
     check_rows,
-    fake_grad,
 )
 
 _NAME = "product_multinomial_nll"

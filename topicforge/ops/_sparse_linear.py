@@ -7,8 +7,8 @@ from torch import Tensor
 
 from topicforge.errors import InputError, OptionError
 from topicforge.ops import _library, reference
-from topicforge.ops._arguments import check_matrix, harmonise, is_scripting, widen
-from topicforge.ops._csr import check_csr, check_csr_elements, check_device, fake_grad
+from topicforge.ops._arguments import check_matrix, fake_grad, harmonise, is_scripting, widen
+from topicforge.ops._csr import check_csr, check_csr_elements, check_device
 
 _NAME = "sparse_linear"
 
@@ -171,5 +171,6 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _library.register("sparse_linear", _fake, _backward, _setup_context)
-_library.register("_sparse_linear_backward", _fake_backward)
-_library.register("_sparse_linear_backward_rows", _fake_backward_rows)
+_TWICE = "neither has the reference; write value and weight as a dense product to get one"
+_library.register("_sparse_linear_backward", _fake_backward, twice=_TWICE)
+_library.register("_sparse_linear_backward_rows", _fake_backward_rows, twice=_TWICE)

@@ -6,13 +6,19 @@ import torch
 from torch import Tensor
 
 from topicforge.ops import _library, reference
-from topicforge.ops._arguments import check_columns, check_matrix, harmonise, is_scripting, widen
+from topicforge.ops._arguments import (
+    check_columns,
+    check_matrix,
+    fake_grad,
+    harmonise,
+    is_scripting,
+    widen,
+)
 from topicforge.ops._csr import (
     check_csr,
     check_csr_elements,
     check_no_gradient,
     check_rows,
-    fake_grad,
 )
 
 _NAME = "sparse_multinomial_nll"

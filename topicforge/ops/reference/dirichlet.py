@@ -26,8 +26,14 @@ def sample_log_dirichlet(concentration: Tensor, n: int, seed: Tensor) -> Tensor:
 
     ``concentration`` α (K,), ``seed`` one int64 number → (n, K). If G ~ Gamma(α + 1) then
     G U^(1/α) ~ Gamma(α) (Marsaglia and Tsang 2000, section 6): a sum of logarithms can't
-    underflow. Computed in float64.
+    underflow. Computed in float64. How many turns the rejection takes depends on the numbers
+    drawn, so that torch.compile and torch.export keep the whole of it as one operator.
     """
+    log_theta: Tensor = _operator(concentration, n, seed)
+    return log_theta
+
+
+def _sample(concentration: Tensor, n: int, seed: Tensor) -> Tensor:
     size = n * concentration.shape[0]
     alpha = concentration.detach().to(torch.float64).repeat(n)
     pending = torch.arange(size, device=alpha.device)
@@ -40,3 +46,13 @@ def sample_log_dirichlet(concentration: Tensor, n: int, seed: Tensor) -> Tensor:
         attempt += 1
     log_theta = torch.log_softmax(result.view(n, concentration.shape[0]), dim=-1)
     return log_theta.to(concentration.dtype)
+
+
+_operator = torch.library.custom_op(
+    "topicforge::_sample_log_dirichlet_reference", _sample, mutates_args=()
+)
+
+
+@_operator.register_fake
+def _fake(concentration: Tensor, n: int, seed: Tensor) -> Tensor:  # noqa: ARG001
+    return concentration.new_empty(n, concentration.shape[0])
