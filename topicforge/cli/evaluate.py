@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topicforge.cli.documents import check_words, corpus_or_counts, open_corpus, read_array
+from topicforge.cli.named import read_named
 from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.errors import InputError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from topicforge.corpus import Corpus
 
 _OTHERS = "Topics of other programs"
-#: metrics that slide a window over words in their order
-_WINDOWED = ("npmi_window", "c_v")
 _TOP, _TOP_OF_TD = 10, 25
 #: what the metrics call their inputs -> where they come from here
 _SOURCES = {
@@ -53,7 +52,11 @@ def evaluate(
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this one; repeatable."),
+        typer.Option(
+            metavar="NAME[:OPTION=VALUE,...]",
+            help="Only this one, also one that a package brings (topicforge plugins lists them); "
+            "repeatable.",
+        ),
     ] = None,
     top: Annotated[
         int | None,
@@ -136,24 +139,16 @@ def evaluate(
 def _score(
     words: list[list[str]], metric: list[str] | None, texts: Path | None, given: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Two passes, because windows are counted on other documents, with another name, than bags."""
     from topicforge.evaluation import evaluate as score
+    from topicforge.registry import default_registry
 
-    passes: list[tuple[list[str] | None, dict[str, Any]]] = [(metric, {**given})]
+    own: dict[str, Any] = {}
     if texts is not None:
-        windowed = [name for name in metric or _WINDOWED if name in _WINDOWED]
-        rest = None if metric is None else [name for name in metric if name not in _WINDOWED]
-        own = {"texts": _read_lines(texts, "a document", empty=True), "reference": str(texts)}
-        passes = [(rest, {**given}), (windowed, {"top": given["top"], **own})]
-    scores: dict[str, dict[str, Any]] = {}
-    skipped: dict[str, str] = {}
-    for metrics, inputs in passes:
-        if metrics is None or metrics:
-            told = score(words, metrics=metrics, **inputs).to_dict()
-            scores.update(told["scores"])
-            skipped.update(told["skipped"])
-    skipped = {name: _in_options(why) for name, why in skipped.items() if name not in scores}
-    return scores, skipped
+        # windows slide over other documents, with another name, than bags are counted in
+        own = {"texts": _read_lines(texts, "a document", empty=True), "texts_reference": str(texts)}
+    asked = read_named(metric, "--metric") or None
+    told = score(words, metrics=asked, registry=default_registry(), **given, **own).to_dict()
+    return told["scores"], {name: _in_options(why) for name, why in told["skipped"].items()}
 
 
 def _in_options(why: str) -> str:

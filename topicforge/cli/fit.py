@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from topicforge.contracts import Callback, EpochReport
-from topicforge.errors import InputError, TopicForgeError, TrainingError
+from topicforge.errors import CallbackError, InputError, TopicForgeError, TrainingError
 
 if TYPE_CHECKING:
     from topicforge.model import TopicModel
@@ -67,7 +67,7 @@ def fit_and_save(
         model: not fitted.
         documents: what ``fit`` takes.
         output: the model folder.
-        watchers: callbacks for this fit.
+        watchers: callbacks for this fit, besides the model's own.
         features: what ``fit`` takes beside the documents.
 
     Returns:
@@ -75,13 +75,20 @@ def fit_and_save(
 
     Raises:
         TrainingError: interrupted before there was a model, or training failed.
+        CallbackError: a callback failed; if an epoch was done, the model was written.
         InputError: the folder could not be written; the model is in another place, which it names.
     """
     with _OneInterrupt() as guard:
-        model.callbacks = (*watchers, guard)
+        own = model.callbacks
+        before = getattr(model, "network_", None)
+        model.callbacks = (*own, *watchers, guard)
+        interrupted, failure = False, None
         try:
             model.fit(documents, features=features)
-            interrupted = False
+        except CallbackError as error:
+            if getattr(model, "network_", None) is before:
+                raise  # no epoch had ended
+            failure = error
         except KeyboardInterrupt:
             if not hasattr(model, "network_"):
                 raise TrainingError(
@@ -90,7 +97,7 @@ def fit_and_save(
                 ) from None
             interrupted = True
         finally:
-            model.callbacks = ()
+            model.callbacks = own
         guard.ignore()
         try:
             model.save(output)
@@ -100,4 +107,6 @@ def fit_and_save(
             raise InputError(
                 f"--output: {output} could not be written ({error}); the model is in {saved}"
             ) from error
+    if failure is not None:
+        raise CallbackError(f"{failure}. The model is in {output}") from failure
     return interrupted

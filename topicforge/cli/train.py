@@ -12,6 +12,7 @@ import typer
 from topicforge.cli import settings
 from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, open_corpus, read_features
+from topicforge.cli.named import Callbacks, read_named
 from topicforge.cli.output import note, print_json
 from topicforge.cli.paths import MODEL_MARK, check_output
 
@@ -73,6 +74,7 @@ def train(
         str | None,
         typer.Option(help="auto, cpu, cuda.", show_default="auto", rich_help_panel=_SETTINGS),
     ] = None,
+    callback: Callbacks = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing model.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON to standard output.")
@@ -80,7 +82,8 @@ def train(
 ) -> None:
     """Train a topic model on a corpus folder.
 
-    Progress goes to standard error. Ctrl-C or SIGTERM saves the model as far as it got and exits with 130.
+    Progress goes to standard error. Ctrl-C or SIGTERM saves the model as far as it got and exits with 130;
+    so does a callback that fails, with 1.
     """
     from topicforge.cli.fit import fit_and_save
     from topicforge.cli.progress import watcher
@@ -93,6 +96,7 @@ def train(
         "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "device": device,
     }  # fmt: skip
     model = settings.build_model(given, set_, config)
+    model.callbacks = read_named(callback, "--callback")
     documents = open_corpus(corpus)
     language = documents.description.get("language")
     if language is not None:

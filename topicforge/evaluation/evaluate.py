@@ -49,6 +49,7 @@ def evaluate(
     never: float = -1.0,
     seed: int = 0,
     reference: str | None = None,
+    texts_reference: str | None = None,
     documents: str | None = None,
     registry: MetricSource | None = None,
 ) -> Scores:
@@ -85,6 +86,7 @@ def evaluate(
         never: value of a pair that never co-occurs, for npmi and npmi_window.
         seed: of the split in halves.
         reference: name of the corpus behind ``bow`` and ``texts``, for the provenance.
+        texts_reference: name of the one behind ``texts``, where it is another.
         documents: name of those behind ``theta``, ``labels``, ``heldout`` and ``halves``.
 
         registry: where names are looked up: ``topicforge.registry.default_registry()`` for the
@@ -117,6 +119,7 @@ def evaluate(
         top=top,
         seed=seed,
         reference=reference,
+        texts_reference=texts_reference,
         documents=documents,
     )
     own = {

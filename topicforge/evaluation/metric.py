@@ -138,8 +138,10 @@ def compute(
 
 def _reference(spec: MetricSpec, given: MetricInput) -> str | None:
     needs = {one for need in spec.needs for one in need.split("|")}
-    if needs & {"bow", "texts"}:
+    if "bow" in needs:
         return given.reference
+    if "texts" in needs:
+        return given.texts_reference
     return given.documents if needs & {"theta", "labels", "heldout", "halves"} else None
 
 

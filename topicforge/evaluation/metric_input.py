@@ -57,7 +57,8 @@ class MetricInput:
         halves: two (M, V) halves of held-out counts.
         top: words a topic.
         seed: for a metric that draws something.
-        reference: name of the corpus behind ``bow`` and ``texts``.
+        reference: name of the corpus behind ``bow``.
+        texts_reference: name of the one behind ``texts``; None for the same.
         documents: name of those behind ``theta``, ``labels``, ``heldout`` and ``halves``.
 
     Raises:
@@ -80,6 +81,7 @@ class MetricInput:
         top: int = 10,
         seed: int = 0,
         reference: str | None = None,
+        texts_reference: str | None = None,
         documents: str | None = None,
     ) -> None:
         self.topics: tuple[Sequence[str], ...] = listed_topics(topics, where="evaluate")
@@ -91,6 +93,7 @@ class MetricInput:
         self.top = top
         self.seed = seed
         self.reference = reference
+        self.texts_reference = texts_reference or reference
         self.documents = documents
         self._given = {
             "vocabulary": vocabulary, "bow": bow, "texts": texts, "theta": theta, "labels": labels,

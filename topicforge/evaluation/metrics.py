@@ -25,13 +25,13 @@ def _npmi(given: MetricInput, *, never: float = -1.0) -> Score:
 def _npmi_window(given: MetricInput, *, window: int = 10, never: float = -1.0) -> Score:
     return npmi_window(
         given.topics, given.texts,
-        window=window, top=given.top, never=never, reference=given.reference,
+        window=window, top=given.top, never=never, reference=given.texts_reference,
     )  # fmt: skip
 
 
 def _c_v(given: MetricInput, *, c_v_window: int = 110) -> Score:
     return c_v(
-        given.topics, given.texts, window=c_v_window, top=given.top, reference=given.reference
+        given.topics, given.texts, window=c_v_window, top=given.top, reference=given.texts_reference
     )
 
 
