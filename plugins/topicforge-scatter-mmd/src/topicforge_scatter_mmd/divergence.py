@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar
@@ -140,10 +141,13 @@ def _one_of(option: str, value: Any, known: Sequence[str]) -> str:
 
 def _scales(values: Any) -> tuple[float, ...]:
     listed = isinstance(values, Sequence) and not isinstance(values, str) and len(values) > 0
-    if not listed or not all(
-        isinstance(s, Real) and not isinstance(s, bool) and 0 < s < float("inf") for s in values
-    ):
+    if not listed or not all(map(_is_scale, values)):
         raise OptionError(
             f"{_WHERE}: option 'scales' must be one or more finite numbers > 0, got {values!r}"
         )
     return tuple(float(scale) for scale in values)
+
+
+def _is_scale(value: Any) -> bool:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    return number and 0 < float(value) < math.inf

@@ -27,7 +27,7 @@ def load(folder: Path) -> str | None:
     if version < OLDEST_TORCH:
         return f"the library needs torch >= 2.10, but torch is {torch.__version__}"
     try:
-        torch.ops.load_library(str(found[0]))
+        torch.ops.load_library(str(found[0]))  # type: ignore[no-untyped-call]
     except (OSError, RuntimeError) as error:
         return f"{found[0]} does not load: {error}"
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def imq_mmd(
     x, y = _checked(x, y)
     widths = _widths(c, x)
     if not serves(impl, x.device):
-        with torch.autocast(x.device.type, enabled=False):
+        with _no_autocast(x.device.type):
             return reference.imq_mmd(x, y, widths, unbiased)
     trains = torch.is_grad_enabled()
     value: Tensor = torch.ops.topicforge_scatter_mmd.imq_mmd(
@@ -83,6 +84,11 @@ def serves(impl: str, device: torch.device) -> bool:
     return impl != "reference" and NATIVE and device.type == "cpu"
 
 
+def _no_autocast(device: str) -> AbstractContextManager[Any]:
+    available = torch.amp.is_autocast_available(device)
+    return torch.autocast(device, enabled=False) if available else nullcontext()
+
+
 def _checked(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     if x.dim() != 2 or y.dim() != 2 or x.shape[1] != y.shape[1]:
         raise InputError(
@@ -106,8 +112,12 @@ def _checked(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def _widths(c: Sequence[float], like: Tensor) -> Tensor:
     numbers = [float(width) for width in c]
-    if not numbers or not all(0 < width < float("inf") for width in numbers):
-        raise OptionError(f"imq_mmd: c must be one or more finite numbers > 0, got {list(c)!r}")
+    # below the smallest normal number a width would round to 0, and 0 / 0 is not a kernel
+    limits = torch.finfo(like.dtype)
+    if not numbers or not all(limits.tiny <= width <= limits.max for width in numbers):
+        raise OptionError(
+            f"imq_mmd: c must be one or more numbers > 0 that {like.dtype} can hold, got {numbers}"
+        )
     return torch.tensor(numbers, dtype=like.dtype, device=like.device)
 
 
