@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def generator(seed: int) -> torch.Generator:
+    """A source of numbers on torch's default device, where the tensors of a case are made."""
+    return torch.Generator(torch.get_default_device()).manual_seed(seed)
+
+
 def step(function: Callable[..., Tensor], leaves: Sequence[Tensor]) -> Callable[[], list[Tensor]]:
     """Forward and backward of the sum; returns the value and the gradients of the leaves."""
 

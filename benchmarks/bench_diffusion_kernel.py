@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from baselines import compiled, plain_kernel, same, step
+from baselines import compiled, generator, plain_kernel, same, step
 from torch import Tensor
 
 from topicforge.ops import diffusion_kernel
@@ -21,8 +21,8 @@ def keops_kernel(log_q: Tensor, log_p: Tensor) -> Tensor:
 @pytest.mark.parametrize("contender", ["native", "plain PyTorch", "torch.compile", "KeOps (sums)"])
 @pytest.mark.parametrize(("n", "K"), [(1024, 50), (4096, 50)])
 def bench_kernel(race: Callable[..., None], n: int, K: int, contender: str) -> None:
-    generator = torch.Generator().manual_seed(0)
-    samples = torch.log_softmax(2.0 * torch.randn(2, n, K, generator=generator), -1)
+    source = generator(0)
+    samples = torch.log_softmax(2.0 * torch.randn(2, n, K, generator=source), -1)
     leaves = [x.clone().requires_grad_() for x in samples]
     functions = {
         "native": lambda q, p: diffusion_kernel(q, p, impl="native"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from baselines import compiled, plain_mmd, same, step
+from baselines import compiled, generator, plain_mmd, same, step
 
 from topicforge.ops import diffusion_mmd, reference
 
@@ -20,8 +20,8 @@ TARGETS = {
 @pytest.mark.parametrize("contender", CONTENDERS)
 @pytest.mark.parametrize(("n", "K"), TARGETS)
 def bench_mmd(race: Callable[..., None], n: int, K: int, contender: str) -> None:
-    generator = torch.Generator().manual_seed(0)
-    log_q, log_p = torch.log_softmax(2.0 * torch.randn(2, n, K, generator=generator), -1)
+    source = generator(0)
+    log_q, log_p = torch.log_softmax(2.0 * torch.randn(2, n, K, generator=source), -1)
     log_q = log_q.clone().requires_grad_()
     functions = {
         "native": lambda q: diffusion_mmd(q, log_p, impl="native"),
@@ -40,6 +40,6 @@ def bench_mmd(race: Callable[..., None], n: int, K: int, contender: str) -> None
         run,
         # The clip of the plain form at 1 - 1e-6 shows in the value and in the gradient.
         lambda: same(native, run, 2e-3, value_scale=1.0),
-        TARGETS[n, K].get(contender),
+        TARGETS.get((n, K), {}).get(contender),
         operations,
     )

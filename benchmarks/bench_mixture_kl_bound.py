@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from baselines import compiled, same, step
+from baselines import compiled, generator, same, step
 from bench_mixture_log_prob import mixture
 
 from topicforge.ops import mixture_kl_bound, mixture_responsibilities, reference
@@ -12,11 +12,11 @@ from topicforge.ops import mixture_kl_bound, mixture_responsibilities, reference
 
 @pytest.mark.parametrize("contender", ["native", "reference", "torch.compile"])
 @pytest.mark.parametrize("operator", ["kl_bound", "responsibilities"])
-def bench_bound(race: Callable[..., None], operator: str, contender: str) -> None:
-    leaves = mixture(1024, 50, 50)
+def bench_bound(race: Callable[..., None], operator: str, contender: str, B: int = 1024) -> None:
+    leaves = mixture(B, 50, 50)
     if operator == "kl_bound":
-        generator = torch.Generator().manual_seed(1)
-        noise = torch.randn(2, 1024, 50, generator=generator)
+        source = generator(1)
+        noise = torch.randn(2, B, 50, generator=source)
         leaves = [x.clone().requires_grad_() for x in noise] + leaves
         public, twin = mixture_kl_bound, reference.mixture_kl_bound
     else:
@@ -30,7 +30,7 @@ def bench_bound(race: Callable[..., None], operator: str, contender: str) -> Non
     }
     run, native = step(functions[contender], leaves), step(functions["native"], leaves)
     race(
-        f"mixture {operator}, B = 1024, L = 50, C = 50, forward + backward",
+        f"mixture {operator}, B = {B}, L = 50, C = 50, forward + backward",
         contender,
         run,
         lambda: same(native, run, 1e-3),

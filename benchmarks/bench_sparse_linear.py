@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from baselines import same, step
+from baselines import compiled, generator, same, step
 from sparse_batch import batch, dense
 from torch import Tensor
 from torch.nn import functional as F
@@ -17,13 +17,12 @@ CONTENDERS = ["native", "native, sparse gradient", "embedding_bag", "torch.spars
 
 @pytest.mark.parametrize("contender", CONTENDERS)
 @pytest.mark.parametrize(("V", "H"), TARGETS)
-def bench_layer(race: Callable[..., None], V: int, H: int, contender: str) -> None:
-    B = 1024
-    counts, generator = batch(B, V), torch.Generator().manual_seed(1)
+def bench_layer(race: Callable[..., None], V: int, H: int, contender: str, B: int = 1024) -> None:
+    counts, source = batch(B, V), generator(1)
     crow, col, value = counts
-    weight, bias = (torch.randn(*shape, generator=generator) for shape in ((V, H), (H,)))
+    weight, bias = (torch.randn(*shape, generator=source) for shape in ((V, H), (H,)))
     leaves = [weight.requires_grad_(), bias.requires_grad_()]
-    mixture = torch.randn(B, H, generator=generator)  # what arrives from above is not all ones
+    mixture = torch.randn(B, H, generator=source)  # what arrives from above is not all ones
     x = dense(counts, V) if contender == "dense" else None
     rows = torch.sparse_csr_tensor(*counts, (B, V)) if contender == "torch.sparse" else None
 
@@ -39,6 +38,7 @@ def bench_layer(race: Callable[..., None], V: int, H: int, contender: str) -> No
         "native": layer,
         "native, sparse gradient": lambda *t: layer(*t, sparse=True),
         "embedding_bag": bag,
+        "torch.compile": compiled(bag),
         "torch.sparse": lambda weight, bias: rows @ weight + bias,
         "dense": lambda weight, bias: torch.addmm(bias, x, weight),
     }
@@ -48,9 +48,9 @@ def bench_layer(race: Callable[..., None], V: int, H: int, contender: str) -> No
 
     run, native = timed(contender), timed("native")
     race(
-        f"sparse first layer, B = 1024 of 65 words, V = {V}, H = {H}, forward + backward",
+        f"sparse first layer, B = {B} of 65 words, V = {V}, H = {H}, forward + backward",
         contender,
         run,
         lambda: same(native, lambda: [g.to_dense() for g in run()], 1e-5),
-        None if contender.startswith("native") else TARGETS[V, H],
+        None if contender.startswith("native") else TARGETS.get((V, H)),
     )

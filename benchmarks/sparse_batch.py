@@ -1,6 +1,7 @@
 """A batch of documents for the benchmarks of the sparse operators."""
 
 import torch
+from baselines import generator
 from torch import Tensor
 
 
@@ -9,10 +10,10 @@ def batch(B: int, V: int, distinct: int = 65, seed: int = 0) -> list[Tensor]:
 
     Evenly is the hard case: the frequent words of a text stay in the cache by themselves.
     """
-    generator = torch.Generator().manual_seed(seed)
-    words = torch.rand(B, V, generator=generator).topk(distinct, dim=1).indices.sort(1).values
+    source = generator(seed)
+    words = torch.rand(B, V, generator=source).topk(distinct, dim=1).indices.sort(1).values
     crow = torch.arange(0, B * distinct + 1, distinct)
-    count = torch.randint(1, 5, (B * distinct,), generator=generator).float()
+    count = torch.randint(1, 5, (B * distinct,), generator=source).float()
     return [crow, words.flatten(), count]
 
 

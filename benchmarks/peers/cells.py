@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,22 @@ from topicforge.corpus import Corpus
 TOP = 25
 
 
-def arguments(peer: str, about: str) -> argparse.Namespace:
-    """Read the command line: a study, and under which name the peer takes part in it."""
+def arguments(
+    peer: str, about: str, more: Callable[[argparse.ArgumentParser], None] | None = None
+) -> argparse.Namespace:
+    """Read the command line: a study, and under which name the peer takes part in it.
+
+    Args:
+        peer: that name, where the command line says none.
+        about: the script's own description.
+        more: adds options of its own.
+    """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("study", type=Path, help="the .toml file of `topicforge compare`")
     parser.add_argument("--peer", default=peer, help="its table in the study: [peers.NAME]")
     parser.add_argument("--threads", type=int, default=1, help="for a fair comparison of times")
+    if more is not None:
+        more(parser)
     return parser.parse_args()
 
 
