@@ -58,7 +58,7 @@ ALLOWED = {
     "cli": {*MODEL, "compare", "model", "model_folder", "report", "presets", "plugin"},
     "__main__": {"cli"},
     # for plugin authors: anything, and nothing imports it
-    "testing": {*MODEL, "model", "model_folder", "plugin"},
+    "testing": {*MODEL, "layers", "model", "model_folder", "plugin"},
 }  # fmt: skip
 
 

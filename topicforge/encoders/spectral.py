@@ -12,9 +12,11 @@ from topicforge import ops
 from topicforge.clusters import WIDTH, bounded_width, clusters
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
-from topicforge.layers import positive, share, whole
+from topicforge.layers import is_number, positive, require, share, whole
 
 _WHERE = "encoder 'spectral'"
+#: |log variance| at the start stays below this, so that its exp is a usable float32
+LOG_VAR_BOUND = 20.0
 
 
 class SpectralEncoder(Encoder):
@@ -49,6 +51,9 @@ class SpectralEncoder(Encoder):
         super().__init__(context)
         width = bounded_width(context.vocab_size, whole(_WHERE, "width", width))
         self.sharpness = positive(_WHERE, "sharpness", sharpness)
+        bounded = is_number(log_var_start) and abs(log_var_start) < LOG_VAR_BOUND
+        must = f"a number between -{LOG_VAR_BOUND:g} and {LOG_VAR_BOUND:g}"
+        require(bounded, _WHERE, "log_var_start", must, log_var_start)
         self.word_dropout = nn.Dropout(share(_WHERE, "word_dropout", word_dropout))
         self.word = nn.Parameter(torch.randn(context.vocab_size, width))
         self.register_buffer("idf", torch.ones(context.vocab_size))
