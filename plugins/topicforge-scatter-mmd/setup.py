@@ -6,6 +6,8 @@ without them the package installs all the same and a note beside it says why the
 """
 
 import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -50,6 +52,11 @@ def native() -> dict:
              "then this package with pip install --no-build-isolation")  # fmt: skip
         return {}
 
+    compiler = os.environ.get("CXX", "c++")
+    if SWITCH == "auto" and shutil.which(shlex.split(compiler)[0]) is None:
+        note(source, f"no C++ compiler {compiler!r} on the PATH at installation")
+        return {}
+
     class BuildOrNote(BuildExtension):
         """Builds the library; where that fails, the installation goes on with a note."""
 
@@ -60,7 +67,9 @@ def native() -> dict:
                 if SWITCH == "1":
                     raise
                 built = source if self.inplace else Path(self.build_lib) / PACKAGE
-                note(built, f"compiling failed at installation: {' '.join(str(error).split())}")
+                note(
+                    built, f"compiling failed at installation ({error}); pip install -v shows more"
+                )
 
         def get_outputs(self) -> list:
             return [path for path in super().get_outputs() if Path(path).is_file()]
