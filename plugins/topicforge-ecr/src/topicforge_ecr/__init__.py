@@ -1,0 +1,1 @@
+"""Embedding-clustering regularised decoder for topicforge."""

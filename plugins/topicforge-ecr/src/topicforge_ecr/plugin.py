@@ -1,0 +1,20 @@
+"""What topicforge finds under this package's entry point."""
+
+from typing import Any
+
+from topicforge.plugin import hookimpl
+
+from topicforge_ecr.decoder import EcrDecoder
+
+TOPICFORGE_API = 1
+
+
+@hookimpl
+def topicforge_register_decoders(register: Any) -> None:
+    """Register the decoder."""
+    register.decoder(
+        "ecr",
+        EcrDecoder,
+        summary="topics as centres of word clusters, held apart by optimal transport",
+        source="Wu et al. 2023, arXiv:2306.04217, section 4",
+    )
