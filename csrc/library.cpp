@@ -25,7 +25,8 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_mixture_log_prob_backward(Tensor grad, Tensor z, Tensor loc, Tensor log_var, "
       "Tensor log_weight, Tensor log_prob) -> (Tensor, Tensor, Tensor, Tensor)");
-  // The same on the CPU with the responsibilities (C, B) kept for the backward.
+  // The same on the CPU with the responsibilities kept for the backward: (B, C), but in an order of
+  // the kernel's own.
   m.def(
       "_mixture_log_prob_keep(Tensor z, Tensor loc, Tensor log_var, Tensor log_weight) "
       "-> (Tensor, Tensor)");

@@ -70,7 +70,7 @@ std::tuple<Tensor, Tensor> log_prob_keep(
   const ScalarType type = check_types(op, z_in, loc_in, log_var_in, log_weight_in);
   const Tensor z = row_major(z_in), loc = row_major(loc_in), log_var = row_major(log_var_in);
   const Tensor log_weight = row_major(log_weight_in);
-  const int64_t shape[2] = {loc.size(0), z.size(0)};
+  const int64_t shape[2] = {z.size(0), loc.size(0)};
   Tensor out = room(z, {z.sizes().data(), 1}), shares = room(z, {shape, 2});
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
@@ -90,8 +90,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> log_prob_kept_backward(
   check_vector(op, "grad", grad_in, z_in.size(0));
   check_matrix(op, "shares", shares_in);
   STD_TORCH_CHECK(
-      shares_in.size(0) == loc_in.size(0) && shares_in.size(1) == z_in.size(0), op,
-      ": shares must have shape (", loc_in.size(0), ", ", z_in.size(0), ")");
+      shares_in.size(0) == z_in.size(0) && shares_in.size(1) == loc_in.size(0), op,
+      ": shares must have shape (", z_in.size(0), ", ", loc_in.size(0), ")");
   const ScalarType type = check_types(op, z_in, loc_in, log_var_in, grad_in, shares_in);
   const Tensor z = row_major(z_in), loc = row_major(loc_in), log_var = row_major(log_var_in);
   const Tensor shares = row_major(shares_in);

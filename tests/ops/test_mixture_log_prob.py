@@ -143,7 +143,7 @@ def test_responsibilities_are_kept_up_to_twice_as_many_components(device: str, c
     # At C = 2 L they are as large as z twice; beyond, the backward makes them again.
     leaves = [x.requires_grad_() for x in case.mixture(torch.float64, device)]
     value = mixture_log_prob(*leaves, impl="native")
-    kept = any(x.shape == (case.C, case.B) for x in _saved(value))
+    kept = any(x.shape == (case.B, case.C) for x in _saved(value))
     assert kept == (case.C <= 2 * case.L)
     shares = mixture_responsibilities(*[x.detach() for x in leaves], impl="reference")
     (grad,) = torch.autograd.grad(value.sum(), leaves[3])

@@ -123,7 +123,7 @@ def _fake_backward(
 def _fake_keep(
     z: Tensor, loc: Tensor, log_var: Tensor, log_weight: Tensor
 ) -> tuple[Tensor, Tensor]:
-    return z.new_empty(z.shape[0]), z.new_empty(loc.shape[0], z.shape[0])
+    return z.new_empty(z.shape[0]), z.new_empty(z.shape[0], loc.shape[0])
 
 
 def _fake_kept_backward(

@@ -262,7 +262,7 @@ void log_prob(
       const PanelShares<T> panel_of = panel_shares(mix.padded, joints, lanes);
       for (int64_t c = 0; c < mix.C; ++c) {
         T own[P];
-        T* to = shares + c * B + start;
+        T* to = shares + start * mix.C + c * valid;
         T* at = valid == P ? to : own;
         for (int side = 0; side < 2; ++side) {
           store<T>(at + side * V, load(joints + c * P + side * V) * panel_of.scale[side]);
@@ -306,8 +306,10 @@ struct Moments {
 // A panel's points as rows padded to whole vectors, and the gradients of the same shape.
 template <class T>
 struct PanelRows {
-  T *points, *grad;
+  const T* points;
+  T* grad;
   T *variance, *grad_variance;  // where `spread`
+  int64_t stride;
 };
 
 // to[l] = from[l], l < count, by whole vectors first.
@@ -327,8 +329,10 @@ inline void fill_rows(const T* from, int64_t valid, int64_t L, int64_t stride, T
 }
 
 template <class T>
-inline void clear_rows(int64_t count, T* to) {
-  for (int64_t i = 0; i < count; i += kLanes<T>) store<T>(to + i, Vec<T>{});
+inline void clear(int64_t count, T* to) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) store<T>(to + i, Vec<T>{});
+  for (; i < count; ++i) to[i] = T(0);
 }
 
 // add_moments for the tail's dimensions, with points as lanes. Lanes beyond the last point hold
@@ -342,8 +346,8 @@ inline void add_tail_moments(
   for (int64_t l = mix.L - mix.tail; l < mix.L; ++l) {
     T lanes[4][P] = {};
     for (int64_t b = 0; b < valid; ++b) {
-      lanes[0][b] = rows.points[b * stride + l];
-      if (spread) lanes[1][b] = rows.variance[b * stride + l];
+      lanes[0][b] = rows.points[b * rows.stride + l];
+      if (spread) lanes[1][b] = rows.variance[b * rows.stride + l];
     }
     Vec<T> x[2], variance[2] = {}, grad[2] = {}, grad_variance[2] = {};
     for (int side = 0; side < 2; ++side) {
@@ -376,8 +380,8 @@ inline void add_tail_moments(
       if (spread) store<T>(lanes[3] + side * V, grad_variance[side]);
     }
     for (int64_t b = 0; b < valid; ++b) {
-      rows.grad[b * stride + l] += lanes[2][b];
-      if (spread) rows.grad_variance[b * stride + l] += lanes[3][b];
+      rows.grad[b * rows.stride + l] += lanes[2][b];
+      if (spread) rows.grad_variance[b * rows.stride + l] += lanes[3][b];
     }
   }
 }
@@ -406,7 +410,7 @@ inline void add_moments(
       }
       const T* weight = weights + block * P;
       for (int64_t b = 0; b < valid; ++b) {
-        const int64_t at = b * stride + l;
+        const int64_t at = b * rows.stride + l;
         const Vec<T> x = load(rows.points + at);
         Vec<T> grad = load(rows.grad + at), variance{}, grad_variance{};
         if (spread) {
@@ -466,7 +470,7 @@ struct Chunks {
     return {start, first, second, second + mix.padded * mix.stride};
   }
   void clear(int64_t chunk) const {
-    clear_rows(size, memory.get() + chunk * size);
+    topicforge::clear(size, memory.get() + chunk * size);
   }
 
   // d mu = M1 / sigma², d log sigma² = ½ (M2 / sigma² - M0), d log pi = M0.
@@ -537,15 +541,22 @@ void weighted_backward(
   constexpr int P = kPanel<T>;
   const Chunks<T> chunks(mix, B, pool);
   const int64_t L = mix.L, stride = mix.stride;
+  // Rows that no vector overruns are read and written where they are.
+  const bool direct = mix.tail > 0 || L == stride;
   const int64_t scratch = (kComponents + 2 * stride) * P + extra;
   for_tasks<T>(pool, chunks.count, scratch, [&](int64_t chunk, T* memory) {
     T *weights = memory, *rows = weights + kComponents * P, *own = rows + 2 * stride * P;
-    const PanelRows<T> space{rows, rows + stride * P, nullptr, nullptr};
+    PanelRows<T> space{rows, rows + stride * P, nullptr, nullptr, direct ? L : stride};
     chunks.clear(chunk);
     for (int64_t p = chunks.first_panel(chunk); p < chunks.first_panel(chunk + 1); ++p) {
       const int64_t valid = valid_points<T>(B, p), start = p * P;
-      fill_rows(z + start * L, valid, L, stride, space.points);
-      clear_rows(valid * stride, space.grad);
+      if (direct) {
+        space.points = z + start * L;
+        space.grad = grad_z + start * L;
+      } else {
+        fill_rows(z + start * L, valid, L, stride, rows);
+      }
+      clear(valid * space.stride, space.grad);
       for (int64_t first = 0; first < mix.padded; first += kComponents) {
         const int64_t count =
             mix.padded - first < kComponents ? mix.padded - first : kComponents;
@@ -553,7 +564,7 @@ void weighted_backward(
         add_moments<T, false>(
             mix, first, count, weights, valid, space, chunks.moments(chunk));
       }
-      write_rows(space.grad, valid, L, stride, grad_z + start * L);
+      if (!direct) write_rows(space.grad, valid, L, stride, grad_z + start * L);
     }
   });
   chunks.reduce(mixture.var_columns, out, pool);
@@ -600,7 +611,7 @@ void log_prob_backward_kept(
     T scale[P], lanes[P];
     for (int64_t i = 0; i < P; ++i) scale[i] = i < valid ? grad[(start + i) * grad_step] : T(0);
     for (int64_t c = 0; c < count; ++c) {
-      const T* from = shares + (first + c) * B + start;
+      const T* from = shares + start * mix.C + (first + c) * valid;
       if (first + c >= mix.C || valid < P) {
         fill_lanes(from, first + c < mix.C ? valid : 0, T(0), lanes);
         from = lanes;
@@ -713,8 +724,9 @@ void kl_bound_backward(
     T *weights_z = variance + L * P, *weights_loc = weights_z + kComponents * P;
     T* rows = weights_loc + kComponents * P;
     const int64_t size = stride * P;
-    const PanelRows<T> at_z{rows, rows + size, nullptr, nullptr};
-    const PanelRows<T> at_loc{rows + 2 * size, rows + 3 * size, rows + 4 * size, rows + 5 * size};
+    const PanelRows<T> at_z{rows, rows + size, nullptr, nullptr, stride};
+    const PanelRows<T> at_loc{
+        rows + 2 * size, rows + 3 * size, rows + 4 * size, rows + 5 * size, stride};
     chunks.clear(chunk);
     for (int64_t p = chunks.first_panel(chunk); p < chunks.first_panel(chunk + 1); ++p) {
       const int64_t valid = valid_points<T>(B, p), start = p * P;
@@ -722,13 +734,13 @@ void kl_bound_backward(
       fill_panel(posterior.loc + start * L, L, valid, L, panel_loc);
       fill_panel(posterior.log_var + start * L, L, valid, L, variance);
       exponential_of(variance, T(1), variance, L * P);
-      fill_rows(posterior.z + start * L, valid, L, stride, at_z.points);
-      fill_rows(posterior.loc + start * L, valid, L, stride, at_loc.points);
+      fill_rows(posterior.z + start * L, valid, L, stride, rows);
+      fill_rows(posterior.loc + start * L, valid, L, stride, rows + 2 * size);
       fill_rows(posterior.log_var + start * L, valid, L, stride, at_loc.variance);
       exponential_of(at_loc.variance, T(1), at_loc.variance, valid * stride);
-      clear_rows(valid * stride, at_z.grad);
-      clear_rows(valid * stride, at_loc.grad);
-      clear_rows(valid * stride, at_loc.grad_variance);
+      clear(valid * stride, at_z.grad);
+      clear(valid * stride, at_loc.grad);
+      clear(valid * stride, at_loc.grad_variance);
       T lse[P], scale[P], scale_share[P], mean[P];
       fill_lanes(log_prob + start, valid, T(__builtin_inf()), lse);
       fill_lanes(gap + start, valid, T(0), mean);

@@ -44,7 +44,9 @@ struct BoundTerms {
 
 template <class T>
 struct MixtureFunctions {
-  // out (B,) = log p(z); shares (C, B) = q(c | z) unless it is null.
+  // out (B,) = log p(z). Unless `shares` is null it gets the B * C responsibilities q(c | z), panel
+  // of points after panel, as log_prob_backward_kept reads them: rows of B numbers each would all
+  // lie in the same few places of the cache where B is a power of two.
   void (*log_prob)(const Mixture<T>&, const T* z, int64_t B, T* out, T* shares, const Pool&);
   // Gradients of sum(grad * log p(z)), given log p(z).
   void (*log_prob_backward)(
