@@ -165,3 +165,19 @@ def test_importing_the_scores_loads_no_heavy_library():
     code = f"import sys, topicforge.evaluation; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_texts_may_be_other_documents_than_the_counts(corpus):
+    scores = evaluate(TOPICS, **corpus, top=5, reference="counts", texts_reference="texts")
+    assert scores["npmi"].reference == "counts, 60 documents"
+    assert scores["c_v"].reference == "texts, 60 texts"
+    assert scores["npmi_window"].reference == "texts, 60 texts"
+
+
+def test_an_option_given_beside_its_metric_wins(corpus):
+    scores = evaluate(TOPICS, **corpus, top=5, metrics=[("td", {"td_top": 2}), "npmi"], td_top=4)
+    assert scores["td"] == topic_diversity(TOPICS, top=2)
+    with pytest.raises(
+        UnknownNameError, match=r"no option is called 'top'\. Did you mean 'td_top'"
+    ):
+        evaluate(TOPICS, **corpus, metrics=[("td", {"top": 2})])
