@@ -171,7 +171,7 @@ def test_texts_may_be_other_documents_than_the_counts(corpus):
     scores = evaluate(TOPICS, **corpus, top=5, reference="counts", texts_reference="texts")
     assert scores["npmi"].reference == "counts, 60 documents"
     assert scores["c_v"].reference == "texts, 60 texts"
-    assert scores["npmi_window"].reference == "texts, 60 texts"
+    assert scores["npmi_window"].reference.startswith("texts, 60 texts in ")
 
 
 def test_an_option_given_beside_its_metric_wins(corpus):

@@ -1,7 +1,6 @@
 """The package through topicforge's own suite."""
 
 import pytest
-
 from topicforge.testing import parametrize_with_checks, specs_of
 
 
