@@ -12,6 +12,7 @@ from topicforge import ops
 from topicforge.clusters import WIDTH, bounded_width, clusters
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
+from topicforge.errors import InputError
 from topicforge.layers import is_number, positive, require, share, whole
 
 _WHERE = "encoder 'spectral'"
@@ -79,6 +80,11 @@ class SpectralEncoder(Encoder):
 
     def forward(self, batch: Batch) -> DiagonalNormal:
         """Return q(z | x) of (B,) documents."""
+        if batch.vocab_size != self.context.vocab_size:
+            raise InputError(
+                f"{_WHERE}: a batch must have the vocabulary it was built for, "
+                f"{self.context.vocab_size} words, got {batch.vocab_size}; count with the same words"
+            )
         value = self.word_dropout(batch.count.log1p() * self.idf[batch.col])
         f = ops.sparse_linear(batch.crow, batch.col, value, self.word, self.zero)
         h = F.normalize(f, dim=1, eps=1e-6)

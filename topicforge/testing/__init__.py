@@ -23,6 +23,27 @@ from topicforge.testing.checks_components import (
     check_seed,
     check_state_dict,
 )
+from topicforge.testing.checks_decoders import (
+    check_log_likelihood,
+    check_penalties,
+    check_topic_word,
+)
+from topicforge.testing.checks_encoders import (
+    check_documents_are_independent,
+    check_features_declared,
+    check_posterior,
+    check_reparameterised_encoder,
+    check_wrong_width,
+)
+from topicforge.testing.checks_links import check_link
+from topicforge.testing.checks_models import check_saves_and_loads, check_trains_in_a_mix
+from topicforge.testing.checks_priors import (
+    check_anchors_and_start,
+    check_log_prob_normalised,
+    check_prior_declaration,
+    check_prior_samples,
+    check_samples_follow_log_prob,
+)
 from topicforge.testing.failure import CheckError, NotApplicable
 from topicforge.testing.parametrize import parametrize_with_checks
 from topicforge.testing.subject import id_of, specs_of
@@ -41,14 +62,30 @@ __all__ = [
     "NotApplicable",
     "all_checks",
     "batch_of",
+    "check_anchors_and_start",
     "check_construction",
+    "check_documents_are_independent",
     "check_dtype",
+    "check_features_declared",
     "check_finite_and_batch_sizes",
     "check_gradients_reach_parameters",
+    "check_link",
+    "check_log_likelihood",
+    "check_log_prob_normalised",
     "check_nonsense_options",
     "check_options_are_keyword_only",
+    "check_penalties",
+    "check_posterior",
+    "check_prior_declaration",
+    "check_prior_samples",
+    "check_reparameterised_encoder",
+    "check_samples_follow_log_prob",
+    "check_saves_and_loads",
     "check_seed",
     "check_state_dict",
+    "check_topic_word",
+    "check_trains_in_a_mix",
+    "check_wrong_width",
     "checks_of",
     "id_of",
     "kinds_of",
