@@ -297,7 +297,8 @@ void responsibilities(const Mixture<T>& mixture, const T* z, int64_t B, T* out, 
 
 // Weighted moments of one chunk of points about every component's mean:
 // zeroth Σ_b w_bc, first Σ_b w_bc (x - mu), second Σ_b w_bc [(x - mu)² + variance].
-// Those of the tail's dimensions, first and second, are sums a lane: tail[(c * mix.tail + t) * 2].
+// The zeroth, and of the tail's dimensions the first and second, are sums a lane:
+// zeroth[c][lane], tail[c][t][first or second][lane].
 template <class T>
 struct Moments {
   T *zeroth, *first, *second, *tail;
@@ -444,7 +445,8 @@ inline void add_moments(
     add_tail_moments<T, spread>(mix, first, count, weights, valid, rows, moments);
   }
   for (int64_t c = 0; c < count; ++c) {
-    moments.zeroth[first + c] += sum<T>(load(weights + c * P) + load(weights + c * P + kLanes<T>));
+    T* at = moments.zeroth + (first + c) * kLanes<T>;
+    store<T>(at, load(at) + (load(weights + c * P) + load(weights + c * P + kLanes<T>)));
   }
 }
 
@@ -456,7 +458,7 @@ struct Chunks {
       : mix(mix),
         panels(panel_count<T>(B)),
         count(most(B) < panels ? most(B) : (panels > 0 ? panels : 1)),
-        size(round_up(mix.padded * (2 * (mix.stride + mix.tail * kLanes<T>) + 1), kLanes<T>)),
+        size(mix.padded * (2 * mix.stride + (2 * mix.tail + 1) * kLanes<T>)),
         memory(pool, count * size) {}
 
   static int64_t most(int64_t B) {
@@ -466,7 +468,7 @@ struct Chunks {
   int64_t first_panel(int64_t chunk) const { return panels * chunk / count; }
   Moments<T> moments(int64_t chunk) const {
     T* start = memory.get() + chunk * size;
-    T *first = start + mix.padded, *second = first + mix.padded * mix.stride;
+    T *first = start + mix.padded * kLanes<T>, *second = first + mix.padded * mix.stride;
     return {start, first, second, second + mix.padded * mix.stride};
   }
   void clear(int64_t chunk) const {
@@ -479,8 +481,9 @@ struct Chunks {
     const Pool adders = pool_for(pool, count * size);
     for_tasks<T>(adders, mix.C, 2 * stride, [&](int64_t c, T* one) {
       T* two = one + stride;
-      T weight = T(0);
-      for (int64_t k = 0; k < count; ++k) weight += moments(k).zeroth[c];
+      Vec<T> zeroth{};
+      for (int64_t k = 0; k < count; ++k) zeroth += load(moments(k).zeroth + c * V);
+      const T weight = sum<T>(zeroth);
       for (int64_t l = 0; l < (mix.tail > 0 ? whole : stride); l += V) {
         Vec<T> a{}, b{};
         for (int64_t k = 0; k < count; ++k) {
