@@ -31,16 +31,17 @@ def harmonise(where: str, **tensors: Tensor) -> list[Tensor]:
     """
     values = list(tensors.values())
     dtype = torch.float32
+    device = values[0].device if isinstance(values[0], Tensor) else None
     for name, x in tensors.items():
-        if isinstance(x, Tensor) and x.dtype is dtype and x.device == values[0].device:
+        if isinstance(x, Tensor) and x.dtype is dtype and x.device == device:
             continue  # as nearly always; what follows costs a small operator's time
         if not isinstance(x, Tensor) or not x.dtype.is_floating_point:
             came = x.dtype if isinstance(x, Tensor) else type(x).__name__
             raise InputError(f"{where}: {name} must be a floating-point tensor, but is {came}")
-        if x.device != values[0].device:
+        if x.device != device:
             raise InputError(
                 f"{where}: all tensors must be on one device, but {name} is on {x.device} and "
-                f"{next(iter(tensors))} on {values[0].device}; move one of them"
+                f"{next(iter(tensors))} on {device}; move one of them"
             )
         if x.dtype not in _HALF:
             dtype = torch.promote_types(dtype, x.dtype)
