@@ -10,7 +10,9 @@ from topicforge import TopicModel, load
 from topicforge.plugin import Batch, Context, OptionError, TrainingError
 
 from topicforge_ecr.decoder import EcrDecoder
+from topicforge_ecr.transport import sinkhorn
 
+CENTRES = torch.tensor([[1.0, 0.0], [-0.5, 0.87], [-0.5, -0.87]])
 FREQUENCY = torch.tensor([0.4, 0.3, 0.2, 0.1, 0.0])
 
 
@@ -62,35 +64,42 @@ def test_background_starts_at_the_frequency():
     torch.testing.assert_close(made.background.exp(), torch.tensor([0.4, 0.3, 0.2, 0.1, 0.1]))
 
 
-def test_penalty_gradient():
+def test_penalty_value_and_gradient():
+    """Differences of the converged transport cost at the same e, which is no part of the gradient."""
     made = decoder(v=6, k=3, iterations=5000, epsilon=0.3, weight=7.0).double()
-    with torch.no_grad():
-        made.penalties()  # so that every solve starts near its end
+    a, b = torch.full((6,), 1 / 6).double(), torch.full((3,), 1 / 3).double()
+    e = 0.3 * made.distances().mean().item()
 
-    def penalty(word, topic):
+    def exact():
         with torch.no_grad():
-            made.word.copy_(word)
-            made.topic.copy_(topic)
-        value = made.penalties()["ecr"]
-        value.backward()
-        return value.detach()
+            return 7 * sinkhorn(made.distances(), a, b, e, tolerance=1e-13).value.item()
 
-    made.word.grad = made.topic.grad = None
-    word, topic = made.word.detach().clone(), made.topic.detach().clone()
-    penalty(word, topic)
-    got = made.word.grad.clone(), made.topic.grad.clone()
-    step = 1e-4
-    for i, start in enumerate((word, topic)):
-        for position in np.ndindex(*start.shape):
+    value = made.penalties()["ecr"]
+    value.backward()
+    # the columns hold to 1e-3, the value to that squared, the gradient to that
+    assert value.item() == pytest.approx(exact(), abs=1e-4)
+    for weight in (made.word, made.topic):
+        for position in np.ndindex(*weight.shape):
             ends = []
-            for sign in (1, -1):
-                moved = start.clone()
-                moved[position] += sign * step
-                ends.append(penalty(*((moved, topic) if i == 0 else (word, moved))).item())
-            # the plan's columns hold to 1e-3, and so does the gradient
-            assert got[i][position].item() == pytest.approx(
-                (ends[0] - ends[1]) / (2 * step), abs=7 * 2e-3
-            )
+            for step in (1e-4, -2e-4):
+                with torch.no_grad():
+                    weight[position] += step
+                ends.append(exact())
+            with torch.no_grad():
+                weight[position] += 1e-4
+            difference = (ends[0] - ends[1]) / 2e-4
+            assert weight.grad[position].item() == pytest.approx(difference, abs=7e-3)
+
+
+def test_epsilon_follows_the_costs():
+    """Vectors twice as long: all costs four times, the plan the same, so the penalty four times."""
+    made = decoder(v=20, k=3, epsilon=0.1)
+    once = made.penalties()["ecr"].item()
+    with torch.no_grad():
+        made.word.mul_(2)
+        made.topic.mul_(2)
+    made._potential = None
+    assert made.penalties()["ecr"].item() == pytest.approx(4 * once, rel=1e-3)
 
 
 def test_penalty_by_hand():
@@ -110,30 +119,37 @@ def test_no_penalty_at_weight_zero():
     assert decoder(weight=0).penalties() == {}
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_penalty_parts_topics_that_coincide(seed):
-    """Three clusters of words, all topics started at one place but for a thousandth.
-
-    Descent on the transport cost alone gives each cluster a topic. Nothing else would: a cost that
-    lets every word choose its nearest topic leaves two of the three without words as often as not.
-    """
+def descend(seed, epsilon):
+    """Three clusters of words around CENTRES; topics start at one place but for a thousandth."""
     torch.manual_seed(seed)
-    made = decoder(v=60, k=3, width=2, weight=1.0, epsilon=0.05, train_vectors=False)
+    made = decoder(v=60, k=3, width=2, weight=1.0, epsilon=epsilon, train_vectors=False)
     torch.manual_seed(seed)
-    centres = torch.tensor([[1.0, 0.0], [-0.5, 0.87], [-0.5, -0.87]])
-    cluster = torch.arange(60) % 3
     with torch.no_grad():
-        made.word.copy_(centres[cluster] + 0.1 * torch.randn(60, 2))
+        made.word.copy_(CENTRES[torch.arange(60) % 3] + 0.1 * torch.randn(60, 2))
         made.topic.copy_(torch.tensor([[0.3, 0.1]]) + 1e-3 * torch.randn(3, 2))
     optimiser = torch.optim.Adam([made.topic], lr=0.05)
     for _ in range(150):
         optimiser.zero_grad()
         made.penalties()["ecr"].backward()
         optimiser.step()
-    nearest = torch.cdist(centres, made.topic.detach()).min(1)
+    return made.topic.detach()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_penalty_parts_topics_that_coincide(seed):
+    """Descent on the transport cost alone gives each cluster a topic of its own."""
+    nearest = torch.cdist(CENTRES, descend(seed, epsilon=0.01)).min(1)
     assert sorted(nearest.indices.tolist()) == [0, 1, 2]
     # a mean of 20 words with deviation 0.1 is off by 0.1 / sqrt(20) an axis; five of these
     assert nearest.values.max() < 5 * 0.1 / math.sqrt(20)
+
+
+def test_a_blurred_plan_draws_topics_together():
+    """The trap: under a large epsilon every topic is the mean of all words."""
+    topics = descend(0, epsilon=10.0)
+    # the centres' mean is 0, that of 60 words with deviation 0.1 around them within 0.1 of it
+    assert torch.pdist(topics).max() < 1e-2
+    assert topics.norm(dim=1).max() < 0.1
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ class EcrDecoder(Decoder):
     batch norm to make a distribution of them, and then theta is no mixture of topics. Read as the
     probability of a topic given a word they have one by Bayes' rule, above, with p_v learned from
     its start at the corpus frequency; a mixture of topics also touches only words that occur.
-    The paper's loss counts <P, C> without the entropy, which has the same gradient at a fixed P.
+    The paper's loss counts <P, C> without the entropy, which has the same gradient at a fixed P. Its
+    e is fixed; here it follows the mean of C, because a plan that a fixed e blurs draws all vectors
+    to one point, where everything is blurred.
 
     Args:
         context: sizes, word frequencies, and the vocabulary where ``vectors`` is looked up by word.
@@ -47,14 +49,14 @@ class EcrDecoder(Decoder):
         vectors: word vectors to start from: ``corpus``, those of the training documents
             (:func:`topicforge_ecr.corpus_vectors.corpus_vectors`); pretrained ones, GloVe or
             word2vec text, .npy, or an array (rows, E); ``None``, random ones. They are scaled to
-            unit length, as temperature and epsilon take for granted, topics start at their
+            unit length, as temperature takes for granted, topics start at their
             k-means centres, and words without a vector start at random.
         vectors_words: the words of the rows of an .npy or array, a sequence or a file with one a
             line; ``None``: row i is word i.
         train_vectors: train w; False keeps them as they start.
         temperature: tau, in squared distance.
         weight: of the penalty, in nats a document; 0 leaves it out.
-        epsilon: e, in squared distance.
+        epsilon: e, as a share of the mean of C.
         iterations: the most Sinkhorn sweeps a step.
         sizes: s, K positive numbers that are divided by their sum; ``None``: 1/K each.
 
@@ -77,7 +79,7 @@ class EcrDecoder(Decoder):
         train_vectors: bool = True,
         temperature: float = 0.2,
         weight: float = 250.0,
-        epsilon: float = 0.05,
+        epsilon: float = 0.01,
         iterations: int = 100,
         sizes: Sequence[float] | None = None,
     ) -> None:
@@ -165,8 +167,9 @@ class EcrDecoder(Decoder):
         if not self.weight:
             return {}
         cost = self.distances()
+        e = max(self.epsilon * float(cost.detach().mean()), 1e-12)
         solved = sinkhorn(
-            cost.detach(), self.word_weight.to(cost), self.size.to(cost), self.epsilon,
+            cost.detach(), self.word_weight.to(cost), self.size.to(cost), e,
             start=self._potential, max_sweeps=self.iterations,
         )  # fmt: skip
         self._potential = solved.potential

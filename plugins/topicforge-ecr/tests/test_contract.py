@@ -1,0 +1,8 @@
+"""The decoder against topicforge's conformance suite."""
+
+from topicforge.testing import parametrize_with_checks, specs_of
+
+
+@parametrize_with_checks(specs_of("topicforge-ecr"))
+def test_contract(component, check):
+    check(component)

@@ -1,0 +1,8 @@
+"""Both divergences against topicforge's conformance suite."""
+
+from topicforge.testing import parametrize_with_checks, specs_of
+
+
+@parametrize_with_checks(specs_of("topicforge-sinkhorn"))
+def test_contract(component, check):
+    check(component)
