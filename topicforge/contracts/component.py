@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -22,7 +22,13 @@ class Component(nn.Module):
 
     Args:
         context: sizes and corpus facts.
+
+    Attributes:
+        torchscript: True if ``torch.jit.script`` compiles the component; a link may claim it, whose
+            ``forward`` takes and gives a tensor, and is then held to it by ``check_torchscript``.
     """
+
+    torchscript: ClassVar[bool] = False
 
     def __init__(self, context: Context) -> None:
         super().__init__()

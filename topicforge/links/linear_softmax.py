@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,8 @@ class LinearSoftmaxLink(Link):
         context: sizes; any L.
         bias: learn b.
     """
+
+    torchscript: ClassVar[bool] = True
 
     def __init__(self, context: Context, *, bias: bool = True) -> None:
         super().__init__(context)

@@ -18,6 +18,7 @@ class SimplexLink(Link):
     """
 
     accepts: ClassVar[Literal["z", "theta"]] = "theta"
+    torchscript: ClassVar[bool] = True
 
     def forward(self, z: Tensor) -> Tensor:
         """Log softmax(z), (B, K)."""

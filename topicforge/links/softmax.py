@@ -22,6 +22,7 @@ class SoftmaxLink(Link):
     """
 
     softmax: ClassVar[bool] = True
+    torchscript: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

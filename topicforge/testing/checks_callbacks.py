@@ -1,0 +1,103 @@
+"""Checks of callbacks: they watch and may stop, and change no mathematics."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from typing import Any
+
+import torch
+
+from topicforge.contracts import Callback, ComponentSpec
+from topicforge.model import TopicModel
+from topicforge.testing.catalogue import check_for
+from topicforge.testing.failure import CheckError, require
+from topicforge.testing.subject import build, title_of
+from topicforge.testing.toys import N_TOPICS, toy_counts
+
+
+def _fit(callback: Callback | None, epochs: int, method: str = "fit") -> TopicModel:
+    """A small model, in a folder of its own for what the callback writes, and without its prints."""
+    model = TopicModel(
+        encoder="mlp", encoder__hidden=(16,), n_topics=N_TOPICS, epochs=epochs, batch_size=16,
+        device="cpu", callbacks=[] if callback is None else [callback],
+    )  # fmt: skip
+    quiet = contextlib.redirect_stdout(io.StringIO())
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), quiet:
+        getattr(model, method)(toy_counts())
+    return model
+
+
+@check_for("callback")
+def check_callback_changes_nothing(spec: ComponentSpec) -> None:
+    """A fit with the callback gives, bit for bit, the parameters of the same fit without it.
+
+    A callback draws no random numbers from torch's generator and writes to no parameter. One that
+    stops early is compared with a fit of as many epochs as it let run.
+    """
+    what = title_of(spec)
+    try:
+        watched = _fit(build(spec), 3)
+    except Exception as error:
+        raise CheckError(
+            f"{what}: a fit with it raised {type(error).__name__}: {error}, but a callback must let "
+            "training end. To mend it: see the traceback above."
+        ) from error
+    plain = _fit(None, len(watched.history_))
+    mine, other = watched.network_.state_dict(), plain.network_.state_dict()
+    changed = [name for name, value in other.items() if not torch.equal(value, mine[name])]
+    require(
+        not changed, what, f"a fit with it ends with other values of {', '.join(changed[:3])}",
+        "a callback changes no mathematics", "watch only; draw from a generator of your own",
+    )  # fmt: skip
+
+
+@check_for("callback")
+def check_callback_can_be_used_again(spec: ComponentSpec) -> None:
+    """One object serves several fits, and ``partial_fit``, which calls no ``on_fit_start``.
+
+    What a fit leaves behind must not stop or break the next one.
+    """
+    what = title_of(spec)
+    callback: Callback = build(spec)
+    try:
+        first, second = _fit(callback, 3), _fit(callback, 3)
+        _fit(build(spec), 1, "partial_fit")
+    except Exception as error:
+        raise CheckError(
+            f"{what}: a second fit or partial_fit raised {type(error).__name__}: {error}, but it must "
+            "serve again. To mend it: set up in on_fit_start and be ready without it."
+        ) from error
+    counts = (len(first.history_), len(second.history_))
+    require(
+        counts[0] == counts[1], what, f"the same fit ran {counts[0]} and then {counts[1]} epochs",
+        "each fit starts afresh", "reset what it remembers in on_fit_start",
+    )  # fmt: skip
+
+
+@check_for("callback")
+def check_callback_answers(spec: ComponentSpec) -> None:
+    """``on_step_end`` and ``on_epoch_end`` return True to stop, else False or None."""
+    callback: Callback = build(spec)
+    answers: list[tuple[str, object]] = []
+
+    def listen(name: str) -> None:
+        own = getattr(callback, name)
+
+        def heard(*arguments: Any) -> Any:
+            answer = own(*arguments)
+            answers.append((name, answer))
+            return None
+
+        setattr(callback, name, heard)
+
+    for name in ("on_step_end", "on_epoch_end"):
+        if getattr(type(callback), name) is not getattr(Callback, name):
+            listen(name)
+    _fit(callback, 2)
+    for name, answer in answers:
+        require(
+            answer is None or isinstance(answer, bool), title_of(spec), f"{name} returned {answer!r}",
+            "it must return True, False or None", "return a comparison, not a number",
+        )  # fmt: skip
