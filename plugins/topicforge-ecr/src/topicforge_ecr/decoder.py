@@ -63,7 +63,7 @@ class EcrDecoder(Decoder):
     Raises:
         OptionError: an option outside its domain.
 
-    Source: Wu et al. 2023 (arXiv:2306.04217), section 4; tau, e and weight are its appendix's.
+    Source: Wu et al. 2023 (arXiv:2306.04217), section 4; tau is that of the authors' code.
     """
 
     word_weight: Tensor
@@ -78,7 +78,7 @@ class EcrDecoder(Decoder):
         vectors_words: Any = None,
         train_vectors: bool = True,
         temperature: float = 0.2,
-        weight: float = 250.0,
+        weight: float = 20.0,
         epsilon: float = 0.01,
         iterations: int = 100,
         sizes: Sequence[float] | None = None,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from geomloss import SamplesLoss  # type: ignore[import-untyped]
 from topicforge.plugin import Divergence, Rule, Samples, Sides
 from torch import Tensor
 
@@ -46,6 +45,9 @@ def sinkhorn_divergence(x: Tensor, y: Tensor, cost: Cost, e: float, scaling: flo
 
     Source: Feydy et al. 2019 (arXiv:1810.08278), eq. 3 for S, section 3.2 for the gradient.
     """
+    # here and not above: it imports KeOps where that is installed, which takes seconds and prints
+    from geomloss import SamplesLoss  # type: ignore[import-untyped]
+
     with torch.no_grad():
         widest = max(float(cost(x, y).max()), e)
     loss = SamplesLoss(
