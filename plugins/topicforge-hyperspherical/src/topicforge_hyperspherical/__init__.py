@@ -1,0 +1,1 @@
+"""Topic models whose latent is a point on the unit sphere."""
