@@ -13,6 +13,7 @@ enforces. pytest is needed for the decorator alone.
 """
 
 from topicforge.testing.catalogue import all_checks, checks_of, kinds_of
+from topicforge.testing.check_operator import check_op
 from topicforge.testing.checks_callbacks import (
     check_callback_answers,
     check_callback_can_be_used_again,
@@ -116,6 +117,7 @@ __all__ = [
     "check_metric_needs",
     "check_metric_repeats",
     "check_nonsense_options",
+    "check_op",
     "check_options_are_keyword_only",
     "check_penalties",
     "check_posterior",

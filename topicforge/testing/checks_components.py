@@ -9,7 +9,7 @@ import torch
 
 from topicforge.contracts import ComponentSpec, Decoder, Encoder, Link, Prior
 from topicforge.errors import MixError, PluginError, TopicForgeError
-from topicforge.layers import is_number
+from topicforge.options import is_number
 from topicforge.registry import option_defaults
 from topicforge.registry.checks import check_factory
 from topicforge.registry.kinds import WITHOUT_CONTEXT

@@ -22,8 +22,11 @@ def sides_of(spec: RuleSpec) -> tuple[Distribution, Distribution]:
     Raises:
         NotApplicable: no registered encoder or prior gives the type, and it is not a core type.
     """
-    found = [d for _, _, d in posteriors(spec.distribution) if type(d) is spec.posterior]
-    q = found[0] if found else core_posterior(spec.posterior)
+    # an untrained encoder's posteriors are hardly informed; core types far from the prior show more
+    q = core_posterior(spec.posterior)
+    if q is None:
+        found = [d for _, _, d in posteriors(spec.distribution) if type(d) is spec.posterior]
+        q = found[0] if found else None
     found = [d for _, _, d in priors(spec.distribution) if type(d) is spec.prior]
     p = found[0] if found else core_prior(spec.prior)
     for side, kind, part in ((q, spec.posterior, "encoder"), (p, spec.prior, "prior")):
