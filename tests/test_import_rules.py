@@ -10,7 +10,7 @@ import topicforge
 PACKAGE = Path(topicforge.__file__).resolve().parent
 PLUGINS = PACKAGE.parent / "plugins"
 
-BASE = {"errors", "ops", "distributions", "contracts", "dispatch"}
+BASE = {"errors", "options", "ops", "distributions", "contracts", "dispatch"}
 ROOM = {*BASE, "layers", "clusters"}
 CORE = {"api", *BASE, "registry", "evaluation"}
 WIRED = {*CORE, "composition", "network", "ranking"}
@@ -18,12 +18,13 @@ MODEL = {*WIRED, "training", "settings", "inputs", "corpus", "evaluation"}
 #: part of topicforge -> the parts that it may import; a new part needs a line
 ALLOWED = {
     "errors": set(),
+    "options": {"errors"},
     "api": set(),
     "ops": {"errors"},
     "distributions": {"errors", "ops"},
     "contracts": {"errors", "ops", "distributions"},
     "dispatch": {"errors", "ops", "distributions", "contracts"},
-    "layers": {"errors", "ops"},
+    "layers": {"errors", "options", "ops"},
     "clusters": {"errors", "contracts"},
     # the component rooms never import each other
     "encoders": ROOM,
@@ -55,7 +56,8 @@ ALLOWED = {
     "model_folder": {*MODEL, "model"},
     "report": {*MODEL, "model", "model_folder"},
     "compare": {*MODEL, "model"},
-    "cli": {*MODEL, "compare", "model", "model_folder", "report", "presets", "plugin"},
+    "scaffold": {"errors", "contracts", "registry"},
+    "cli": {*MODEL, "compare", "scaffold", "model", "model_folder", "report", "presets", "plugin"},
     "__main__": {"cli"},
     # for plugin authors: anything, and nothing imports it
     "testing": {*MODEL, "layers", "model", "model_folder", "plugin"},

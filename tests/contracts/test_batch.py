@@ -20,13 +20,13 @@ def test_no_documents(batch_of):
     assert batch.row.shape == batch.lengths().shape == (0,)
 
 
-def test_to_moves_everything_and_casts_only_the_counts(batch_of):
+def test_to_moves_everything_and_casts_counts_and_features(batch_of):
     plain = batch_of(DENSE, 3)
-    features = {"sentence": torch.ones(3, 4)}
+    features = torch.ones(3, 4)
     batch = Batch(plain.crow, plain.col, plain.count, 3, features)
     moved = batch.to("meta", torch.float64)
-    tensors = [moved.crow, moved.col, moved.count, moved.features["sentence"]]
+    tensors = [moved.crow, moved.col, moved.count, moved.features]
     assert {t.device.type for t in tensors} == {"meta"}
-    assert [t.dtype for t in tensors] == [torch.int64, torch.int64, torch.float64, torch.float32]
+    assert [t.dtype for t in tensors] == [torch.int64, torch.int64, torch.float64, torch.float64]
     assert moved.vocab_size == 3
     assert batch.to("cpu").count.dtype == torch.float32

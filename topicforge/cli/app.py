@@ -63,7 +63,7 @@ app.command("transform")(read.transform)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("explain")(explain.explain)
-app.command("plugins")(plugins.plugins)
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
 

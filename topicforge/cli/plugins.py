@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from topicforge.cli.output import new_table, print_json, print_tables
+from topicforge.cli.output import new_table, note, print_json, print_tables
+
+app = typer.Typer(help="List what plugins bring, or begin one.")
 
 
+@app.callback(invoke_without_command=True)
 def plugins(
+    context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """List plugins, components, presets, metrics and divergence rules, each with its package and version.
 
     A plugin that did not load has a row with the reason; --json has its traceback.
     """
+    if context.invoked_subcommand is not None:
+        return
     from topicforge.registry import default_registry
     from topicforge.registry.report import report
 
@@ -46,6 +54,38 @@ def plugins(
             f"{row['exactness']} in {row['space']}", _package(row),
         )  # fmt: skip
     print_tables(found, components, presets, metrics, rules)
+
+
+@app.command("new")
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Of the component, such as wide-gaussian.")
+    ],
+    kind: Annotated[
+        str,
+        typer.Option("--kind", "-k", help="encoder, link, prior, divergence, decoder or callback."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where its folder is made.")
+    ] = Path(),
+) -> None:
+    """Write a package topicforge-NAME with one component, its tests, a README and a CI file.
+
+    It installs and passes as it is; change the component, and the tests say whether it keeps the contract.
+    """
+    from topicforge.registry import default_registry
+    from topicforge.scaffold import NewPackage, write_package
+
+    package = NewPackage.named(name, kind, default_registry())
+    folder = write_package(package, output)
+    place = shlex.quote(str(folder))
+    note(f"written: {folder}; the {kind} is in src/{package.module}/plugin.py. Next:")
+    for command in (
+        f'pip install -e "{folder}[test]"',
+        f"python -m pytest {place}",
+        "topicforge plugins",
+    ):
+        note(f"  {command}")
 
 
 def _package(row: dict[str, Any]) -> str:

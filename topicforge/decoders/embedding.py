@@ -12,7 +12,7 @@ from topicforge.contracts import Context
 from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.decoders.word_vectors import read_word_vectors
 from topicforge.errors import OptionError
-from topicforge.layers import whole
+from topicforge.options import whole
 
 _WHERE = "decoder 'embedding'"
 DEFAULT_WIDTH = 300

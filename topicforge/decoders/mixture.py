@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from topicforge.clusters import clusters
 from topicforge.contracts import Context
 from topicforge.decoders.topics_over_words import TopicsOverWords
-from topicforge.layers import one_of, require, whole
+from topicforge.options import one_of, require, whole
 
 _WHERE = "decoder 'mixture'"
 STARTS = ("random", "clusters")

@@ -12,8 +12,9 @@ from torch.utils.checkpoint import checkpoint
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
-from topicforge.layers import Mlp, one_of, share, start_at_log_frequency, widths
+from topicforge.layers import Mlp, start_at_log_frequency
 from topicforge.layers import activation as find_activation
+from topicforge.options import one_of, share, widths
 
 _WHERE = "decoder 'mlp'"
 LIKELIHOODS = ("multinomial", "bernoulli")

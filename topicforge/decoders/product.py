@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
-from topicforge.layers import BatchNorm, one_of, share, start_at_log_frequency
+from topicforge.layers import BatchNorm, start_at_log_frequency
+from topicforge.options import one_of, share
 
 _WHERE = "decoder 'product'"
 RANKINGS = ("weights", "probabilities")

@@ -9,7 +9,7 @@ from torch import Tensor
 from topicforge.contracts import Divergence, Rule, Samples, Sides
 from topicforge.distributions import Distribution, Point
 from topicforge.errors import MixError
-from topicforge.layers import one_of, whole
+from topicforge.options import one_of, whole
 
 _ESTIMATORS = ("auto", "monte-carlo")
 _WHERE = "divergence 'kl'"

@@ -11,7 +11,7 @@ from torch import Tensor
 from topicforge import ops
 from topicforge.contracts import Divergence, Rule, Samples, Sides
 from topicforge.errors import MixError
-from topicforge.layers import is_number, one_of, positive, require
+from topicforge.options import is_number, one_of, positive, require
 
 _KERNELS = ("auto", "diffusion", "imq")
 _WHERE = "divergence 'mmd'"

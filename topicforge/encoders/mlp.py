@@ -11,7 +11,8 @@ import torch
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
 from topicforge.encoders.trunk import Trunk
-from topicforge.layers import Head, is_number, require
+from topicforge.layers import Head
+from topicforge.options import is_number, require
 
 #: |log variance| stays below this, so that exp of it is finite whatever the network says
 LOG_VAR_BOUND = 20.0

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import Dirichlet
 from topicforge.encoders.trunk import Trunk
-from topicforge.layers import Head, positive
+from topicforge.layers import Head
+from topicforge.options import positive
 
 
 class MlpDirichletEncoder(Encoder):

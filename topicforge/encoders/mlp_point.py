@@ -8,7 +8,8 @@ from typing import ClassVar
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import Point
 from topicforge.encoders.trunk import Trunk
-from topicforge.layers import Head, positive, require
+from topicforge.layers import Head
+from topicforge.options import positive, require
 
 
 class MlpPointEncoder(Encoder):

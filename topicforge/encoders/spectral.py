@@ -13,7 +13,7 @@ from topicforge.clusters import WIDTH, bounded_width, clusters
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
 from topicforge.errors import InputError
-from topicforge.layers import is_number, positive, require, share, whole
+from topicforge.options import is_number, positive, require, share, whole
 
 _WHERE = "encoder 'spectral'"
 #: |log variance| at the start stays below this, so that its exp is a usable float32

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch
-from topicforge.layers import Mlp, activation, one_of, share, widths
+from topicforge.layers import Mlp, activation
+from topicforge.options import one_of, share, widths
 
 INPUTS = ("counts", "normalized", "log1p", "log1p-normalized")
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from topicforge.contracts import Context, Latent, Prior
 from topicforge.distributions import Dirichlet
-from topicforge.layers import positive
+from topicforge.options import positive
 
 
 class DirichletPrior(Prior):

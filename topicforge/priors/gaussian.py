@@ -10,7 +10,7 @@ from torch import Tensor
 
 from topicforge.contracts import Context, Latent, Prior
 from topicforge.distributions import DiagonalNormal
-from topicforge.layers import positive
+from topicforge.options import positive
 
 
 class GaussianPrior(Prior):

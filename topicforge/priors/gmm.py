@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from topicforge.contracts import Context, Latent, Prior
 from topicforge.distributions import NormalMixture
 from topicforge.errors import TrainingError
-from topicforge.layers import one_of, positive, whole
+from topicforge.options import one_of, positive, whole
 
 LEARN = ("all", "components", "none")
 STARTS = ("spread", "fit")

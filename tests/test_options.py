@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from topicforge.errors import OptionError, UnknownNameError
-from topicforge.layers import activation, one_of, positive, require, share, whole, widths
+from topicforge.layers import activation
+from topicforge.options import number, one_of, positive, require, share, whole, widths
 
 NOT_NUMBERS = [None, "1", [1], True, 1j]
 
@@ -13,6 +14,17 @@ def test_require_says_where_what_and_what_came():
     require(True, "prior 'x'", "size", "big", 1)
     with pytest.raises(OptionError, match=r"^prior 'x': option 'size' must be big, got 1$"):
         require(False, "prior 'x'", "size", "big", 1)
+
+
+@pytest.mark.parametrize("value", [0, -1.5, np.float32(0.5), np.int64(2), 1e300])
+def test_number_takes_finite_numbers(value):
+    assert number("part", "x", value) == float(value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, *NOT_NUMBERS])
+def test_number_refuses(value):
+    with pytest.raises(OptionError, match=r"part: option 'x' must be a finite number"):
+        number("part", "x", value)
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(2), 1e30, 1e-30])

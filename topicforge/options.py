@@ -1,7 +1,13 @@
-"""How components reject an option's value: one sentence, whatever type came."""
+"""How components reject an option's value: one sentence, whatever type came.
+
+Plugin authors have them as ``topicforge.plugin.options``::
+
+    self.scale = options.positive("prior 'wide'", "scale", scale)
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -29,6 +35,12 @@ def require(holds: bool, where: str, option: str, must: str, came: Any) -> None:
 def is_number(value: Any) -> bool:
     """True of every real number but bool; NaN and infinity are numbers too."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def number(where: str, option: str, value: Any) -> float:
+    """Return ``value`` as float if it is a finite number, else raise OptionError."""
+    require(is_number(value) and math.isfinite(value), where, option, "a finite number", value)
+    return float(value)
 
 
 def positive(where: str, option: str, value: Any) -> float:
