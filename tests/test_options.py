@@ -5,7 +5,17 @@ import pytest
 
 from topicforge.errors import OptionError, UnknownNameError
 from topicforge.layers import activation
-from topicforge.options import number, one_of, positive, require, share, whole, widths
+from topicforge.options import (
+    between,
+    number,
+    one_of,
+    positive,
+    require,
+    share,
+    truth,
+    whole,
+    widths,
+)
 
 NOT_NUMBERS = [None, "1", [1], True, 1j]
 
@@ -25,6 +35,24 @@ def test_number_takes_finite_numbers(value):
 def test_number_refuses(value):
     with pytest.raises(OptionError, match=r"part: option 'x' must be a finite number"):
         number("part", "x", value)
+
+
+@pytest.mark.parametrize("value", [2, 3.0, np.float32(2.5)])
+def test_between_takes_both_ends(value):
+    assert between("part", "x", value, 2, 3) == float(value)
+
+
+@pytest.mark.parametrize("value", [1.99, 3.01, np.nan, *NOT_NUMBERS])
+def test_between_refuses(value):
+    with pytest.raises(OptionError, match=r"part: option 'x' must be a number from 2 to 3, got"):
+        between("part", "x", value, 2, 3)
+
+
+def test_truth_is_no_number():
+    assert truth("part", "x", True) is True
+    for value in (1, 0, "yes", None):
+        with pytest.raises(OptionError, match="part: option 'x' must be True or False"):
+            truth("part", "x", value)
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(2), 1e30, 1e-30])

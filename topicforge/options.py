@@ -50,6 +50,19 @@ def positive(where: str, option: str, value: Any) -> float:
     return float(value)
 
 
+def between(where: str, option: str, value: Any, low: float, high: float) -> float:
+    """Return ``value`` as float if it is a number in [low, high], else raise OptionError."""
+    holds = is_number(value) and low <= value <= high
+    require(holds, where, option, f"a number from {low:g} to {high:g}", value)
+    return float(value)
+
+
+def truth(where: str, option: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False, else raise OptionError."""
+    require(isinstance(value, bool), where, option, "True or False", value)
+    return bool(value)
+
+
 def share(where: str, option: str, value: Any) -> float:
     """Return ``value`` as float if it is a number in [0, 1), else raise OptionError."""
     require(is_number(value) and 0 <= value < 1, where, option, "a number in [0, 1)", value)
@@ -83,10 +96,11 @@ def widths(where: str, option: str, value: Any, least: int = 0) -> tuple[int, ..
     return tuple(int(width) for width in given)
 
 
-def one_of(where: str, option: str, value: Any, known: Sequence[str]) -> None:
-    """Raise :class:`UnknownNameError` with the nearest name unless ``value`` is in ``known``."""
+def one_of(where: str, option: str, value: Any, known: Sequence[str]) -> str:
+    """Return ``value`` if it is in ``known``, else raise UnknownNameError with the nearest name."""
     if not isinstance(value, str) or value not in known:
         raise UnknownNameError(
             f"{where}: option {option!r} must be one of {', '.join(known)}, got {value!r}."
             + did_you_mean(value, known)
         )
+    return value

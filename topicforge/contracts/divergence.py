@@ -12,6 +12,7 @@ from torch import Tensor
 from topicforge.contracts.latent import Latent, Space
 from topicforge.contracts.link import Link
 from topicforge.distributions import Distribution
+from topicforge.errors import MixError
 
 Exactness = Literal["closed form", "approximation", "bound", "Monte Carlo", "sample estimate"]
 
@@ -29,6 +30,16 @@ class Samples:
     z: Tensor
     log_theta: Tensor
     link: Link
+
+    def draws_in_z(self, p: Distribution) -> Tensor:
+        """Return as many draws of a prior in z as there are samples, (B, L)."""
+        return p.rsample(self.z.shape[0])
+
+    def draws_in_theta(self, p: Distribution) -> Tensor:
+        """Return log theta of as many draws of any prior as there are samples, (B, K)."""
+        draws = p.rsample(self.log_theta.shape[0])
+        log_theta: Tensor = self.link(draws) if p.space == "z" else draws
+        return log_theta
 
 
 RuleFunction = Callable[[Any, Any, Samples], Tensor]
@@ -94,6 +105,52 @@ class Sides:
     prior: Latent
     softmax_link: bool
     lookup: Callable[[type[Distribution], type[Distribution]], RuleSpec | None]
+
+    def require_sample_gradients(self, name: str) -> None:
+        """Refuse sides whose parameters get no gradient through samples.
+
+        Args:
+            name: of the divergence that trains through samples, for the message.
+
+        Raises:
+            MixError: the posterior, or a prior that is trained, is not reparameterised.
+        """
+        q, p = self.posterior, self.prior
+        if not q.reparameterised:
+            raise MixError(
+                f"{name} trains through samples, but the posterior's {q.distribution.__name__} is not "
+                "reparameterised, so the encoder would get no gradient"
+            )
+        if p.trainable and not p.reparameterised:
+            raise MixError(
+                f"{name} trains through samples, but this prior's {p.distribution.__name__} has "
+                "learned parameters that its samples carry no gradient to (a mixture's weights); keep "
+                "them fixed (gmm: prior__learn='components') or use kl"
+            )
+
+    def common_space(
+        self, name: str, asked: Space | Literal["auto"] = "auto", instead: str = "theta"
+    ) -> Space:
+        """Return where samples of the two sides can be compared.
+
+        Args:
+            name: of the divergence, for the message.
+            asked: ``auto`` for z where both sides live there, theta otherwise.
+            instead: what to ask for where z is impossible, in the words of the user's options.
+
+        Raises:
+            MixError: z was asked for and a side lives on the simplex: no link leads back.
+        """
+        q, p = self.posterior.space, self.prior.space
+        both_in_z = q == "z" and p == "z"
+        if asked == "auto":
+            return "z" if both_in_z else "theta"
+        if asked == "z" and not both_in_z:
+            raise MixError(
+                f"{name} was asked to compare z with z, but the posterior lives in {q} and the prior "
+                f"in {p}; use {instead} instead"
+            )
+        return asked
 
 
 class Divergence(ABC):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from topicforge import ops
 from topicforge.contracts import Divergence, Rule, Samples, Sides
-from topicforge.errors import MixError
+from topicforge.contracts.latent import Space
 from topicforge.options import is_number, one_of, positive, require
 
-_KERNELS = ("auto", "diffusion", "imq")
+#: kernel -> the space it compares in
+_KERNELS: dict[str, Space | Literal["auto"]] = {"auto": "auto", "diffusion": "theta", "imq": "z"}
 _WHERE = "divergence 'mmd'"
 
 
@@ -82,7 +83,7 @@ class MmdDivergence(Divergence):
         scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
         unbiased: bool = True,
     ) -> None:
-        one_of(_WHERE, "kernel", kernel, _KERNELS)
+        one_of(_WHERE, "kernel", kernel, tuple(_KERNELS))
         listed = isinstance(scales, Sequence) and len(scales) > 0 and all(map(is_number, scales))
         require(listed, _WHERE, "scales", "one or more numbers", scales)
         self.kernel = kernel
@@ -92,27 +93,12 @@ class MmdDivergence(Divergence):
 
     def resolve(self, sides: Sides) -> Rule:
         """Choose the space and the kernel; refuse sides whose parameters get no gradient."""
-        q, p = sides.posterior, sides.prior
-        if not q.reparameterised:
-            raise MixError(
-                f"MMD trains through samples, but the posterior's {q.distribution.__name__} is not "
-                "reparameterised, so the encoder would get no gradient"
-            )
-        if p.trainable and not p.reparameterised:
-            raise MixError(
-                f"MMD trains through samples, but this prior's {p.distribution.__name__} has learned "
-                "parameters that its samples carry no gradient to (a mixture's weights); keep them "
-                "fixed (gmm: prior__learn='components') or use kl"
-            )
-        both_in_z = q.space == "z" and p.space == "z"
-        kernel = ("imq" if both_in_z else "diffusion") if self.kernel == "auto" else self.kernel
-        if kernel == "imq" and not both_in_z:
-            raise MixError(
-                f"the imq kernel compares z with z, but the posterior lives in {q.space} and the "
-                f"prior in {p.space}; use kernel='diffusion'"
-            )
+        sides.require_sample_gradients("MMD")
+        space = sides.common_space(
+            f"MMD's kernel {self.kernel!r}", _KERNELS[self.kernel], "kernel='diffusion'"
+        )
         form = "unbiased" if self.unbiased else "biased"
-        if kernel == "imq":
+        if space == "z":
             return Rule(
                 self._imq, "sample estimate", "z", "survey eq. 10; Tolstikhin 2018, section 4",
                 f"{form} MMD^2, sum of {len(self.scales)} inverse multiquadrics", per_document=False,
@@ -126,16 +112,14 @@ class MmdDivergence(Divergence):
         del q
         if samples.z.shape[0] == 0:
             return samples.z.sum()
-        return imq_mmd(samples.z, p.rsample(samples.z.shape[0]), self.scales, self.unbiased)
+        return imq_mmd(samples.z, samples.draws_in_z(p), self.scales, self.unbiased)
 
     def _diffusion(self, q: Any, p: Any, samples: Samples) -> Tensor:
         del q
         n = samples.log_theta.shape[0]
         if n == 0:
             return samples.log_theta.sum()
-        log_p = p.rsample(n)
-        if p.space == "z":
-            log_p = samples.link(log_p)
+        log_p = samples.draws_in_theta(p)
         if n == 1 and self.unbiased:
             return -2 * ops.diffusion_kernel(samples.log_theta, log_p, self.t).squeeze()
         return ops.diffusion_mmd(samples.log_theta, log_p, self.t, self.unbiased)

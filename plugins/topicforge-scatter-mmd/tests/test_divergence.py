@@ -60,7 +60,7 @@ def test_summary_names_form_and_implementation(sides):
 
 
 def test_z_is_refused_where_a_side_is_on_the_simplex(sides):
-    with pytest.raises(MixError, match="leave divergence__space out"):
+    with pytest.raises(MixError, match="use divergence__space='theta' instead"):
         ScatterMmdDivergence(space="z").resolve(sides(prior=Dirichlet))
 
 
@@ -77,11 +77,11 @@ def test_sides_without_gradient_are_refused(sides):
     [
         ({"space": "x"}, "'space' must be one of auto, z, theta, got 'x'"),
         ({"impl": "cuda"}, "'impl' must be one of"),
-        ({"scales": ()}, "'scales' must be one or more finite numbers > 0"),
+        ({"scales": ()}, "'scales' must be one or more numbers"),
         ({"scales": 1.0}, "'scales' must be"),
         ({"scales": (1.0, float("nan"))}, "'scales' must be"),
         ({"scales": (True,)}, "'scales' must be"),
-        ({"unbiased": 1}, "'unbiased' must be true or false, got 1"),
+        ({"unbiased": 1}, "'unbiased' must be True or False, got 1"),
     ],
 )
 def test_options_are_checked(options, match):

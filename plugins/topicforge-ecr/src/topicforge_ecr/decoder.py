@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from topicforge.plugin import Batch, Context, Decoder, OptionError, ops
+from topicforge.plugin import Batch, Context, Decoder, OptionError, ops, options
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topicforge_ecr.corpus_vectors import centres, corpus_vectors
-from topicforge_ecr.options import between, shares, truth, whole
+from topicforge_ecr.options import WHERE, shares
 from topicforge_ecr.transport import sinkhorn
 from topicforge_ecr.vectors import read_vectors
 
@@ -84,14 +84,14 @@ class EcrDecoder(Decoder):
         sizes: Sequence[float] | None = None,
     ) -> None:
         super().__init__(context)
-        self.given_width = None if width is None else whole("width", width)
+        self.given_width = None if width is None else options.whole(WHERE, "width", width)
         self.vectors = vectors
         self.vectors_words = vectors_words
-        self.train_vectors = truth("train_vectors", train_vectors)
-        self.temperature = between("temperature", temperature, 1e-4, 1e4)
-        self.weight = between("weight", weight, 0, 1e8)
-        self.epsilon = between("epsilon", epsilon, 1e-4, 1e4)
-        self.iterations = whole("iterations", iterations)
+        self.train_vectors = options.truth(WHERE, "train_vectors", train_vectors)
+        self.temperature = options.between(WHERE, "temperature", temperature, 1e-4, 1e4)
+        self.weight = options.between(WHERE, "weight", weight, 0, 1e8)
+        self.epsilon = options.between(WHERE, "epsilon", epsilon, 1e-4, 1e4)
+        self.iterations = options.whole(WHERE, "iterations", iterations)
         v, k, e = context.vocab_size, context.n_topics, self.given_width or DEFAULT_WIDTH
         self.word = nn.Parameter(_on_sphere(v, e), requires_grad=self.train_vectors)
         self.topic = nn.Parameter(_on_sphere(k, e))

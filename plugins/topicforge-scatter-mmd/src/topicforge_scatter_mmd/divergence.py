@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from numbers import Real
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from topicforge.plugin import Divergence, MixError, OptionError, Rule, Samples, Sides
+from topicforge.plugin import Divergence, OptionError, Rule, Samples, Sides, options
 from torch import Tensor
 
 from topicforge_scatter_mmd.library import NATIVE, WHY
@@ -48,14 +46,12 @@ class ScatterMmdDivergence(Divergence):
         unbiased: bool = True,
         impl: str = "auto",
     ) -> None:
-        self.space = _one_of("space", space, _SPACES)
-        self.impl = _one_of("impl", impl, IMPLS)
-        if not isinstance(unbiased, bool):
-            raise OptionError(
-                f"{_WHERE}: option 'unbiased' must be true or false, got {unbiased!r}"
-            )
-        self.unbiased = unbiased
-        self.scales = _scales(scales)
+        self.space = options.one_of(_WHERE, "space", space, _SPACES)
+        self.impl = options.one_of(_WHERE, "impl", impl, IMPLS)
+        self.unbiased = options.truth(_WHERE, "unbiased", unbiased)
+        listed = isinstance(scales, Sequence) and not isinstance(scales, str) and len(scales) > 0
+        options.require(listed, _WHERE, "scales", "one or more numbers", scales)
+        self.scales = tuple(options.positive(_WHERE, "scales", scale) for scale in scales)
         if impl == "native" and not NATIVE:
             raise OptionError(
                 f"{_WHERE}: option 'impl' is 'native', but {WHY}; install the package again where "
@@ -71,31 +67,14 @@ class ScatterMmdDivergence(Divergence):
         Raises:
             MixError: a side is not reparameterised, or z was asked for and a side is not there.
         """
-        q, p = sides.posterior, sides.prior
-        if not q.reparameterised:
-            raise MixError(
-                f"{_WHERE} trains through samples, but the posterior's {q.distribution.__name__} is "
-                "not reparameterised, so the encoder would get no gradient; use an encoder whose "
-                "posterior is, or kl"
-            )
-        if p.trainable and not p.reparameterised:
-            raise MixError(
-                f"{_WHERE} trains through samples, but this prior's {p.distribution.__name__} has "
-                "learned parameters that its samples carry no gradient to (a mixture's weights); "
-                "keep them fixed (gmm: prior__learn='components') or use kl"
-            )
-        both_in_z = q.space == "z" and p.space == "z"
-        if self.space == "z" and not both_in_z:
-            raise MixError(
-                f"{_WHERE} was asked to compare z with z, but the posterior lives in {q.space} and "
-                f"the prior in {p.space}; leave divergence__space out, or set it to 'theta'"
-            )
-        in_z = both_in_z and self.space != "theta"
+        sides.require_sample_gradients(_WHERE)
+        space = sides.common_space(_WHERE, self.space, "divergence__space='theta'")
+        in_z = space == "z"
         form = "unbiased" if self.unbiased else "biased"
         return Rule(
             self._in_z if in_z else self._in_theta,
             "sample estimate",
-            "z" if in_z else "theta",
+            space,
             _SOURCE,
             f"{form} MMD^2, sum of {len(self.scales)} inverse multiquadrics; {self._runs()}",
             per_document=False,
@@ -112,42 +91,16 @@ class ScatterMmdDivergence(Divergence):
 
     def _in_z(self, q: Any, p: Any, samples: Samples) -> Tensor:
         del q
-        return self._mmd(samples.z, p, lambda draws: draws, 2.0 * samples.z.shape[-1])
+        return self._mmd(samples.z, lambda: samples.draws_in_z(p), 2.0 * samples.z.shape[-1])
 
     def _in_theta(self, q: Any, p: Any, samples: Samples) -> Tensor:
         del q
+        x = samples.log_theta.exp()
+        return self._mmd(x, lambda: samples.draws_in_theta(p).exp(), 2.0)
 
-        def on_simplex(draws: Tensor) -> Tensor:
-            return (samples.link(draws) if p.space == "z" else draws).exp()
-
-        return self._mmd(samples.log_theta.exp(), p, on_simplex, 2.0)
-
-    def _mmd(self, x: Tensor, p: Any, carry: Any, distance: float) -> Tensor:
-        n = x.shape[0]
-        if n == 0:
+    def _mmd(self, x: Tensor, draws: Callable[[], Tensor], distance: float) -> Tensor:
+        if x.shape[0] == 0:
             return x.sum()  # 0, with a gradient of nothing
-        y = carry(p.rsample(n)).to(x.dtype)
+        y = draws().to(x.dtype)
         c = [scale * distance for scale in self.scales]
         return imq_mmd(x, y, c, self.unbiased, self.impl)
-
-
-def _one_of(option: str, value: Any, known: Sequence[str]) -> str:
-    if not isinstance(value, str) or value not in known:
-        raise OptionError(
-            f"{_WHERE}: option {option!r} must be one of {', '.join(known)}, got {value!r}"
-        )
-    return value
-
-
-def _scales(values: Any) -> tuple[float, ...]:
-    listed = isinstance(values, Sequence) and not isinstance(values, str) and len(values) > 0
-    if not listed or not all(map(_is_scale, values)):
-        raise OptionError(
-            f"{_WHERE}: option 'scales' must be one or more finite numbers > 0, got {values!r}"
-        )
-    return tuple(float(scale) for scale in values)
-
-
-def _is_scale(value: Any) -> bool:
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    return number and 0 < float(value) < math.inf

@@ -7,17 +7,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from topicforge.plugin import Divergence, Rule, Samples, Sides
+from topicforge.plugin import Divergence, Rule, Samples, Sides, options
 from torch import Tensor
 
 from topicforge_sinkhorn.costs import squared_arc, squared_euclidean
-from topicforge_sinkhorn.options import between, one_of
-from topicforge_sinkhorn.sides import (
-    choose_space,
-    points_in_z,
-    points_on_sphere,
-    require_gradients,
-)
+from topicforge_sinkhorn.sides import points_in_z, points_on_sphere
 
 Cost = Callable[[Tensor, Tensor], Tensor]
 _COSTS = ("auto", "squared-euclidean", "hellinger", "geodesic")
@@ -98,9 +92,9 @@ class SinkhornDivergence(Divergence):
     serves: ClassVar[str] = "every pair that can be sampled"
 
     def __init__(self, *, cost: str = "auto", epsilon: float = 1.0, scaling: float = 0.7) -> None:
-        self.cost = one_of(_WHERE, "cost", cost, _COSTS)
-        self.epsilon = between(_WHERE, "epsilon", epsilon, 1e-4, 1e4)
-        self.scaling = between(_WHERE, "scaling", scaling, 0.1, 0.99)
+        self.cost = options.one_of(_WHERE, "cost", cost, _COSTS)
+        self.epsilon = options.between(_WHERE, "epsilon", epsilon, 1e-4, 1e4)
+        self.scaling = options.between(_WHERE, "scaling", scaling, 0.1, 0.99)
 
     def resolve(self, sides: Sides) -> Rule:
         """Choose the space and the cost; refuse sides whose parameters get no gradient.
@@ -109,8 +103,8 @@ class SinkhornDivergence(Divergence):
             MixError: a side's samples carry no gradient to its parameters, or squared-euclidean was
                 asked for and a side lives on the simplex.
         """
-        require_gradients("sinkhorn", sides)
-        space = choose_space("sinkhorn (cost='squared-euclidean')", _SPACES[self.cost], sides)
+        sides.require_sample_gradients("sinkhorn")
+        space = sides.common_space("sinkhorn (cost='squared-euclidean')", _SPACES[self.cost])
         name = self.cost
         if name == "auto":
             name = "squared-euclidean" if space == "z" else "geodesic"
@@ -126,7 +120,7 @@ class SinkhornDivergence(Divergence):
             return sinkhorn_divergence(x, y, cost, e, self.scaling)
 
         return Rule(
-            compute, "sample estimate", "z" if space == "z" else "theta",
+            compute, "sample estimate", space,
             "Feydy et al. 2019, eq. 3; as a WAE topic model Nan 2019",
             f"debiased Sinkhorn divergence, {name} cost, epsilon = {self.epsilon:g} mean cost",
             per_document=False,

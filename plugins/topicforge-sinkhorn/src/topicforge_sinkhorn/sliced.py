@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from topicforge.plugin import Divergence, OptionError, Rule, Samples, Sides
+from topicforge.plugin import Divergence, Rule, Samples, Sides, options
 from torch import Tensor
 from torch.nn import functional as F
 
-from topicforge_sinkhorn.options import one_of, whole
-from topicforge_sinkhorn.sides import (
-    choose_space,
-    points_in_z,
-    points_on_sphere,
-    require_gradients,
-)
+from topicforge_sinkhorn.sides import points_in_z, points_on_sphere
 
 _SPACES = ("auto", "z", "theta")
 _WHERE = "divergence 'sliced-wasserstein'"
@@ -57,11 +51,9 @@ class SlicedWassersteinDivergence(Divergence):
     def __init__(
         self, *, n_projections: int = 100, space: str = "auto", scaled: bool = True
     ) -> None:
-        self.n_projections = whole(_WHERE, "n_projections", n_projections)
-        self.space = one_of(_WHERE, "space", space, _SPACES)
-        if not isinstance(scaled, bool):
-            raise OptionError(f"{_WHERE}: option 'scaled' must be True or False, got {scaled!r}")
-        self.scaled = scaled
+        self.n_projections = options.whole(_WHERE, "n_projections", n_projections)
+        self.space = options.one_of(_WHERE, "space", space, _SPACES)
+        self.scaled = options.truth(_WHERE, "scaled", scaled)
 
     def resolve(self, sides: Sides) -> Rule:
         """Choose the space; refuse sides whose parameters get no gradient.
@@ -70,8 +62,8 @@ class SlicedWassersteinDivergence(Divergence):
             MixError: a side's samples carry no gradient to its parameters, or ``space='z'`` was
                 asked for and a side lives on the simplex.
         """
-        require_gradients("sliced-wasserstein", sides)
-        space = choose_space("sliced-wasserstein (space='z')", self.space, sides)
+        sides.require_sample_gradients("sliced-wasserstein")
+        space = sides.common_space("sliced-wasserstein (space='z')", self.space)
         points = points_in_z if space == "z" else points_on_sphere
 
         def compute(q: Any, p: Any, samples: Samples) -> Tensor:
@@ -85,7 +77,7 @@ class SlicedWassersteinDivergence(Divergence):
             return width * value if self.scaled else value
 
         return Rule(
-            compute, "sample estimate", "z" if space == "z" else "theta",
+            compute, "sample estimate", space,
             "Bonneel et al. 2015, section 3; Kolouri et al. 2019, eq. 13",
             f"sliced W_2^2 over {self.n_projections} random directions"
             + (", times the width" if self.scaled else ""),
