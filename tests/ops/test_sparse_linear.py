@@ -246,3 +246,30 @@ def test_wrong_arguments_say_so(impl: str) -> None:
         sparse_linear(*counts, bias, bias, impl=impl)
     with pytest.raises(InputError, match=r"bias must have shape \(H,\) = \(2,\)"):
         sparse_linear(*counts, weight, bias[:1], impl=impl)
+
+
+@pytest.mark.parametrize("impl", IMPLS[1:])
+@pytest.mark.parametrize("sparse_grad", [False, True])
+@pytest.mark.parametrize("H", [128, 129])
+def test_a_gradient_larger_than_the_cache_is_the_same(H: int, sparse_grad: bool, impl: str) -> None:
+    # rows of 128 floats are stored past the cache from 24 MiB on, rows of 129 are never aligned
+    V, B = 50_000, 512
+    source = torch.Generator().manual_seed(0)
+    words = torch.randint(V, (B, 97), generator=source).sort(1).values
+    crow, col = torch.arange(0, B * 97 + 1, 97), words.flatten()
+    value = torch.rand(len(col), generator=source)
+    weight = torch.randn(V, H, generator=source)
+    weighting = torch.randn(B, H, generator=source)
+
+    def gradient(impl: str, sparse: bool) -> Tensor:
+        leaf = weight.clone().requires_grad_()
+        bias = torch.zeros(H)
+        out = sparse_linear(crow, col, value, leaf, bias, impl=impl, sparse_grad=sparse)
+        (out * weighting).sum().backward()
+        assert leaf.grad is not None
+        return leaf.grad.to_dense()
+
+    # sums of a few products of size 1: rounding alone
+    torch.testing.assert_close(
+        gradient(impl, sparse_grad), gradient("reference", False), rtol=1e-5, atol=1e-5
+    )
