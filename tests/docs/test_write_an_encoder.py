@@ -1,0 +1,20 @@
+"""The encoder tutorial is followed as its reader follows it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.slow
+def test_its_commands_package_and_figures(tutorial: Any, tmp_path: Path) -> None:
+    page = tutorial("write-an-encoder.md", "topicforge-residual")
+    page.run(tmp_path)
+    assert page.files() == {
+        "src/topicforge_residual/words.py",
+        "src/topicforge_residual/features.py",
+        "src/topicforge_residual/plugin.py",
+        "tests/test_plugin.py",
+    }
+    metadata = (tmp_path / page.package / "pyproject.toml").read_text(encoding="utf-8")
+    assert '[project.entry-points.topicforge]\nresidual = "topicforge_residual.plugin"' in metadata
