@@ -77,6 +77,14 @@ def test_more_topics_than_documents_and_a_single_document():
         assert found.word_counts.sum() == blocks()[0][:n].sum()
 
 
+def test_documents_that_are_the_same_but_for_rounding():
+    # two subjects of identical documents but for their length, four clusters asked for
+    counts = np.kron(np.eye(2), np.ones((20, 5))) * np.arange(1, 41)[:, None]
+    found = clusters(context(counts, 4), 2)
+    assert np.isfinite(found.centres).all()
+    assert len(set(found.labels[:20]) & set(found.labels[20:])) == 0
+
+
 def test_without_documents_it_says_so():
     with pytest.raises(TrainingError, match="training documents"):
         clusters(Context(5, 2, 2), 2)

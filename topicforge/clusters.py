@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +76,7 @@ def clusters(context: Context, width: int | None = None) -> Clusters:
 
 def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.preprocessing import normalize
 
     n_documents = counts.shape[0]
@@ -90,7 +92,10 @@ def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
     )
     features = normalize(weighted @ vectors)
     n_clusters = min(n_topics, len(np.unique(features, axis=0)))
-    means = KMeans(n_clusters, n_init=1, random_state=seed).fit(features)
+    with warnings.catch_warnings():
+        # documents that are the same but for rounding: some centres coincide, which does no harm
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means = KMeans(n_clusters, n_init=1, random_state=seed).fit(features)
     centres = np.random.default_rng(seed).normal(size=(n_topics, width))
     centres[:n_clusters] = means.cluster_centers_
     labels = means.labels_.astype(np.int64)
