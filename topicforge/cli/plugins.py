@@ -10,7 +10,7 @@ import typer
 
 from topicforge.cli.output import new_table, note, print_json, print_tables
 
-app = typer.Typer(help="List what plugins bring, or begin one.")
+app = typer.Typer(help="List what plugins bring, examine them, or begin one.")
 
 
 @app.callback(invoke_without_command=True)
@@ -54,6 +54,41 @@ def plugins(
             f"{row['exactness']} in {row['space']}", _package(row),
         )  # fmt: skip
     print_tables(found, components, presets, metrics, rules)
+
+
+@app.command("doctor")
+def doctor(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="PACKAGE", help="One package.", show_default="all of them"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Explain every broken, clashing, blocked or outdated plugin, and what to do.
+
+    Exits with 1 where something is broken.
+    """
+    from dataclasses import asdict
+
+    from topicforge.registry import default_registry
+    from topicforge.registry.doctor import chosen, examine
+
+    registry = default_registry()
+    findings = examine(registry, name)
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    for finding in () if json else findings:
+        print(f"{finding.severity}: {finding.plugin} {finding.version}")
+        print(f"  {finding.what}")
+        print(f"  -> {finding.todo}")
+    looked = len(chosen(registry, name))
+    broken = sum(finding.severity == "broken" for finding in findings)
+    note(
+        f"{looked} plugin{'' if looked == 1 else 's'} looked at: metadata, requirements, import, contract "
+        f"number, hooks, names; {broken} broken, {len(findings) - broken} more to know"
+    )
+    if broken:
+        raise typer.Exit(1)
 
 
 @app.command("new")
