@@ -1,1 +1,5 @@
-"""Encoders over sentence embeddings for topicforge."""
+"""Encoders over sentence embeddings for topicforge, and the embeddings."""
+
+from topicforge_contextual.embeddings import embed, minilm
+
+__all__ = ["embed", "minilm"]
