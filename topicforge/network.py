@@ -6,15 +6,27 @@ batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from topicforge.composition import Composition
-from topicforge.contracts import Batch, Context, Decoder, Encoder, Link, Prior, Rule, Samples
+from topicforge.contracts import (
+    Batch,
+    ComponentSpec,
+    Context,
+    Decoder,
+    Encoder,
+    Link,
+    Prior,
+    Rule,
+    Samples,
+)
 from topicforge.distributions import Dirichlet, Distribution, NormalMixture
-from topicforge.errors import InputError, MixError, PluginError
+from topicforge.errors import InputError, MixError, PluginError, TopicForgeError
 from topicforge.registry import build
 
 
@@ -77,6 +89,8 @@ class Network(nn.Module):
         self.theta_noise = theta_noise
         self.topics_from = topics_from
         self._declared = composition.posterior.distribution
+        self._declared_prior = composition.prior_latent.distribution
+        self._titles: dict[str, str] = {kind: _title(part.spec) for kind, part in parts.items()}
         if topics_from == "anchors":
             self._check_anchors(parts["prior"].spec.name)
 
@@ -88,17 +102,21 @@ class Network(nn.Module):
     def forward(self, batch: Batch) -> Terms:
         """Return the loss terms of B documents."""
         q = self.posterior(batch)
-        z = q.rsample()
-        log_theta = self.link(z)
-        p = self.prior.distribution()
-        divergence = self.rule.compute(q, p, Samples(z, log_theta, self.link))
+        with self._blamed("encoder"):
+            z = q.rsample()
+        log_theta = self._through_link(z, batch)
+        p = self._prior()
+        with self._blamed("divergence", "encoder", "prior"):
+            divergence = self.rule.compute(q, p, Samples(z, log_theta, self.link))
         theta = self._with_noise(log_theta.exp())
         reconstruction = self._reconstruction(theta, batch)
-        return Terms(reconstruction, divergence, self.decoder.penalties(), log_theta.detach())
+        with self._blamed("decoder"):
+            penalties = self.decoder.penalties()
+        return Terms(reconstruction, divergence, penalties, log_theta.detach())
 
     def autoencode(self, batch: Batch) -> Terms:
         """Reconstruction from the posterior's mean alone: autoencoder pretraining (VaDE)."""
-        log_theta = self.link(self.posterior(batch).mean)
+        log_theta = self._through_link(self.posterior(batch).mean, batch)
         reconstruction = self._reconstruction(log_theta.exp(), batch)
         return Terms(reconstruction, reconstruction.new_zeros(()), {}, log_theta.detach())
 
@@ -108,13 +126,32 @@ class Network(nn.Module):
         Raises:
             PluginError: the encoder returned another type than it declares.
         """
-        q = self.encoder(batch)
+        with self._blamed("encoder"):
+            q = self.encoder(batch)
         if not isinstance(q, self._declared):
             raise PluginError(
-                f"encoder {type(self.encoder).__name__}: declares {self._declared.__name__} as its "
-                f"posterior but returned {type(q).__name__}; its `latent` or `describe` is wrong"
+                f"{self._titles['encoder']}: declares {self._declared.__name__} as its posterior but "
+                f"returned {type(q).__name__}; its `latent` or `describe` is wrong"
             )
         return q
+
+    def first_not_finite(self, batch: Batch) -> str:
+        """Name the first part on the way whose output has a number that is not finite."""
+        with torch.no_grad():
+            q = self.posterior(batch)
+            z = q.rsample()
+            log_theta, p = self.link(z), self._prior()
+            draw = p.rsample(1)
+            for kind, values in (
+                ("encoder", (q.mean, z)),
+                # log theta may be -inf, where theta is 0
+                ("link", (log_theta.exp(),)),
+                ("prior", (draw.exp() if p.space == "theta" else draw,)),
+                ("decoder", (self.decoder.log_likelihood(log_theta.exp(), batch),)),
+            ):
+                if not all(bool(value.isfinite().all()) for value in values):
+                    return self._titles[kind]
+        return self._titles["divergence"]
 
     def infer(self, batch: Batch) -> Tensor:
         """Theta at the posterior's mean, (B, K), over the topics that :meth:`topic_word` lists.
@@ -124,7 +161,7 @@ class Network(nn.Module):
         """
         mean = self.posterior(batch).mean
         if self.topics_from == "anchors":
-            p = self.prior.distribution()
+            p = self._prior()
             if isinstance(p, NormalMixture):
                 return p.responsibilities(mean)
         theta: Tensor = self.link(mean).exp()
@@ -132,7 +169,7 @@ class Network(nn.Module):
 
     def prior_theta(self) -> Tensor:
         """Theta of the prior's mean, (K,): what an empty document gets."""
-        p = self.prior.distribution()
+        p = self._prior()
         if self.topics_from == "anchors" and isinstance(p, NormalMixture):
             return p.log_weight.exp()
         mean = p.mean[None]
@@ -156,11 +193,46 @@ class Network(nn.Module):
         """(K, V) scores by which top words are ranked."""
         return self.decoder.word_scores(self.anchor_theta())
 
+    def _prior(self) -> Distribution:
+        with self._blamed("prior"):
+            p = self.prior.distribution()
+        if not isinstance(p, self._declared_prior):
+            raise PluginError(
+                f"{self._titles['prior']}: declares {self._declared_prior.__name__} as its distribution "
+                f"but returned {type(p).__name__}; its `latent` or `describe` is wrong"
+            )
+        return p
+
+    def _through_link(self, z: Tensor, batch: Batch) -> Tensor:
+        with self._blamed("link", "encoder"):
+            log_theta: Tensor = self.link(z)
+        expected = (batch.n_documents, self.context.n_topics)
+        if log_theta.shape != expected:
+            raise PluginError(
+                f"{self._titles['link']}, after {self._titles['encoder']}: log theta must be {expected}, "
+                f"a row a document, but z of shape {tuple(z.shape)} became {tuple(log_theta.shape)}"
+            )
+        return log_theta
+
+    @contextmanager
+    def _blamed(self, *kinds: str) -> Iterator[None]:
+        """What a part raises that is not ours becomes an error that names it and its package."""
+        try:
+            yield
+        except TopicForgeError:
+            raise
+        except Exception as error:
+            suspects = ", with ".join(self._titles[kind] for kind in kinds)
+            raise PluginError(
+                f"{suspects}: failed with {type(error).__name__}: {error}; report it to the authors"
+            ) from error
+
     def _reconstruction(self, theta: Tensor, batch: Batch) -> Tensor:
-        log_likelihood = self.decoder.log_likelihood(theta, batch)
+        with self._blamed("decoder"):
+            log_likelihood = self.decoder.log_likelihood(theta, batch)
         if log_likelihood.shape != (batch.n_documents,):
             raise PluginError(
-                f"decoder {type(self.decoder).__name__}: log_likelihood must give one number a document, "
+                f"{self._titles['decoder']}: log_likelihood must give one number a document, "
                 f"({batch.n_documents},), but gave {tuple(log_likelihood.shape)}"
             )
         return -log_likelihood
@@ -168,7 +240,7 @@ class Network(nn.Module):
     def _with_noise(self, theta: Tensor) -> Tensor:
         if not (self.training and self.theta_noise > 0):
             return theta
-        p = self.prior.distribution()
+        p = self._prior()
         if p.space != "theta":
             p = Dirichlet(theta.new_full((theta.shape[1],), 0.1))
         noise = p.rsample(theta.shape[0]).exp()
@@ -187,3 +259,9 @@ class Network(nn.Module):
                 f"{len(anchors)} and n_topics is {self.context.n_topics}; make them equal "
                 "(prior__n_components) or use topics_from='one-hot'"
             )
+
+
+def _title(spec: ComponentSpec) -> str:
+    """``prior 'wide' of my-package 1.2``; a part handed in as a class has no package."""
+    of = f" of {spec.distribution} {spec.version}" if spec.distribution else ""
+    return f"{spec.kind} {spec.name!r}{of}"

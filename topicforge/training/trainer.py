@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topicforge.contracts import EpochReport, FitStart
+from topicforge.contracts import Batch, EpochReport, FitStart
 from topicforge.errors import MixError, PluginError, TrainingError
 from topicforge.network import Network, Terms
 from topicforge.training.batches import in_order, shuffled
@@ -162,7 +162,7 @@ class Trainer:
             values = {"loss": loss, "reconstruction": terms.reconstruction.mean(),
                 "divergence": divergence, **terms.penalties}  # fmt: skip
             numbers = {name: float(value.detach()) for name, value in values.items()}
-            self._check_finite(numbers, epoch, step, phase)
+            self._check_finite(numbers, epoch, step, phase, batch)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if options.gradient_clip:
@@ -218,12 +218,15 @@ class Trainer:
             loss = loss + penalty
         return loss, divergence
 
-    def _check_finite(self, numbers: dict[str, float], epoch: int, step: int, phase: str) -> None:
+    def _check_finite(
+        self, numbers: dict[str, float], epoch: int, step: int, phase: str, batch: Batch
+    ) -> None:
         bad = [name for name, value in numbers.items() if not math.isfinite(value)]
         if bad:
             raise TrainingError(
                 f"TopicModel.fit: {phase} epoch {epoch + 1}, step {step + 1}: every loss term must be "
-                f"finite, got {', '.join(f'{n} = {numbers[n]}' for n in bad)}; lower learning_rate, "
+                f"finite, got {', '.join(f'{n} = {numbers[n]}' for n in bad)}; the first part that gives no "
+                f"finite number is {self.network.first_not_finite(batch)}. Lower learning_rate, "
                 "set gradient_clip, or normalise the encoder's input. Whatever was fitted before "
                 "is kept"
             )
