@@ -2,6 +2,7 @@
 
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -72,7 +73,7 @@ def test_the_environment_says_where_runs_are_kept(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
     assert MlflowLogger().tracking_uri == "http://localhost:5000"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert MlflowLogger().tracking_uri == "sqlite:///mlflow.db"
+    assert MlflowLogger().tracking_uri == f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
 
 
 @pytest.mark.parametrize("wrong", [{"experiment": None}, {"experiment": " "}, {"run_name": 3}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from topicforge.plugin import Callback, EpochReport, FitStart, OptionError
@@ -43,9 +44,9 @@ class MlflowLogger(Callback):
             raise OptionError("callback 'mlflow': experiment must be a name, got None")
         self._tracking = library("mlflow.tracking", "mlflow")
         self._entities = library("mlflow.entities", "mlflow")
-        self.tracking_uri = (
-            tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
-        )
+        # MLflow keeps a connection open for each address, so it must not depend on the folder
+        local = f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
+        self.tracking_uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or local
         if self.tracking_uri.startswith("sqlite:"):
             library("sqlalchemy", "mlflow")
             library("alembic", "mlflow")
