@@ -69,7 +69,7 @@ def resultant_defect(kappa: Tensor, width: int) -> Tensor:
         kappa: (...) float64, >= 0.
         width: L >= 2.
 
-    Source: Mardia and Jupp 2000, eq. 9.3.9.
+    Source: Mardia and Jupp 2000, section 9.3.
     """
     return _integrals(kappa, width)[1]
 

@@ -63,7 +63,7 @@ def kl_von_mises_fisher(q: Any, p: Any, samples: Samples) -> Tensor:
     """Return (B,) KL(q || p) = kq A(kq) - kp A(kq) mu_q'mu_p - log Z(kq) + log Z(kp).
 
     Z is the integral of exp(kappa mu'z). p uniform (kp = 0) is the case of Davidson et al. 2018
-    (arXiv:1804.00891), eq. 14, and Xu and Durrett 2018 (arXiv:1808.10805).
+    (arXiv:1804.00891), and Xu and Durrett 2018 (arXiv:1808.10805).
 
     Args:
         q: posterior, batch shape (B,).

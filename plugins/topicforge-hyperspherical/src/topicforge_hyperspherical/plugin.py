@@ -35,7 +35,7 @@ def topicforge_register_links(register: Any) -> None:
 def topicforge_register_divergence_rules(register: Any) -> None:
     """Register the KL."""
     rule = Rule(
-        kl_von_mises_fisher, "closed form", "z", _SOURCE + ", eq. 14",
+        kl_von_mises_fisher, "closed form", "z", _SOURCE,
         "KL between von Mises-Fisher distributions",
     )  # fmt: skip
     register.divergence_rule(RuleSpec("kl", VonMisesFisher, VonMisesFisher, rule))
