@@ -29,6 +29,8 @@ def test_a_broken_plugin_is_explained_and_coded(spawn, ended, environment):
     assert ran.out.startswith("broken: broken:bad 1.2\n")
     assert "there_is_no_such_module" in ran.out
     assert "bad_module.py:1" in ran.out
+    assert "(pip install there_is_no_such_module)" in ran.out
+    assert "warning:" not in ran.err  # it is said once
     assert "-> " in ran.out
     ran = ended(spawn("plugins", "doctor", "--json", env=environment))
     assert ran.code == 1

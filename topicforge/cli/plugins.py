@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from topicforge.cli.output import new_table, note, print_json, print_tables
+from topicforge.errors import PluginWarning
 
 app = typer.Typer(help="List what plugins bring, examine them, or begin one.")
 
@@ -73,7 +75,10 @@ def doctor(
     from topicforge.registry import default_registry
     from topicforge.registry.doctor import chosen, examine
 
-    registry = default_registry()
+    with warnings.catch_warnings():
+        # the findings below say the same, one by one
+        warnings.simplefilter("ignore", PluginWarning)
+        registry = default_registry()
     findings = examine(registry, name)
     if json:
         print_json([asdict(finding) for finding in findings])
@@ -116,7 +121,7 @@ def new(
     place = shlex.quote(str(folder))
     note(f"written: {folder}; the {kind} is in src/{package.module}/plugin.py. Next:")
     for command in (
-        f'pip install -e "{folder}[test]"',
+        f"pip install -e {shlex.quote(f'{folder}[test]')}",
         f"python -m pytest {place}",
         "topicforge plugins",
     ):

@@ -112,11 +112,15 @@ def _failed(record: PluginRecord, error: BaseException) -> PluginRecord:
     if isinstance(error, SystemExit):
         line, advice = f"it called sys.exit({error.code!r}) while it loaded", report
     elif isinstance(error, ImportError):
+        # a module's name is mostly its package's, and says what to look for where it isn't
+        missing = (error.name or "").partition(".")[0]
         advice = (
-            f"install what is missing, or {package} again: pip install --force-reinstall {package}"
+            f"install what is missing (pip install {missing})"
+            if missing
+            else "install what is missing"
         )
-        if package == UNKNOWN:
-            advice = "install what is missing"
+        if package != UNKNOWN:
+            advice += f", or {package} again: pip install --force-reinstall {package}"
     elif isinstance(error, PluginError):
         line, advice = str(error), report
     else:
