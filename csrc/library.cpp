@@ -77,6 +77,11 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
       "int n_words) -> (Tensor, Tensor)");
+  // Adam on the rows named, in place.
+  m.def(
+      "lazy_adam_rows(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor row, "
+      "Tensor grad, float lr, float beta1, float beta2, float eps, float weight_decay, int step) "
+      "-> ()");
 
   // log theta (n, K); all randomness comes from seed, one int64 number on the same device.
   m.def("sample_log_dirichlet(Tensor concentration, int n, Tensor seed) -> Tensor");

@@ -65,7 +65,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ranking: rank a topic's words by the ``decoder``'s scores or by their ``association`` with
             the topic over the training documents, see :mod:`topicforge.ranking`.
         theta_noise: see :class:`~topicforge.network.Network`.
-        epochs, batch_size, learning_rate, beta1, adam_eps, weight_decay, gradient_clip,
+        epochs, batch_size, optimiser, learning_rate, beta1, adam_eps, weight_decay, gradient_clip,
             lr_schedule, lr_decay, lr_decay_every, divergence_weight, warmup_epochs, free_bits,
             reconstruction_scale, pretrain_epochs, pretrain_learning_rate, alternate_epochs,
             validation_fraction, patience: see :class:`~topicforge.training.TrainingOptions`.
@@ -107,6 +107,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         theta_noise: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
+        optimiser: str | None = None,
         learning_rate: float | None = None,
         beta1: float | None = None,
         adam_eps: float | None = None,
@@ -146,6 +147,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.theta_noise = theta_noise
         self.epochs = epochs
         self.batch_size = batch_size
+        self.optimiser = optimiser
         self.learning_rate = learning_rate
         self.beta1 = beta1
         self.adam_eps = adam_eps

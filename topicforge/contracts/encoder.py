@@ -21,6 +21,9 @@ class Encoder(Component, ABC):
     that reads ``batch.features`` says ``reads_features = True``: a model then asks for them, and
     refuses them for every other encoder instead of leaving them out in silence.
 
+    A first layer made of :func:`topicforge.ops.sparse_linear` can hand its weight the gradient of
+    the words that occur instead of one for all V: :meth:`use_row_gradients`.
+
     Raises:
         InputError: it reads features and the context has none.
     """
@@ -45,3 +48,23 @@ class Encoder(Component, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> Distribution:
         """Return q(z | x) of (B,) documents; an empty document gets a finite posterior too."""
+
+    def use_row_gradients(self, wanted: bool = True) -> bool:
+        """Set ``row_sparse = wanted`` in every module of this encoder that declares it.
+
+        The optimiser ``lazy-adam`` asks for this, and its step then costs what the words of the
+        batch cost. A module takes part by an attribute ``row_sparse``, False at first, that it passes
+        on: ``ops.sparse_linear(..., sparse_grad=self.row_sparse and self.training)``; what is traced
+        or exported after training must have dense gradients. One without it stays as it is: its
+        gradients are dense and are stepped by plain Adam.
+
+        Args:
+            wanted: sparse gradients from now on, or dense ones again.
+
+        Returns:
+            Whether any module takes part.
+        """
+        able: list[Any] = [module for module in self.modules() if hasattr(module, "row_sparse")]
+        for module in able:
+            module.row_sparse = wanted
+        return bool(able)

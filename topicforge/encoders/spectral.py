@@ -34,8 +34,13 @@ class SpectralEncoder(Encoder):
         sharpness: length of the rows of A at the start; larger makes theta sparser.
         word_dropout: share of a document's words hidden from the encoder in training.
         log_var_start: start value of log sigma2, its weights at zero.
+
+    Attributes:
+        row_sparse: give the word vectors a gradient of the words that occur alone, see
+            :meth:`~topicforge.contracts.Encoder.use_row_gradients`.
     """
 
+    row_sparse: bool = False
     latent: ClassVar[Latent] = Latent(DiagonalNormal)
     idf: Tensor
     zero: Tensor
@@ -86,7 +91,10 @@ class SpectralEncoder(Encoder):
                 f"{self.context.vocab_size} words, got {batch.vocab_size}; count with the same words"
             )
         value = self.word_dropout(batch.count.log1p() * self.idf[batch.col])
-        f = ops.sparse_linear(batch.crow, batch.col, value, self.word, self.zero)
+        sparse = self.row_sparse and self.training
+        f = ops.sparse_linear(
+            batch.crow, batch.col, value, self.word, self.zero, sparse_grad=sparse
+        )
         h = F.normalize(f, dim=1, eps=1e-6)
         return DiagonalNormal(self.loc(h), self.log_var(h))
 

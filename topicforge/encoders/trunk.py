@@ -46,7 +46,13 @@ class Trunk(nn.Module):
         transform: one of :data:`INPUTS`.
         word_dropout: share of a document's distinct words hidden from the encoder in training, the
             others scaled up; the decoder still has to explain all of them (denoising).
+
+    Attributes:
+        row_sparse: give the first layer's weight a gradient of the words that occur alone
+            (:meth:`topicforge.contracts.Encoder.use_row_gradients`).
     """
+
+    row_sparse: bool = False
 
     def __init__(
         self,
@@ -74,6 +80,9 @@ class Trunk(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return (B, width)."""
         value = self.word_dropout(input_values(batch, self.transform))
-        h = ops.sparse_linear(batch.crow, batch.col, value, self.weight, self.bias)
+        sparse = self.row_sparse and self.training
+        h = ops.sparse_linear(
+            batch.crow, batch.col, value, self.weight, self.bias, sparse_grad=sparse
+        )
         features: Tensor = self.dropout(self.rest(self.activation(h)))
         return features

@@ -14,6 +14,7 @@ __all__ = [
     "diffusion_kernel",
     "diffusion_mmd",
     "kernels_report",
+    "lazy_adam_rows",
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion_kernel import diffusion_kernel
     from topicforge.ops._diffusion_mmd import diffusion_mmd
+    from topicforge.ops._lazy_adam_rows import lazy_adam_rows
     from topicforge.ops._library import kernels_report
     from topicforge.ops._mixture_kl_bound import mixture_kl_bound
     from topicforge.ops._mixture_log_prob import mixture_log_prob
@@ -43,6 +45,7 @@ _HOMES = {
     "diffusion_kernel": "_diffusion_kernel",
     "diffusion_mmd": "_diffusion_mmd",
     "kernels_report": "_library",
+    "lazy_adam_rows": "_lazy_adam_rows",
     "mixture_kl_bound": "_mixture_kl_bound",
     "mixture_log_prob": "_mixture_log_prob",
     "mixture_responsibilities": "_mixture_responsibilities",

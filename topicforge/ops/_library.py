@@ -151,6 +151,7 @@ def register(
     backward: Callable[..., Any] | None = None,
     setup_context: Callable[..., Any] | None = None,
     twice: str = _TWICE,
+    mutates: bool = False,
 ) -> None:
     """Give the loaded operator ``topicforge::name`` its shapes and its gradient.
 
@@ -164,6 +165,7 @@ def register(
         backward: gradient rule, as :func:`torch.library.register_autograd` wants it.
         setup_context: what to keep for ``backward``.
         twice: what the error for a second derivative advises.
+        mutates: it writes to its arguments, and so is called where nothing is differentiated.
     """
     import torch
 
@@ -174,7 +176,8 @@ def register(
     torch.library.register_fake(qualified, fake)
     if backward is None:
         backward = _refuse_derivative(name, twice)
-    torch.library.register_autograd(qualified, backward, setup_context=setup_context)
+    if not mutates:  # torch takes a gradient rule for functional operators alone
+        torch.library.register_autograd(qualified, backward, setup_context=setup_context)
     keys = {"cpu": "CPU", "cuda": "CUDA"}
     _READY[name] = tuple(
         device

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from topicforge.errors import OptionError, did_you_mean
 
 _SCHEDULES = ("constant", "step", "cosine")
+_OPTIMISERS = ("adam", "lazy-adam")
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,10 @@ class TrainingOptions:
     Args:
         epochs: passes over the documents.
         batch_size: documents a step.
+        optimiser: ``adam``; ``lazy-adam``: a step moves only the words of the batch in the encoder's
+            first layer, and costs as much; absent words keep their Adam state, which changes
+            results (:class:`~topicforge.training.lazy_adam.LazyAdam`). Everything else, and an
+            encoder whose first layer gives dense gradients, takes plain Adam.
         learning_rate: Adam's.
         beta1: Adam's first decay; ProdLDA and W-LDA use 0.99 against component collapse.
         adam_eps: Adam's epsilon.
@@ -42,6 +47,7 @@ class TrainingOptions:
 
     epochs: int = 100
     batch_size: int = 200
+    optimiser: str = "adam"
     learning_rate: float = 2e-3
     beta1: float = 0.9
     adam_eps: float = 1e-8
@@ -71,6 +77,7 @@ class TrainingOptions:
         self._require(self.beta1 < 1, "beta1", "below 1")
         self._require(self.validation_fraction < 1, "validation_fraction", "below 1")
         self._require(self.lr_schedule in _SCHEDULES, "lr_schedule", f"one of {_SCHEDULES}")
+        self._require(self.optimiser in _OPTIMISERS, "optimiser", f"one of {_OPTIMISERS}")
         scales = ("document", "length")
         self._require(
             self.reconstruction_scale in scales, "reconstruction_scale", f"one of {scales}"
@@ -95,5 +102,6 @@ class TrainingOptions:
     def _require(self, holds: bool, name: str, must: str) -> None:
         if not holds:
             value = getattr(self, name)
-            hint = did_you_mean(value, _SCHEDULES) if name == "lr_schedule" else ""
+            known = {"lr_schedule": _SCHEDULES, "optimiser": _OPTIMISERS}.get(name)
+            hint = did_you_mean(value, known) if known else ""
             raise OptionError(f"TopicModel: {name} must be {must}, got {value!r}.{hint}")

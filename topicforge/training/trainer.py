@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from topicforge.errors import MixError, PluginError, TrainingError
 from topicforge.network import Network, Terms
 from topicforge.training.batches import in_order, shuffled
 from topicforge.training.documents import Documents
+from topicforge.training.lazy_adam import LazyAdam, clip_gradients
 from topicforge.training.options import TrainingOptions
 from topicforge.training.schedules import divergence_weight, learning_rate
 from topicforge.training.watchers import Watcher, Watchers
@@ -166,7 +168,7 @@ class Trainer:
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if options.gradient_clip:
-                torch.nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
+                clip_gradients(self.network.parameters(), options.gradient_clip)
             self.optimiser.step()
             size = batch.n_documents
             seen += size
@@ -242,10 +244,17 @@ class Trainer:
                 if id(parameter) in self._trainable:
                     parameter.requires_grad_((part is self.network.decoder) == decoder_turn)
 
-    def _adam(self, rate: float) -> torch.optim.Adam:
+    def _adam(self, rate: float) -> torch.optim.Adam | LazyAdam:
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         self._trainable = {id(p) for p in parameters}
-        return torch.optim.Adam(
+        lazy = self.options.optimiser == "lazy-adam"
+        if not self.network.encoder.use_row_gradients(lazy) and lazy:
+            warnings.warn(
+                f"TopicModel: optimiser='lazy-adam' is plain Adam here, because all gradients of "
+                f"{type(self.network.encoder).__name__} are dense",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        return (LazyAdam if lazy else torch.optim.Adam)(
             parameters,
             lr=rate,
             betas=(self.options.beta1, 0.999),
