@@ -61,6 +61,18 @@ def test_the_value_and_the_gradient_of_theta_are_exact_in_every_step(batch_of):
         assert both[1][2][[3, 4, 6]].abs().min() > 0
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 1024])
+def test_any_block_of_words_gives_the_same_value(batch_of, monkeypatch, size):
+    monkeypatch.setattr(module, "BLOCK", size)
+    lazy, exact = decoders()
+    with torch.no_grad():  # far from zero, where a sum of exponentials would overflow
+        for decoder in (lazy, exact):
+            decoder.rho *= 1000
+    batch = batch_of(FEW, V, "float64")
+    for a, b in zip(*[gradients(d, thetas(3), batch)[:2] for d in (lazy, exact)], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=0)
+
+
 def test_hand_worked():
     """One topic, logits 0: beta = 1/2 each; c = beta_0 G_0 = -x for a document of word 0 alone."""
     context = Context(vocab_size=2, n_topics=1, n_latent=1)
