@@ -31,9 +31,14 @@ State = tuple[int, Callable[[Any], Any], Any]
 
 
 def ours(split: Split, given: argparse.Namespace, seed: int) -> Iterator[State]:
-    """The preset ``etm-paper``."""
-    options = {} if given.start is None else {"decoder__start": given.start}
-    model = TopicModel("etm-paper", n_topics=given.topics, seed=seed, **options)
+    """The preset ``etm-paper``; with ``--small-start`` it starts as :class:`Plain` does."""
+    model = TopicModel("etm-paper", n_topics=given.topics, seed=seed, epochs=0).fit(split.train)
+    if given.small_start:
+        torch.manual_seed(seed)
+        decoder, trunk = model.network_.decoder, model.network_.encoder.trunk
+        inputs = {decoder.rho: 300, decoder.alpha: 300, trunk.weight: len(split.words)}
+        for weight, width in {**inputs, trunk.bias: len(split.words)}.items():
+            nn.init.uniform_(weight, -(width**-0.5), width**-0.5)
     for done in range(1, given.epochs + 1):
         model.partial_fit(split.train)
         yield done, model.transform, model.topic_word_
@@ -94,7 +99,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--every", type=int, default=25, help="passes between two scores")
-    parser.add_argument("--start", help="of the vectors; the preset's")
+    parser.add_argument(
+        "--small-start", action="store_true", help="start as --plain does: logits near 0"
+    )
     parser.add_argument("--plain", action="store_true")
     given = parser.parse_args()
     split = read_split(given.corpus)
