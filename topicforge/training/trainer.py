@@ -234,9 +234,12 @@ class Trainer:
             )
 
     def _take_turns(self, epoch: int) -> None:
-        """Decoder first, then encoder, in turns (NVDM-GSM's published code)."""
+        """Decoder first, then encoder and link, in turns (NVDM-GSM's published code).
+
+        The link belongs to inference: its weights, eq. 7's W, are among the encoder's there.
+        """
         decoder_turn = (epoch // self.options.alternate_epochs) % 2 == 0
-        for part in (self.network.encoder, self.network.decoder):
+        for part in (self.network.encoder, self.network.link, self.network.decoder):
             for parameter in part.parameters():
                 if id(parameter) in self._trainable:
                     parameter.requires_grad_((part is self.network.decoder) == decoder_turn)
