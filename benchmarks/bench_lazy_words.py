@@ -3,7 +3,8 @@
 The value and the gradient of theta are compared first; the gradients of the vectors differ by
 definition (``tests/decoders/test_lazy_words.py`` says how their sums agree). The floor is one
 product of all word with all topic vectors, which the exact normaliser can't do without. Words are
-drawn evenly, so that 23 % of 50,000 are in the batch; of 5,000 nearly all are, and the lazy form is the slower one.
+drawn evenly, so that 23 % of 50,000 are in the batch; of 5,000 nearly all are, and the lazy form is
+the slower one.
 """
 
 from collections.abc import Callable
