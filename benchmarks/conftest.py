@@ -40,11 +40,12 @@ def _two_cores() -> Iterator[None]:
 
 @pytest.fixture
 def race(benchmark: Any) -> Callable[..., None]:
-    """``race(name, contender, function, check, target=None, operations=None)``.
+    """``race(name, contender, function, check, target=None, operations=None, floor=None)``.
 
     ``check()`` asserts equality before anything is timed. ``target`` is how many times slower
     than "native" this contender must at least be; ``operations`` are those of the matrix
-    products that the task can't do without, for the floor at this machine's matrix rate.
+    products that the task can't do without, for the floor at this machine's matrix rate; ``floor``
+    is one in seconds of another kind, and ``floor_of`` says of which.
     """
 
     def run(
@@ -54,6 +55,8 @@ def race(benchmark: Any) -> Callable[..., None]:
         check: Callable[[], None],
         target: float | None = None,
         operations: float | None = None,
+        floor: float | None = None,
+        floor_of: str = "matrix products alone",
     ) -> None:
         check()
         function()  # caches, code generation
@@ -65,10 +68,10 @@ def race(benchmark: Any) -> Callable[..., None]:
         benchmark.name = contender
         benchmark.pedantic(function, rounds=rounds, warmup_rounds=1)
         memory = peak_growth(function)
-        floor = operations / matrix_rate() if operations is not None else None
+        floor = operations / matrix_rate() if operations is not None else floor
         benchmark.extra_info.update(memory=memory, floor=floor, threads=THREADS)
         seconds = benchmark.stats.stats.min if benchmark.stats else once
-        _RESULTS.append(Result(name, contender, seconds, memory, target, floor))
+        _RESULTS.append(Result(name, contender, seconds, memory, target, floor, floor_of))
 
     return run
 

@@ -9,6 +9,7 @@ from topicforge.corpus.folder import Corpus
 from topicforge.corpus.formats import read_counts, read_texts
 from topicforge.corpus.prune import prune
 from topicforge.corpus.readers.matrices import CountFile
+from topicforge.corpus.sharded import ShardedCounts
 from topicforge.corpus.sidecars import read_labels, read_vocabulary
 from topicforge.corpus.sources import SOURCES, Source
 from topicforge.corpus.text import WordVectorizer, build_vocabulary_and_counts, vectorizer
@@ -18,6 +19,7 @@ __all__ = [
     "Corpus",
     "CountFile",
     "Counts",
+    "ShardedCounts",
     "Source",
     "WordVectorizer",
     "build_corpus",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -162,6 +163,27 @@ class Counts:
             )
         return crow, col, self.counts[at].astype(np.float32)
 
+    def lengths(self, start: int = 0, stop: int | None = None) -> NDArray[np.int64]:
+        """Entries of each document of a range, (stop - start,): how many distinct words it has.
+
+        Args:
+            start: first document.
+            stop: one behind the last; ``None`` for all. What lies beyond the end is left out.
+        """
+        stop = self.n_documents if stop is None else min(stop, self.n_documents)
+        return np.diff(self.indptr[start : stop + 1])
+
+    def release(self) -> None:
+        """Take pages of memory-mapped arrays out of this process; they stay in the system's cache.
+
+        Reading a mapped corpus in random order would in the end count all of it as this process'
+        memory. In memory, or where the system has no such call, nothing happens.
+        """
+        for array in (self.indptr, self.indices, self.counts):
+            mapped = array.base
+            if isinstance(mapped, np.memmap) and hasattr(mmap, "MADV_DONTNEED"):
+                mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
     def chunks(self, max_entries: int | None = None) -> Iterator[tuple[int, int]]:
         """Yield ranges ``(start, stop)`` of at most ``max_entries`` documents and entries.
 
@@ -185,6 +207,7 @@ class Counts:
         total = np.zeros(self.vocab_size)
         for part in _parts(self.n_entries):
             total += np.bincount(self.indices[part], self.counts[part], self.vocab_size)
+            self.release()
         return total
 
     def document_frequencies(self) -> NDArray[np.int64]:
@@ -192,6 +215,7 @@ class Counts:
         total = np.zeros(self.vocab_size, dtype=np.int64)
         for part in _parts(self.n_entries):
             total += np.bincount(self.indices[part], minlength=self.vocab_size)
+            self.release()
         return total
 
     def document_totals(self) -> NDArray[np.float64]:
@@ -202,6 +226,7 @@ class Counts:
             lengths = np.diff(self.indptr[start : stop + 1])
             owner = np.repeat(np.arange(stop - start), lengths)
             total[start:stop] = np.bincount(owner, self.counts[entries], stop - start)
+            self.release()
         return total
 
     def check(self) -> None:

@@ -1,6 +1,7 @@
 """A corpus and its folder: counts as memory-mapped arrays, words, labels, a description.
 
-    indptr.npy indices.npy counts.npy    compressed sparse rows, see Counts
+    indptr.npy indices.npy counts.npy    compressed sparse rows, see Counts (format 1)
+    shards/00000-indptr.npy ...          the same three for each shard, see ShardedCounts (format 2)
     vocabulary.txt                       a word a line, where there is a vocabulary
     labels.txt                           a label a line, where there are labels
     corpus.json                          format, sizes, how it was built, size and SHA-256 of each file
@@ -15,7 +16,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,16 @@ from numpy.typing import NDArray
 import topicforge
 from topicforge.corpus.counts import CHUNK, Counts
 from topicforge.corpus.lines import unreadable
+from topicforge.corpus.sharded import ShardedCounts
 from topicforge.corpus.words import check_labels, check_vocabulary
 from topicforge.errors import CorpusError, InputError
 
 FORMAT = 1
+SHARDED = 2
 DESCRIPTION = "corpus.json"
 _ARRAYS = ("indptr", "indices", "counts")
 _WORDS, _LABELS = "vocabulary.txt", "labels.txt"
+_SHARDS = "shards"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +88,7 @@ class Corpus:
     @property
     def n_empty(self) -> int:
         """Documents without any word of the vocabulary."""
-        return int((np.diff(self.counts.indptr) == 0).sum())
+        return int((self.counts.lengths() == 0).sum())
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the corpus folder and return its path.
@@ -129,17 +133,16 @@ class Corpus:
         path = Path(folder)
         described = _read_description(path)
         files = _check_files(path, described, verify)
-        arrays = {name: _map(path / f"{name}.npy") for name in _ARRAYS}
         sizes = (described["documents"], described["vocab_size"], described["entries"])
         try:
-            counts = Counts(**arrays, vocab_size=sizes[1])
+            stems = _stems(described)
+            shards = [_open_counts(path, stem, sizes[1]) for stem in stems]
+            counts = ShardedCounts(shards) if described["format"] == SHARDED else shards[0]
             if (counts.n_documents, counts.vocab_size, counts.n_entries) != sizes:
                 raise InputError(
                     f"{sizes[0]} documents and {sizes[2]} entries are described, "
                     f"{counts.n_documents} and {counts.n_entries} found"
                 )
-            if counts.n_documents and int(np.diff(counts.indptr).min()) < 0:
-                raise InputError("indptr falls")
             if verify:
                 counts.check()
             return cls(
@@ -155,36 +158,76 @@ class Corpus:
             ) from error
 
     def _write(self, folder: Path) -> None:
-        for name in _ARRAYS:
-            _save_array(folder / f"{name}.npy", getattr(self.counts, name))
+        counts = self.counts
+        shards = counts.shards if isinstance(counts, ShardedCounts) else None
+        if shards is not None:
+            (folder / _SHARDS).mkdir()
+        for number, shard in enumerate(shards or [counts]):
+            stem = "" if shards is None else shard_stem(number)
+            for name in _ARRAYS:
+                _save_array(folder / f"{stem}{name}.npy", getattr(shard, name))
         if self.vocabulary is not None:
             _save_lines(folder / _WORDS, self.vocabulary)
         if self.labels is not None:
             _save_lines(folder / _LABELS, self.labels)
         described = {
-            "format": FORMAT,
-            "topicforge": topicforge.__version__,
             "name": self.name,
             "documents": self.n_documents,
             "empty_documents": self.n_empty,
             "vocab_size": self.vocab_size,
-            "entries": self.counts.n_entries,
-            "words": float(self.counts.document_totals().sum()),
+            "entries": counts.n_entries,
+            "words": float(counts.document_totals().sum()),
             "labels": None if self.labels is None else len(set(self.labels)),
             "description": dict(self.description),
-            "files": {
-                file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
-                for file in sorted(folder.iterdir())
-            },
         }
-        try:
-            text = json.dumps(described, indent=2, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"Corpus.save: the description must fit JSON: {error}") from error
-        _save_lines(folder / DESCRIPTION, [text])
+        sizes = None if shards is None else [(s.n_documents, s.n_entries) for s in shards]
+        write_description(folder, described, sizes)
 
 
 # ---- writing ----------------------------------------------------------------------------------
+
+
+def shard_stem(number: int) -> str:
+    """Return what the names of a shard's files begin with: ``shards/00000-``."""
+    return f"{_SHARDS}/{number:05d}-"
+
+
+def write_description(
+    folder: Path, described: Mapping[str, Any], shards: Sequence[tuple[int, int]] | None
+) -> None:
+    """Write ``corpus.json``, the last file of a corpus folder: it lists all the others.
+
+    Args:
+        folder: with every other file in place.
+        described: name, sizes and how the corpus was built.
+        shards: (documents, entries) of each shard; ``None`` for a folder of one piece.
+
+    Raises:
+        InputError: something that JSON can't hold.
+    """
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    whole = {
+        "format": FORMAT if shards is None else SHARDED,
+        "topicforge": topicforge.__version__,
+        **described,
+        **(
+            {}
+            if shards is None
+            else {"shards": [{"documents": n, "entries": m} for n, m in shards]}
+        ),
+        "files": {
+            file.relative_to(folder).as_posix(): {
+                "bytes": file.stat().st_size,
+                "sha256": _sha256(file),
+            }
+            for file in files
+        },
+    }
+    try:
+        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Corpus.save: the description must fit JSON: {error}") from error
+    _save_lines(folder / DESCRIPTION, [text])
 
 
 def _check_target(target: Path) -> None:
@@ -268,10 +311,10 @@ def _read_description(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         raise CorpusError(f"Corpus.open: {path} is not JSON ({error}); build it again") from error
     found = described.get("format") if isinstance(described, dict) else type(described).__name__
-    if found != FORMAT:
+    if isinstance(found, bool) or found not in (FORMAT, SHARDED):
         raise CorpusError(
-            f"Corpus.open: {path} must be of format {FORMAT}, got {found!r}; it is of another program "
-            "or of a newer topicforge"
+            f"Corpus.open: {path} must be of format {FORMAT} or {SHARDED}, got {found!r}; it is of another "
+            "program or of a newer topicforge"
         )
     types = {
         "name": str,
@@ -280,6 +323,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
         "entries": int,
         "description": dict,
         "files": dict,
+        **({"shards": list} if found == SHARDED else {}),
     }
     for key, kind in types.items():
         if not isinstance(described.get(key), kind) or isinstance(described.get(key), bool):
@@ -292,11 +336,11 @@ def _read_description(folder: Path) -> dict[str, Any]:
 
 def _check_files(folder: Path, described: Mapping[str, Any], verify: bool) -> Mapping[str, Any]:
     files: Mapping[str, Any] = described["files"]
-    known = {*(f"{name}.npy" for name in _ARRAYS), _WORDS, _LABELS}
-    needed = {f"{name}.npy" for name in _ARRAYS}
-    if not needed <= set(files) <= known:
+    needed = {f"{stem}{name}.npy" for stem in _stems(described) for name in _ARRAYS}
+    if not needed <= set(files) <= {*needed, _WORDS, _LABELS}:
+        listed = sorted(needed) if len(needed) < 10 else f"{len(needed)} arrays of its shards"
         raise CorpusError(
-            f"Corpus.open: {folder / DESCRIPTION} must list {sorted(needed)} and at most {_WORDS} and "
+            f"Corpus.open: {folder / DESCRIPTION} must list {listed} and at most {_WORDS} and "
             f"{_LABELS} beside them, got {sorted(files)}; build it again"
         )
     for name, entry in files.items():
@@ -316,6 +360,23 @@ def _check_files(folder: Path, described: Mapping[str, Any], verify: bool) -> Ma
         except OSError as error:
             raise unreadable(path, error) from error
     return files
+
+
+def _stems(described: Mapping[str, Any]) -> list[str]:
+    """What the names of the arrays begin with: nothing, or one beginning a shard."""
+    if described["format"] != SHARDED:
+        return [""]
+    return [shard_stem(number) for number in range(len(described["shards"]))]
+
+
+def _open_counts(folder: Path, stem: str, vocab_size: int) -> Counts:
+    counts = Counts(
+        **{name: _map(folder / f"{stem}{name}.npy") for name in _ARRAYS}, vocab_size=vocab_size
+    )
+    if counts.n_documents and int(np.diff(counts.indptr).min()) < 0:
+        raise InputError("indptr falls")
+    counts.release()
+    return counts
 
 
 def _map(path: Path) -> NDArray[Any]:

@@ -38,8 +38,8 @@ class TrainingOptions:
             mean length x ln V, as W-LDA weighs it against the MMD.
         pretrain_epochs: epochs as an autoencoder before the divergence enters (VaDE).
         pretrain_learning_rate: Adam's in that phase; ``None`` for ``learning_rate``.
-        alternate_epochs: train decoder and encoder in turns of so many epochs (NVDM-GSM's
-            authors); 0 trains them together.
+        alternate_epochs: train the decoder, then encoder and link, in turns of so many epochs
+            (NVDM-GSM's authors); 0 trains them together.
         validation_fraction: share of documents held out for early stopping.
         patience: epochs without a better held-out loss before training stops and the best
             weights come back; 0 never stops.

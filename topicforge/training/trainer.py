@@ -234,9 +234,12 @@ class Trainer:
             )
 
     def _take_turns(self, epoch: int) -> None:
-        """Decoder first, then encoder, in turns (NVDM-GSM's published code)."""
+        """Decoder first, then encoder and link, in turns (NVDM-GSM's published code).
+
+        The link belongs to inference: its weights, eq. 7's W, are among the encoder's there.
+        """
         decoder_turn = (epoch // self.options.alternate_epochs) % 2 == 0
-        for part in (self.network.encoder, self.network.decoder):
+        for part in (self.network.encoder, self.network.link, self.network.decoder):
             for parameter in part.parameters():
                 if id(parameter) in self._trainable:
                     parameter.requires_grad_((part is self.network.decoder) == decoder_turn)
@@ -245,10 +248,12 @@ class Trainer:
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         self._trainable = {id(p) for p in parameters}
         lazy = self.options.optimiser == "lazy-adam"
-        if not self.network.encoder.use_row_gradients(lazy) and lazy:
+        parts = (self.network.encoder, self.network.decoder)
+        able = [part.use_row_gradients(lazy) for part in parts]
+        if lazy and not any(able):
             warnings.warn(
-                f"TopicModel: optimiser='lazy-adam' is plain Adam here, because all gradients of "
-                f"{type(self.network.encoder).__name__} are dense",
+                "TopicModel: optimiser='lazy-adam' is plain Adam here, because all gradients of "
+                f"{' and '.join(type(part).__name__ for part in parts)} are dense",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         return (LazyAdam if lazy else torch.optim.Adam)(
