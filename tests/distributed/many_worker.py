@@ -6,13 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import many_collectives
+import many_networks
 import torch
 from torch import distributed as torch_distributed
 
 from topicforge import distributed
 from topicforge.errors import TrainingError
 
-MODULES = (many_collectives,)
+MODULES = (many_collectives, many_networks)
 
 
 def main(folder: Path, rank: int, world: int) -> None:
