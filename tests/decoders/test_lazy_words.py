@@ -61,11 +61,9 @@ def test_the_value_and_the_gradient_of_theta_are_exact_in_every_step(batch_of):
         assert both[1][2][[3, 4, 6]].abs().min() > 0
 
 
-@pytest.mark.parametrize("size", [1, 3, 7, 1024])
-def test_any_block_of_words_gives_the_same_value(batch_of, monkeypatch, size):
-    monkeypatch.setattr(module, "BLOCK", size)
+def test_large_logits_keep_the_value(batch_of):
     lazy, exact = decoders()
-    with torch.no_grad():  # far from zero, where a sum of exponentials would overflow
+    with torch.no_grad():  # a sum of exponentials would overflow
         for decoder in (lazy, exact):
             decoder.rho *= 1000
     batch = batch_of(FEW, V, "float64")

@@ -41,7 +41,8 @@ class EmbeddingDecoder(TopicsOverWords):
             stays exact and its gradient becomes an estimate, of alpha too: results change. A word that
             never occurs stays where it started. The backward costs what the batch's words cost, and
             with ``optimiser="lazy-adam"`` so does the step; Adam takes a gradient's size out, so that
-            a rare word then moves by occurrences and not by steps. One process only.
+            a rare word then moves by occurrences and not by steps. It pays where a batch lacks
+            most of the words. One process only.
     """
 
     def __init__(

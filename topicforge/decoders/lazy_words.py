@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from topicforge import ops
 from topicforge.errors import OptionError
 
 #: steps after which sums start anew, so that float32 keeps what one step adds
 ROUND = 1024
-#: words whose logits, 200 KB with 50 topics, stay in a core's cache
-BLOCK = 1024
 
 
 class LazyWords(nn.Module):
@@ -92,10 +91,18 @@ class LazyWords(nn.Module):
 
 
 def _log_normaliser(rho: Tensor, alpha: Tensor) -> Tensor:
-    """Log sum_v exp(rho_v . alpha_k), (K,)."""
-    # on a CPU a block of logits is summed while it is in the cache; a GPU wants one large product
-    blocks = torch.split(rho, BLOCK) if rho.device.type == "cpu" else (rho,)
-    return torch.logsumexp(torch.stack([torch.logsumexp(alpha @ x.T, 1) for x in blocks]), 0)
+    """Log sum_v exp(rho_v . alpha_k), (K,).
+
+    A topic is to the product decoder's operator a document: one whose only word is word 0 costs
+    log Z_k - rho_0 . alpha_k, and no (V, K) matrix is kept.
+    """
+    one = torch.arange(len(alpha) + 1, device=alpha.device)
+    word, count, bias = (
+        torch.zeros_like(one[1:]),
+        alpha.new_ones(len(alpha)),
+        rho.new_zeros(len(rho)),
+    )
+    return ops.product_multinomial_nll(one, word, count, alpha, rho, bias) + alpha @ rho[0]
 
 
 class _Normaliser(torch.autograd.Function):
