@@ -6,7 +6,7 @@ batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -99,12 +99,17 @@ class Network(nn.Module):
         for part in (self.encoder, self.link, self.prior, self.decoder):
             part.start()
 
-    def forward(self, batch: Batch) -> Terms:
-        """Return the loss terms of B documents."""
+    def forward(self, batch: Batch, latent: Callable[[Tensor], Tensor] | None = None) -> Terms:
+        """Return the loss terms of B documents.
+
+        Args:
+            batch: the documents.
+            latent: what becomes of z on its way to the link (noise); the divergence sees z itself.
+        """
         q = self.posterior(batch)
         with self._blamed("encoder"):
             z = q.rsample()
-        log_theta = self._through_link(z, batch)
+        log_theta = self._through_link(z if latent is None else latent(z), batch)
         p = self._prior()
         with self._blamed("divergence", "encoder", "prior"):
             divergence = self.rule.compute(q, p, Samples(z, log_theta, self.link))
