@@ -115,7 +115,12 @@ def test_alternation_trains_one_side_at_a_time(planted):
     one = small("nvdm-gsm", epochs=1, dynamics=turns).fit(planted[0])
     start = small("nvdm-gsm", epochs=0, dynamics=turns).fit(planted[0])
     assert torch.equal(one.network_.encoder.trunk.weight, start.network_.encoder.trunk.weight)
+    assert torch.equal(one.network_.link.linear.weight, start.network_.link.linear.weight)
     assert not torch.equal(one.network_.decoder.word, start.network_.decoder.word)
+    two = small("nvdm-gsm", epochs=2, dynamics=turns).fit(planted[0])
+    assert not torch.equal(two.network_.encoder.trunk.weight, start.network_.encoder.trunk.weight)
+    assert not torch.equal(two.network_.link.linear.weight, start.network_.link.linear.weight)
+    assert torch.equal(two.network_.decoder.word, one.network_.decoder.word)
 
 
 class StopAfter(Callback):

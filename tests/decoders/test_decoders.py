@@ -170,6 +170,18 @@ def test_factored_logits_start_at_unit_scale(name):
         assert logits.std().item() == pytest.approx(1.0, abs=0.2)
 
 
+def test_factored_topics_can_start_nearly_equal():
+    torch.manual_seed(0)
+    part = MixtureDecoder(Context(2000, 20, 20), width=500, start="xavier")
+    for vectors in (part.word, part.topic):
+        bound = (6 / (len(vectors) + 500)) ** 0.5
+        assert vectors.abs().max().item() <= bound
+        # a uniform variable's deviation; of 20 x 500 entries it is known to about 1 %
+        assert vectors.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
+    # 500 products of independent entries: deviation sqrt(500) * 0.0490 / sqrt 3 * 0.1074 / sqrt 3
+    assert part.logits().std().item() == pytest.approx(0.0392, rel=0.1)
+
+
 @pytest.mark.parametrize("frequency_bias", [True, False])
 @pytest.mark.parametrize("ranking", ["weights", "probabilities"])
 def test_product_against_the_dense_formula(batch_of, frequency_bias, ranking):
@@ -294,6 +306,12 @@ def test_without_frequencies_the_bias_starts_at_zero(name):
     ("name", "options", "message"),
     [
         ("mixture", {"width": 0}, "decoder 'mixture': option 'width' must be a whole number"),
+        ("mixture", {"start": "xavier"}, "option 'start' must be 'random' or 'clusters' where"),
+        (
+            "mixture",
+            {"width": 4, "start": "clusters"},
+            "option 'start' must be 'random' or 'xavier'",
+        ),
         ("embedding", {"width": -3}, "decoder 'embedding': option 'width'"),
         ("product", {"ranking": "weight"}, "decoder 'product': .*Did you mean 'weights'"),
         ("product", {"dropout": 1}, "decoder 'product': option 'dropout'"),

@@ -45,3 +45,24 @@ class Component(nn.Module):
                 vectors) replaces them by the shapes themselves, so that the file is not needed.
         """
         return options
+
+    def use_row_gradients(self, wanted: bool = True) -> bool:
+        """Set ``row_sparse = wanted`` in every module of this component that declares it.
+
+        The optimiser ``lazy-adam`` asks encoder and decoder for this, and its step then costs what
+        the words of the batch cost. A module takes part by an attribute ``row_sparse``, False at
+        first, that it passes on:
+        ``ops.sparse_linear(..., sparse_grad=self.row_sparse and self.training)``; what is traced
+        or exported after training must have dense gradients. One without it stays as it is: its
+        gradients are dense and are stepped by plain Adam.
+
+        Args:
+            wanted: sparse gradients from now on, or dense ones again.
+
+        Returns:
+            Whether any module takes part.
+        """
+        able: list[Any] = [module for module in self.modules() if hasattr(module, "row_sparse")]
+        for module in able:
+            module.row_sparse = wanted
+        return bool(able)

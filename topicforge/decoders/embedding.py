@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from topicforge.contracts import Context
+from topicforge import ops
+from topicforge.contracts import Batch, Context
+from topicforge.decoders.lazy_words import LazyWords
 from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.decoders.word_vectors import read_word_vectors
 from topicforge.errors import OptionError
-from topicforge.options import whole
+from topicforge.options import require, truth, whole
 
 _WHERE = "decoder 'embedding'"
 DEFAULT_WIDTH = 300
@@ -33,6 +35,14 @@ class EmbeddingDecoder(TopicsOverWords):
             row i is word i.
         train_vectors: train rho; with ``vectors``, False keeps them as they came. Words without
             a pretrained vector start at random with the vectors' own deviation.
+        lazy_words: in training, give a gradient to the words of the batch alone. The normaliser of
+            beta pushes at every word in every step; here a word that occurs gets at once the pushes of
+            all the steps since it last did (:class:`~topicforge.decoders.lazy_words.LazyWords`). The loss
+            stays exact and its gradient becomes an estimate, of alpha too: results change. A word that
+            never occurs stays where it started. The backward costs what the batch's words cost, and
+            with ``optimiser="lazy-adam"`` so does the step; Adam takes a gradient's size out, so that
+            a rare word then moves by occurrences and not by steps. It pays where a batch lacks
+            most of the words. One process only.
     """
 
     def __init__(
@@ -43,12 +53,19 @@ class EmbeddingDecoder(TopicsOverWords):
         vectors: Any = None,
         vectors_words: Any = None,
         train_vectors: bool = True,
+        lazy_words: bool = False,
     ) -> None:
         super().__init__(context)
         self.given_width = None if width is None else whole(_WHERE, "width", width)
         self.vectors = vectors
         self.vectors_words = vectors_words
         self.train_vectors = train_vectors
+        truth(_WHERE, "lazy_words", lazy_words)
+        require(
+            train_vectors or not lazy_words, _WHERE, "lazy_words",
+            "False where train_vectors is False: word vectors that stand still get no gradient", lazy_words,
+        )  # fmt: skip
+        self.lazy_words = LazyWords(context.vocab_size, context.n_topics) if lazy_words else None
         width = self.given_width or DEFAULT_WIDTH
         scale = width**-0.25
         self.rho = nn.Parameter(
@@ -96,3 +113,12 @@ class EmbeddingDecoder(TopicsOverWords):
     def logits(self) -> Tensor:
         """Rho alpha^T, (V, K)."""
         return self.rho @ self.alpha.T
+
+    def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+        """(B,), touching only the words that occur: O(nnz K)."""
+        learning = self.training and torch.is_grad_enabled() and self.rho.requires_grad
+        if self.lazy_words is None or not learning:
+            return super().log_likelihood(theta, batch)
+        words, col = torch.unique(batch.col, return_inverse=True)
+        beta = self.lazy_words(self.rho, self.alpha, words)
+        return -ops.sparse_multinomial_nll(batch.crow, col, batch.count, theta, beta)

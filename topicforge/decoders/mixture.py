@@ -12,7 +12,7 @@ from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.options import one_of, require, whole
 
 _WHERE = "decoder 'mixture'"
-STARTS = ("random", "clusters")
+STARTS = ("random", "xavier", "clusters")
 #: words of the whole corpus added to every cluster's own
 SMOOTHING = 100.0
 
@@ -21,15 +21,17 @@ class MixtureDecoder(TopicsOverWords):
     """p(x) = theta beta, beta_k = softmax(logits_k), survey section 1 (Miao 2017).
 
     With ``width`` the logits are t_k . v_v, topic and word vectors of that width as in the
-    published NVDM-GSM; entries start at N(0, 1/width^(1/2)), so that logits start at unit scale.
-    Without it they are free and start at N(0, 0.02^2), or at the words of document clusters:
+    published NVDM-GSM; entries start at N(0, 1/width^(1/2)), so that logits start at unit scale, or
+    by Glorot and Bengio 2010, eq. 16, so that they start near 0 and topics nearly equal. Without it
+    the logits are free and start at N(0, 0.02^2), or at the words of document clusters:
     log of (counts of cluster k's words + 100 p(v)), normalised.
 
     Args:
         context: sizes, and training documents where ``start="clusters"``.
         width: width of the topic and word vectors; ``None`` for free logits.
-        start: ``random``, or ``clusters``: those that encoder ``spectral`` starts from, topic by
-            topic, or clusters of its own beside another encoder.
+        start: ``random``; ``xavier``: each matrix (n, width) uniform within
+            +-(6 / (n + width))^(1/2), with ``width`` only; or ``clusters``: those that encoder
+            ``spectral`` starts from, topic by topic, or clusters of its own beside another encoder.
     """
 
     def __init__(
@@ -41,9 +43,14 @@ class MixtureDecoder(TopicsOverWords):
     ) -> None:
         super().__init__(context)
         one_of(_WHERE, "start", start, STARTS)
+        factored = width is not None
         require(
-            start == "random" or width is None, _WHERE, "start",
-            "'random' where the topics are factored (width)", start,
+            factored or start != "xavier", _WHERE, "start",
+            "'random' or 'clusters' where the topics are free (no width)", start,
+        )  # fmt: skip
+        require(
+            not factored or start != "clusters", _WHERE, "start",
+            "'random' or 'xavier' where the topics are factored (width)", start,
         )  # fmt: skip
         self.start_from = start
         v, k = context.vocab_size, context.n_topics
@@ -54,6 +61,9 @@ class MixtureDecoder(TopicsOverWords):
             width = whole(_WHERE, "width", width)
             self.word = nn.Parameter(torch.randn(v, width) * width**-0.25)
             self.topic = nn.Parameter(torch.randn(k, width) * width**-0.25)
+            if start == "xavier":
+                nn.init.xavier_uniform_(self.word)
+                nn.init.xavier_uniform_(self.topic)
 
     def start(self) -> None:
         """Start at the clusters' words where asked."""

@@ -9,9 +9,10 @@ _WHERE = "dynamics 'alternate'"
 
 
 class Alternate(Dynamics):
-    """Train the decoder for some epochs, then the encoder, and so on (NVDM-GSM's published code).
+    """Train the decoder for some epochs, then encoder and link, and so on (NVDM-GSM's published code).
 
-    Prior and link move in every epoch.
+    The link belongs to inference: its weights, survey eq. 7's W, are among the encoder's there. The
+    prior moves in every epoch.
 
     Args:
         epochs: length of a turn.
@@ -25,5 +26,5 @@ class Alternate(Dynamics):
 
     def trains(self, part: str, epoch: int) -> bool:
         """The decoder's turn first."""
-        turn = "decoder" if (epoch // self.epochs) % 2 == 0 else "encoder"
-        return part not in ("encoder", "decoder") or part == turn
+        decoder_turn = (epoch // self.epochs) % 2 == 0
+        return part == "prior" or (part == "decoder") == decoder_turn

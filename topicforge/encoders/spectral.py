@@ -37,7 +37,7 @@ class SpectralEncoder(Encoder):
 
     Attributes:
         row_sparse: give the word vectors a gradient of the words that occur alone, see
-            :meth:`~topicforge.contracts.Encoder.use_row_gradients`.
+            :meth:`~topicforge.contracts.Component.use_row_gradients`.
     """
 
     row_sparse: bool = False

@@ -49,7 +49,7 @@ class Trunk(nn.Module):
 
     Attributes:
         row_sparse: give the first layer's weight a gradient of the words that occur alone
-            (:meth:`topicforge.contracts.Encoder.use_row_gradients`).
+            (:meth:`topicforge.contracts.Component.use_row_gradients`).
     """
 
     row_sparse: bool = False

@@ -91,10 +91,12 @@ class Engine:
         """
         options = self._options
         lazy = options.optimiser == "lazy-adam"
-        if not self._network.encoder.use_row_gradients(lazy) and lazy:
+        parts = (self._network.encoder, self._network.decoder)
+        able = [part.use_row_gradients(lazy) for part in parts]
+        if lazy and not any(able):
             warnings.warn(
-                f"TopicModel: optimiser='lazy-adam' is plain Adam here, because all gradients of "
-                f"{type(self._network.encoder).__name__} are dense",
+                "TopicModel: optimiser='lazy-adam' is plain Adam here, because all gradients of "
+                f"{' and '.join(type(part).__name__ for part in parts)} are dense",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         self.optimiser = (LazyAdam if lazy else torch.optim.Adam)(

@@ -110,7 +110,7 @@ class LazyAdam(torch.optim.Optimizer):
                 f"{grad.sparse_dim() if grad.layout == torch.sparse_coo else 'no'} sparse dimensions; "
                 "hand in a dense one"
             )
-        grad = grad.coalesce()
+        row, rows = _rows(grad)
         state = self.state[p]
         state["step"] += 1
         beta1, beta2 = group["betas"]
@@ -118,8 +118,8 @@ class LazyAdam(torch.optim.Optimizer):
             p,
             state["exp_avg"],
             state["exp_avg_sq"],
-            grad.indices()[0],
-            grad.values(),
+            row,
+            rows,
             lr=group["lr"],
             beta1=beta1,
             beta2=beta2,
@@ -150,6 +150,17 @@ class LazyAdam(torch.optim.Optimizer):
         )
 
 
+def _rows(grad: Tensor) -> tuple[Tensor, Tensor]:
+    """(R,) rising row numbers and (R, ...) rows of a sparse gradient.
+
+    Autograd forgets that a gradient is coalesced when it stores it; rows that rise without repeats
+    are, and sorting and copying them again would cost as much as the step.
+    """
+    if not grad.is_coalesced() and bool((grad._indices()[0].diff() <= 0).any()):
+        grad = grad.coalesce()
+    return grad._indices()[0], grad._values()
+
+
 def clip_gradients(parameters: Iterable[Tensor], largest: float) -> None:
     """Scale: g ← g min(1, largest / (|g| + 1e-6)), |g| the norm of all together.
 
@@ -166,7 +177,11 @@ def clip_gradients(parameters: Iterable[Tensor], largest: float) -> None:
         if p.grad is None:
             continue
         if p.grad.layout == torch.sparse_coo:
-            p.grad = p.grad.coalesce()  # repeated rows would count apart in the norm
+            row, rows = _rows(p.grad)
+            # written back, since rows that stood there twice were added up
+            p.grad = torch.sparse_coo_tensor(
+                row[None], rows, p.shape, is_coalesced=True, check_invariants=False
+            )
             grads.append(p.grad.values())
         else:
             grads.append(p.grad)
