@@ -10,7 +10,7 @@ import topicforge
 PACKAGE = Path(topicforge.__file__).resolve().parent
 PLUGINS = PACKAGE.parent / "plugins"
 
-BASE = {"errors", "options", "ops", "distributions", "contracts", "dispatch"}
+BASE = {"errors", "options", "distributed", "ops", "distributions", "contracts", "dispatch"}
 ROOM = {*BASE, "layers", "clusters"}
 CORE = {"api", *BASE, "registry", "evaluation"}
 WIRED = {*CORE, "composition", "network", "ranking"}
@@ -20,11 +20,12 @@ ALLOWED = {
     "errors": set(),
     "options": {"errors"},
     "api": set(),
+    "distributed": {"errors"},
     "ops": {"errors"},
-    "distributions": {"errors", "ops"},
-    "contracts": {"errors", "ops", "distributions"},
+    "distributions": {"errors", "distributed", "ops"},
+    "contracts": {"errors", "distributed", "ops", "distributions"},
     "dispatch": {"errors", "ops", "distributions", "contracts"},
-    "layers": {"errors", "options", "ops"},
+    "layers": {"errors", "options", "distributed", "ops"},
     "clusters": {"errors", "contracts"},
     # the component rooms never import each other
     "encoders": ROOM,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from topicforge import distributed
 from topicforge.composition import Composition
 from topicforge.contracts import (
     Batch,
@@ -36,7 +37,8 @@ class Terms:
 
     Args:
         reconstruction: (B,) -log p(x | theta).
-        divergence: (B,) if the rule is per document, else a scalar.
+        divergence: (B,) if the rule is per document, else a scalar; where several processes share a
+            batch, a scalar of all its documents.
         penalties: further scalars by name.
         log_theta: (B, K), the proportions without decoder noise, detached.
     """
@@ -112,7 +114,7 @@ class Network(nn.Module):
         log_theta = self._through_link(z if latent is None else latent(z), batch)
         p = self._prior()
         with self._blamed("divergence", "encoder", "prior"):
-            divergence = self.rule.compute(q, p, Samples(z, log_theta, self.link))
+            divergence = self._divergence(q, p, Samples(z, log_theta, self.link))
         theta = self._with_noise(log_theta.exp())
         reconstruction = self._reconstruction(theta, batch)
         with self._blamed("decoder"):
@@ -154,7 +156,8 @@ class Network(nn.Module):
                 ("prior", (draw.exp() if p.space == "theta" else draw,)),
                 ("decoder", (self.decoder.log_likelihood(log_theta.exp(), batch),)),
             ):
-                if not all(bool(value.isfinite().all()) for value in values):
+                bad = not all(bool(value.isfinite().all()) for value in values)
+                if distributed.anywhere(bad, q.mean.device):
                     return self._titles[kind]
         return self._titles["divergence"]
 
@@ -197,6 +200,18 @@ class Network(nn.Module):
     def word_scores(self) -> Tensor:
         """(K, V) scores by which top words are ranked."""
         return self.decoder.word_scores(self.anchor_theta())
+
+    def _divergence(self, q: Distribution, p: Distribution, samples: Samples) -> Tensor:
+        """(B,) a document, or what is no mean over documents: of all documents, on every process."""
+        rule = self.rule
+        if rule.per_document:
+            return rule.compute(q, p, samples)
+        z, log_theta = distributed.gather_rows([samples.z, samples.log_theta])
+        if rule.reads_posterior:
+            q = q.map_tensors(distributed.gather)
+        # all rows are here: what the rule draws is drawn in full, equally on every process
+        with distributed.alone():
+            return rule.compute(q, p, Samples(z, log_theta, self.link))
 
     def _prior(self) -> Distribution:
         with self._blamed("prior"):
@@ -248,7 +263,7 @@ class Network(nn.Module):
         p = self._prior()
         if p.space != "theta":
             p = Dirichlet(theta.new_full((theta.shape[1],), 0.1))
-        noise = p.rsample(theta.shape[0]).exp()
+        noise = distributed.batch_draws(p.rsample, theta.shape[0]).exp()
         return (1 - self.theta_noise) * theta + self.theta_noise * noise
 
     def _check_anchors(self, prior_name: str) -> None:

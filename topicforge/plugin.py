@@ -8,7 +8,7 @@ The number is written out, which is why it can't be imported under that name: a 
 what it was written for, not what it finds. :data:`API_VERSION` is what this topicforge offers.
 """
 
-from topicforge import ops, options
+from topicforge import distributed, ops, options
 from topicforge.api import API_VERSION, hookimpl
 from topicforge.contracts import (
     Batch,
@@ -83,6 +83,7 @@ __all__ = [
     "Sides",
     "TopicForgeError",
     "TrainingError",
+    "distributed",
     "hookimpl",
     "ops",
     "options",

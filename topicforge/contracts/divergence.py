@@ -11,6 +11,7 @@ from torch import Tensor
 
 from topicforge.contracts.latent import Latent, Space
 from topicforge.contracts.link import Link
+from topicforge.distributed import batch_draws
 from topicforge.distributions import Distribution
 from topicforge.errors import MixError
 
@@ -33,11 +34,11 @@ class Samples:
 
     def draws_in_z(self, p: Distribution) -> Tensor:
         """Return as many draws of a prior in z as there are samples, (B, L)."""
-        return p.rsample(self.z.shape[0])
+        return batch_draws(p.rsample, self.z.shape[0])
 
     def draws_in_theta(self, p: Distribution) -> Tensor:
         """Return log theta of as many draws of any prior as there are samples, (B, K)."""
-        draws = p.rsample(self.log_theta.shape[0])
+        draws = batch_draws(p.rsample, self.log_theta.shape[0])
         log_theta: Tensor = self.link(draws) if p.space == "z" else draws
         return log_theta
 
@@ -55,8 +56,11 @@ class Rule:
         space: where it is measured; KL in z and KL in theta differ (softmax drops a dimension).
         source: paper and equation.
         summary: one line for ``explain``.
-        per_document: True if it is a mean over documents. MMD is not: under data parallelism its
-            samples must be gathered before it is computed.
+        per_document: True if it is a mean over documents. MMD is not: where several processes
+            share a batch, ``q`` and ``samples`` are those of all its documents, and every process
+            computes the same.
+        reads_posterior: ``compute`` looks at ``q``; False spares a rule on samples alone the
+            gathering of q's tensors.
     """
 
     compute: RuleFunction
@@ -65,6 +69,7 @@ class Rule:
     source: str
     summary: str
     per_document: bool = True
+    reads_posterior: bool = True
 
 
 @dataclass(frozen=True)

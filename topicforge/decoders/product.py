@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
-from topicforge.layers import BatchNorm, start_at_log_frequency
+from topicforge.layers import BatchNorm, Dropout, start_at_log_frequency
 from topicforge.options import one_of, share
 
 _WHERE = "decoder 'product'"
@@ -46,7 +46,7 @@ class ProductDecoder(Decoder):
         self.norm = BatchNorm(v, bias=False) if batch_norm else None
         self.frequency_bias = frequency_bias
         self.rule = ranking
-        self.dropout = nn.Dropout(share(_WHERE, "dropout", dropout))
+        self.dropout = Dropout(share(_WHERE, "dropout", dropout))
 
     def start(self) -> None:
         """Start the bias at the log word frequencies where ``frequency_bias``."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from copy import copy
+from typing import ClassVar, Literal, Self
 
 from torch import Tensor
 
@@ -15,7 +17,9 @@ class Distribution(ABC):
 
     Values on the simplex are always handed on as log theta, because small concentrations
     underflow theta itself in float32. A posterior has batch shape (B,); a prior has none.
-    Randomness comes from torch's global generator, which training seeds and restores.
+    Randomness comes from torch's global generator, which training seeds and restores; what is drawn
+    for each document comes from :func:`topicforge.distributed.batch_randn` and its like, so that
+    it does not depend on the number of processes.
     """
 
     space: ClassVar[Literal["z", "theta"]]
@@ -36,6 +40,24 @@ class Distribution(ABC):
     @abstractmethod
     def mean(self) -> Tensor:
         """(B, L) or (L,): mean of z, or log of the mean of theta where the space is ``theta``."""
+
+    def map_tensors(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Return the same distribution with ``function`` of each of its tensors.
+
+        Where several processes share a batch, the posterior's rows are gathered with it. It maps
+        every attribute that is a tensor or a distribution; a posterior that holds a tensor without
+        a row for each document overrides it.
+
+        Args:
+            function: tensor (B, ...) -> tensor (B', ...).
+        """
+        mapped = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(mapped, name, function(value))
+            elif isinstance(value, Distribution):
+                setattr(mapped, name, value.map_tensors(function))
+        return mapped
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return (B,) the log-density at ``value`` (B, L) (z, or log theta; density in theta).

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from topicforge import ops
+from topicforge.distributed import batch_gamma, batch_rand
 from topicforge.distributions.base import Distribution
 
 
@@ -41,8 +42,13 @@ class Dirichlet(Distribution):
             if a.dim() == 1 and not a.requires_grad:
                 return ops.sample_log_dirichlet(a, n)
             a = a.expand(n, *a.shape)
-        gamma = torch._standard_gamma(a + 1)
-        uniform = 1 - torch.rand_like(a)  # rand is in [0, 1); its complement never is 0
+        # rand is in [0, 1); its complement never is 0
+        if self.concentration.ndim > 1:
+            gamma = batch_gamma(self.concentration + 1, n)
+            uniform = 1 - batch_rand(a.shape, a, dim=a.ndim - 2)
+        else:
+            gamma = torch._standard_gamma(a + 1)
+            uniform = 1 - torch.rand_like(a)
         return torch.log_softmax(gamma.log() + uniform.log() / a, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -102,10 +102,12 @@ class MmdDivergence(Divergence):
             return Rule(
                 self._imq, "sample estimate", "z", "survey eq. 10; Tolstikhin 2018, section 4",
                 f"{form} MMD^2, sum of {len(self.scales)} inverse multiquadrics", per_document=False,
+                reads_posterior=False,
             )  # fmt: skip
         return Rule(
             self._diffusion, "sample estimate", "theta", "survey eq. 10 and 11; Nan 2019",
             f"{form} MMD^2, information-diffusion kernel, t = {self.t:g}", per_document=False,
+                reads_posterior=False,
         )  # fmt: skip
 
     def _imq(self, q: Any, p: Any, samples: Samples) -> Tensor:

@@ -13,6 +13,7 @@ from topicforge.clusters import WIDTH, bounded_width, clusters
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
 from topicforge.errors import InputError
+from topicforge.layers import Dropout
 from topicforge.options import is_number, positive, require, share, whole
 
 _WHERE = "encoder 'spectral'"
@@ -60,7 +61,7 @@ class SpectralEncoder(Encoder):
         bounded = is_number(log_var_start) and abs(log_var_start) < LOG_VAR_BOUND
         must = f"a number between -{LOG_VAR_BOUND:g} and {LOG_VAR_BOUND:g}"
         require(bounded, _WHERE, "log_var_start", must, log_var_start)
-        self.word_dropout = nn.Dropout(share(_WHERE, "word_dropout", word_dropout))
+        self.word_dropout = Dropout(share(_WHERE, "word_dropout", word_dropout), entries=True)
         self.word = nn.Parameter(torch.randn(context.vocab_size, width))
         self.register_buffer("idf", torch.ones(context.vocab_size))
         self.register_buffer("zero", torch.zeros(width))

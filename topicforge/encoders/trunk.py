@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch
-from topicforge.layers import Mlp, activation
+from topicforge.layers import Dropout, Mlp, activation
 from topicforge.options import one_of, share, widths
 
 INPUTS = ("counts", "normalized", "log1p", "log1p-normalized")
@@ -68,13 +68,13 @@ class Trunk(nn.Module):
         hidden = widths(where, "hidden", hidden, least=1)
         one_of(where, "input", transform, INPUTS)
         self.transform = transform
-        self.word_dropout = nn.Dropout(share(where, "word_dropout", word_dropout))
+        self.word_dropout = Dropout(share(where, "word_dropout", word_dropout), entries=True)
         self.activation = activation(where, activation_name)
         self.weight = nn.Parameter(torch.empty(vocab_size, hidden[0]))
         self.bias = nn.Parameter(torch.zeros(hidden[0]))
         nn.init.xavier_uniform_(self.weight)
         self.rest = Mlp(hidden, self.activation)
-        self.dropout = nn.Dropout(share(where, "dropout", dropout))
+        self.dropout = Dropout(share(where, "dropout", dropout))
         self.width = hidden[-1]
 
     def forward(self, batch: Batch) -> Tensor:

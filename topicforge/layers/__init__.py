@@ -1,13 +1,15 @@
-"""Small layers that components share: activations by name, batch norm."""
+"""Small layers that components share: activations by name, batch norm, dropout."""
 
 from topicforge.layers.activation import activation
 from topicforge.layers.batch_norm import BatchNorm
+from topicforge.layers.dropout import Dropout
 from topicforge.layers.frequency_bias import start_at_log_frequency
 from topicforge.layers.head import Head
 from topicforge.layers.mlp import Mlp
 
 __all__ = [
     "BatchNorm",
+    "Dropout",
     "Head",
     "Mlp",
     "activation",

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from topicforge.distributed import current, mean, total
+
 _EPS = 1e-3  # as the ProdLDA authors
 _MOMENTUM = 0.1  # share of the newest batch in the running statistics
 
@@ -31,7 +33,20 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise x (B, width)."""
+        """Normalise x (B, width).
+
+        Where several processes share a batch the statistics are those of all its documents; the
+        squares are summed after the mean is known, so that nothing cancels.
+        """
+        share = current()
+        if share is not None and share.world_size > 1 and self._learns_from(x):
+            wide = x.to(self.running_mean.dtype)  # half precision is no place for sums
+            mean_x = mean(wide)
+            centred = wide - mean_x
+            var = mean(centred.square())
+            self._remember(mean_x, var, share.n_documents)
+            y = centred * (var + _EPS).rsqrt()
+            return (y if self.bias is None else y + self.bias).to(x.dtype)
         return F.batch_norm(
             x,
             self.running_mean,
@@ -56,20 +71,30 @@ class BatchNorm(nn.Module):
             W' (width, K) and b' (width,).
         """
         if x is not None and self._learns_from(x):
-            mean_x = x.mean(0)
+            n = _documents(x)
+            mean_x = mean(x)
             centred = x - mean_x
-            covariance = centred.T @ centred / x.shape[0]
-            mean = weight @ mean_x
+            covariance = total(centred.T @ centred) / n
+            mean_y = weight @ mean_x
             var = ((weight @ covariance) * weight).sum(1)
-            with torch.no_grad():
-                self.running_mean.lerp_(mean, _MOMENTUM)
-                # as torch does: normalise by the biased variance, keep the unbiased one
-                self.running_var.lerp_(var * (x.shape[0] / (x.shape[0] - 1)), _MOMENTUM)
+            self._remember(mean_y, var, n)
         else:
-            mean, var = self.running_mean, self.running_var
+            mean_y, var = self.running_mean, self.running_var
         scale = (var + _EPS).rsqrt()
-        shift = -mean * scale
+        shift = -mean_y * scale
         return weight * scale[:, None], shift if self.bias is None else shift + self.bias
 
     def _learns_from(self, x: Tensor) -> bool:
-        return self.training and x.shape[0] > 1
+        return self.training and _documents(x) > 1
+
+    @torch.no_grad()
+    def _remember(self, mean_y: Tensor, var: Tensor, n: int) -> None:
+        self.running_mean.lerp_(mean_y, _MOMENTUM)
+        # as torch does: normalise by the biased variance, keep the unbiased one
+        self.running_var.lerp_(var * (n / (n - 1)), _MOMENTUM)
+
+
+def _documents(x: Tensor) -> int:
+    """B of the whole batch, whichever process has them."""
+    share = current()
+    return x.shape[0] if share is None else share.n_documents

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from topicforge.layers.dropout import Dropout
+
 
 class Mlp(nn.Module):
     """x (B, widths[0]) -> (B, widths[-1]): dense, activation, dropout, for each further width.
@@ -25,7 +27,7 @@ class Mlp(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in pairwise(widths))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:

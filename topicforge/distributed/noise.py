@@ -1,0 +1,164 @@
+"""Random numbers that belong to documents, whichever process holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from topicforge.distributed.collectives import gather, require_rows
+from topicforge.distributed.share import current
+
+
+def batch_randn(
+    shape: Sequence[int], like: Tensor, *, entries: bool = False, dim: int = 0
+) -> Tensor:
+    """Standard normal numbers, the rows of this process out of the batch's.
+
+    Args:
+        shape: ``shape[dim]`` is the number of this process' documents.
+        like: gives type and device.
+        entries: ``shape[dim]`` is the number of entries (document, word, count) instead.
+        dim: dimension of the documents.
+
+    Returns:
+        ``shape``; where this process works alone, ``torch.randn(shape)``.
+
+    Raises:
+        InputError: ``shape[dim]`` is another number.
+    """
+    return _own_rows("batch_randn", torch.randn, shape, like, entries, dim)
+
+
+def batch_rand(
+    shape: Sequence[int], like: Tensor, *, entries: bool = False, dim: int = 0
+) -> Tensor:
+    """Numbers uniform on [0, 1), otherwise as :func:`batch_randn`.
+
+    Args:
+        shape: ``shape[dim]`` is the number of this process' documents.
+        like: gives type and device.
+        entries: ``shape[dim]`` is the number of entries (document, word, count) instead.
+        dim: dimension of the documents.
+
+    Returns:
+        ``shape``; where this process works alone, ``torch.rand(shape)``.
+
+    Raises:
+        InputError: ``shape[dim]`` is another number.
+    """
+    return _own_rows("batch_rand", torch.rand, shape, like, entries, dim)
+
+
+def batch_dropout(x: Tensor, p: float, *, entries: bool = False) -> Tensor:
+    """Return x_ij m_ij / (1 - p), m_ij = 1 with probability 1 - p, else 0 (Srivastava et al. 2014).
+
+    Args:
+        x: (own documents, ...).
+        p: share dropped, in [0, 1].
+        entries: x is (own entries, ...) instead.
+
+    Returns:
+        The shape of x; where this process works alone, ``torch.nn.functional.dropout(x, p)``.
+
+    Raises:
+        InputError: x has not a row for each of this process' documents (entries).
+    """
+    if current() is None or p == 0:
+        return F.dropout(x, p)
+
+    def mask(shape: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
+        # of ones, so that masks are torch's own on every device
+        return F.dropout(torch.ones(shape, dtype=dtype, device=device), p)
+
+    return x * _own_rows("batch_dropout", mask, x.shape, x, entries, 0)
+
+
+def batch_gamma(concentration: Tensor, n: int | None = None) -> Tensor:
+    """Gamma(a, 1) for each of this process' documents, with gradients to a.
+
+    torch draws by rejection, and how many numbers one value takes depends on its a. So every
+    process draws for the concentrations of all documents: they are gathered.
+
+    Args:
+        concentration: (own documents, K) a > 0.
+        n: draws of each; ``None`` for one without a dimension for it.
+
+    Returns:
+        (own documents, K) or (n, own documents, K); where this process works alone, torch's own.
+        Gradients by implicit reparameterisation (Figurnov et al. 2018, eq. 5).
+
+    Raises:
+        InputError: not a row for each of this process' documents.
+        TrainingError: another process is gone.
+    """
+    share = current()
+    own = concentration if n is None else concentration.expand(n, *concentration.shape)
+    if share is None:
+        return torch._standard_gamma(own)
+    with torch.no_grad():
+        a = gather(concentration)
+        drawn = torch._standard_gamma(a if n is None else a.expand(n, *a.shape))
+        drawn = drawn[..., share.own_documents, :]
+    result: Tensor = _ImplicitGamma.apply(own, drawn)  # type: ignore[no-untyped-call]
+    return result
+
+
+def batch_draws(draw: Callable[[int], Tensor], n: int) -> Tensor:
+    """One draw for each document from something that all documents have in common, a prior.
+
+    Args:
+        draw: number of rows -> that many independent draws, as ``prior.rsample``.
+        n: number of this process' documents.
+
+    Returns:
+        (n, ...): the own rows of ``draw(B)``; where this process works alone, ``draw(n)``.
+
+    Raises:
+        InputError: n is another number.
+    """
+    share = current()
+    if share is None:
+        return draw(n)
+    require_rows("batch_draws", (n,), share.documents[share.rank], "documents")
+    return draw(share.n_documents)[share.own_documents]
+
+
+def _own_rows(
+    where: str,
+    draw: Callable[..., Tensor],
+    shape: Sequence[int],
+    like: Tensor,
+    entries: bool,
+    dim: int,
+) -> Tensor:
+    share = current()
+    if share is None:
+        return draw(tuple(shape), dtype=like.dtype, device=like.device)
+    if entries:
+        counts, rows, what = share.entries, share.own_entries, "entries"
+    else:
+        counts, rows, what = share.documents, share.own_documents, "documents"
+    require_rows(where, shape[dim:], counts[share.rank], what)
+    whole = [*shape]
+    whole[dim] = sum(counts)
+    drawn = draw(tuple(whole), dtype=like.dtype, device=like.device)
+    return drawn.narrow(dim, rows.start, rows.stop - rows.start)
+
+
+class _ImplicitGamma(torch.autograd.Function):
+    """The drawn values, with d value / d a = -(dF/da) / f, as torch's own sampler has it."""
+
+    @staticmethod
+    def forward(ctx: Any, concentration: Tensor, drawn: Tensor) -> Tensor:
+        ctx.save_for_backward(concentration, drawn)
+        return drawn.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * torch._standard_gamma_grad(*ctx.saved_tensors), None
