@@ -50,6 +50,11 @@ class Engine:
                 "TopicModel: optimiser='lazy-adam' steps the rows of one process' words, but "
                 f"{processes.count} processes train together; use optimiser='adam'"
             )
+        if options.optimiser == "lazy-adam" and options.compile:
+            raise OptionError(
+                "TopicModel: optimiser='lazy-adam' needs the gradient of the words that occur, which "
+                "no compiled network gives; set compile=False"
+            )
         self._network = network
         self._options = options
         self._rules = rules
@@ -150,9 +155,6 @@ class Engine:
 
     def _wrapped(self) -> Callable[..., tuple[Tensor, dict[str, Tensor], Tensor]]:
         module: nn.Module = self._plain
-        if self._options.compile:
-            # lengths differ from batch to batch, and so does the number of entries
-            module = torch.compile(module, dynamic=True)  # type: ignore[assignment]
         if not self._processes.alone and any(p.requires_grad for p in self._trainable):
             module = DistributedDataParallel(
                 module,

@@ -36,6 +36,10 @@ class Objective(nn.Module):
         self._options = options
         self._rules = rules
         self._device = device
+        # lengths differ from batch to batch, and so does the number of entries
+        compiled = torch.compile(network, dynamic=True) if options.compile else network
+        # not as a module: its parameters would count twice
+        self.__dict__["_run"] = compiled
         facts = network.context
         self._scale = (
             1 / (max(facts.mean_length, 1.0) * math.log(max(facts.vocab_size, 2)))
@@ -60,7 +64,7 @@ class Objective(nn.Module):
         half = self._options.precision == "bfloat16"
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
             if phase == "train":
-                terms = self.network(batch, self._rules.latent)
+                terms: Terms = self._run(batch, self._rules.latent)
             else:
                 terms = self.network.autoencode(batch)
         self._check(terms)
