@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ class Objective(nn.Module):
         rules: dynamics in force.
         device: of the batches.
     """
+
+    _run: Callable[..., Terms]
 
     def __init__(
         self, network: Network, options: TrainingOptions, rules: Rules, device: torch.device
@@ -64,7 +67,7 @@ class Objective(nn.Module):
         half = self._options.precision == "bfloat16"
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
             if phase == "train":
-                terms: Terms = self._run(batch, self._rules.latent)
+                terms = self._run(batch, self._rules.latent)
             else:
                 terms = self.network.autoencode(batch)
         self._check(terms)

@@ -45,7 +45,7 @@ class TrainingOptions:
         precision: ``bfloat16`` computes the dense layers in bfloat16 (autocast); kernels, softmax,
             divergence and loss stay in float32, and so do the parameters.
         compile: run the network through ``torch.compile``: worth it for long training of deep
-            encoders; the first steps take a minute.
+            encoders; the first steps take long, and its random numbers are the compiler's own.
     """
 
     epochs: int = 100
