@@ -5,10 +5,11 @@ from itertools import pairwise
 import numpy as np
 import scipy.sparse as sp
 import torch
+from torch.nn.parallel import DistributedDataParallel
 
 from topicforge import distributed
 from topicforge.composition import compose
-from topicforge.contracts import Batch, Context
+from topicforge.contracts import Batch, Context, Divergence, Rule
 from topicforge.network import Network
 from topicforge.registry import default_registry
 
@@ -25,6 +26,21 @@ DECODERS = {
     "product": {"batch_norm": True, "dropout": 0.2},
     "mlp": {"hidden": (6,), "dropout": 0.2, "likelihood": "bernoulli"},
 }
+
+
+class WholeBatch(Divergence):
+    """A third party's divergence: of the batch as a whole, from q's parameters and fresh draws."""
+
+    def resolve(self, sides):
+        return Rule(
+            self.compute, "sample estimate", sides.posterior.space, "a test", "spread of the batch",
+            per_document=False,
+        )  # fmt: skip
+
+    def compute(self, q, p, samples):
+        ours, theirs = q.rsample(), p.rsample(len(samples.z))
+        return (ours - theirs).mean(0).square().sum() + q.mean.var(0).sum()
+
 
 #: name -> (parts, their options)
 MIXES = {
@@ -51,6 +67,13 @@ MIXES["kl by samples"] = (
     {"encoder": ENCODERS["mlp"], "decoder": DECODERS["product"],
      "divergence": {"estimator": "monte-carlo", "n_samples": 3}},
 )  # fmt: skip
+for encoder in ("mlp", "mlp-dirichlet"):
+    MIXES[f"{encoder} whole batch"] = (
+        {"encoder": encoder, "prior": "dirichlet", "divergence": WholeBatch, "decoder": "product"},
+        {"encoder": ENCODERS[encoder], "decoder": DECODERS["product"]},
+    )
+#: also stepped under torch's DistributedDataParallel
+TORCHS = ("mlp gaussian mmd", "mlp-dirichlet dirichlet kl")
 
 SPLITS = {
     2: {"even": (6, 6), "uneven": (9, 3), "empty": (0, 11)},
@@ -84,9 +107,13 @@ def network(mix):
     return built.train()
 
 
-def step(mix, documents, share=None):
-    """Loss, gradients and running statistics of one batch; of two, since statistics remember."""
+def step(mix, documents, share=None, *, torchs=False):
+    """Loss, gradients and running statistics of two batches, since statistics remember.
+
+    ``torchs``: torch's DistributedDataParallel averages the gradients, not we.
+    """
     built = network(mix)
+    run = DistributedDataParallel(built, broadcast_buffers=False) if torchs else built
     torch.manual_seed(1)
     rows = counts(documents)
     own = slice(0, documents) if share is None else share.own_documents
@@ -94,7 +121,7 @@ def step(mix, documents, share=None):
     for turn in range(2):
         built.zero_grad()
         with distributed.sharing(share):
-            terms = built(as_batch(rows[own]))
+            terms = run(as_batch(rows[own]))
             divergence = terms.divergence
             if built.rule.per_document:
                 divergence = distributed.mean(divergence)
@@ -107,7 +134,7 @@ def step(mix, documents, share=None):
             if parameter.grad is not None:
                 out[f"{turn} gradient of {name}"] = parameter.grad.clone()
     out.update({f"buffer {n}": b.clone() for n, b in built.named_buffers() if "running" in n})
-    if share is not None:
+    if share is not None and not torchs:
         for name, value in out.items():
             if "gradient" in name:
                 torch.distributed.all_reduce(value)
@@ -122,15 +149,18 @@ def entries_of(documents):
 
 
 def cases(world):
-    def case(mix, documents):
+    def case(mix, documents, torchs):
         def run(rank):
             share = distributed.Share(rank, documents, entries_of(documents))
-            return step(mix, sum(documents), share)
+            return step(mix, sum(documents), share, torchs=torchs)
 
         return run
 
-    return {
-        f"{mix} {split}": case(mix, documents)
+    found = {
+        f"{mix} {split}": case(mix, documents, False)
         for mix in MIXES
         for split, documents in SPLITS[world].items()
     }
+    for mix in TORCHS:
+        found[f"ddp {mix}"] = case(mix, SPLITS[world]["empty"], True)
+    return found

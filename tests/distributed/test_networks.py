@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from many_networks import MIXES, SPLITS, counts, network, step
+from many_networks import MIXES, SPLITS, TORCHS, network, step
 
 _ALONE = {}
 
@@ -19,6 +19,12 @@ def alone(mix, documents):
 def test_loss_gradients_and_running_statistics_are_the_single_process(processes, mix):
     for split, documents in SPLITS[processes.world].items():
         same(alone(mix, sum(documents)), processes.of(f"{mix} {split}"))
+
+
+@pytest.mark.parametrize("mix", TORCHS)
+def test_torchs_data_parallel_takes_the_same_step(processes, mix):
+    documents = SPLITS[processes.world]["empty"]
+    same(alone(mix, sum(documents)), processes.of(f"ddp {mix}"))
 
 
 def same(expected, found):
@@ -46,4 +52,3 @@ def test_what_is_compared_is_not_zero(mix):
         if parameter.requires_grad and not found.get(f"0 gradient of {name}", torch.zeros(1)).any()
     ]
     assert unused == []
-    assert counts(12).shape[0] == 12
