@@ -33,12 +33,14 @@ ALLOWED = {
     "priors": ROOM,
     "divergences": ROOM,
     "decoders": ROOM,
+    "dynamics": ROOM,
     # a metric's contract stands beside the scores it returns, which rest on nothing else of ours
     "plugin": {"api", *BASE, "evaluation"},
     "presets": {"errors"},
     # the built-in plugin stands where a third party's stands
     "builtin": {
-        "plugin", "presets", "encoders", "links", "priors", "divergences", "decoders", "callbacks",
+        "plugin", "presets", "encoders", "links", "priors", "divergences", "decoders", "dynamics",
+        "callbacks",
         "evaluation",
     },
     "callbacks": {"plugin", "errors", "contracts"},

@@ -44,7 +44,9 @@ def test_seed_none_differs_each_time(planted):
 
 
 def test_history_reports_every_epoch(planted):
-    model = small("nvdm-gsm", epochs=3, warmup_epochs=2, batch_size=50).fit(planted[0])
+    model = small("nvdm-gsm", epochs=3, dynamics=[("warm-up", {"epochs": 2})], batch_size=50).fit(
+        planted[0]
+    )
     assert [r.epoch for r in model.history_] == [1, 2, 3]
     report = model.history_[-1]
     assert report.reconstruction > 0
@@ -63,13 +65,14 @@ def test_length_scale_is_one_over_mean_length_times_log_vocabulary(planted):
 
 
 def test_free_bits_make_divergence_below_them_free(planted):
-    report = small("nvdm-gsm", epochs=1, warmup_epochs=0, free_bits=1e3).fit(planted[0]).history_[0]
+    free = [("free-bits", {"nats": 1e3})]
+    report = small("nvdm-gsm", epochs=1, dynamics=free).fit(planted[0]).history_[0]
     assert report.loss == pytest.approx(report.reconstruction + 1e3, rel=1e-5)
 
 
 def test_free_bits_need_a_divergence_per_document(planted):
-    with pytest.raises(TopicForgeError, match="free_bits"):
-        small(free_bits=1.0).fit(planted[0])
+    with pytest.raises(TopicForgeError, match="free-bits"):
+        small("w-lda", dynamics=["free-bits"]).fit(planted[0])
 
 
 def test_early_stopping_restores_the_best_weights(planted):
@@ -79,7 +82,7 @@ def test_early_stopping_restores_the_best_weights(planted):
         learning_rate=0.5,
         validation_fraction=0.2,
         patience=2,
-        warmup_epochs=0,
+        dynamics=[],
     ).fit(planted[0])
     losses = [r.validation_loss for r in model.history_]
     assert len(losses) < 60
@@ -108,12 +111,13 @@ def test_gradient_clipping_bounds_the_step(planted):
 
 
 def test_alternation_trains_one_side_at_a_time(planted):
-    one = small("nvdm-gsm", epochs=1, alternate_epochs=1).fit(planted[0])
-    start = small("nvdm-gsm", epochs=0, alternate_epochs=1).fit(planted[0])
+    turns = [("alternate", {"epochs": 1})]
+    one = small("nvdm-gsm", epochs=1, dynamics=turns).fit(planted[0])
+    start = small("nvdm-gsm", epochs=0, dynamics=turns).fit(planted[0])
     assert torch.equal(one.network_.encoder.trunk.weight, start.network_.encoder.trunk.weight)
     assert torch.equal(one.network_.link.linear.weight, start.network_.link.linear.weight)
     assert not torch.equal(one.network_.decoder.word, start.network_.decoder.word)
-    two = small("nvdm-gsm", epochs=2, alternate_epochs=1).fit(planted[0])
+    two = small("nvdm-gsm", epochs=2, dynamics=turns).fit(planted[0])
     assert not torch.equal(two.network_.encoder.trunk.weight, start.network_.encoder.trunk.weight)
     assert not torch.equal(two.network_.link.linear.weight, start.network_.link.linear.weight)
     assert torch.equal(two.network_.decoder.word, one.network_.decoder.word)

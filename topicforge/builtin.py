@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from topicforge import decoders, divergences, encoders, links, priors
+from topicforge import decoders, divergences, dynamics, encoders, links, priors
 from topicforge.evaluation import METRICS
 from topicforge.plugin import hookimpl
 from topicforge.presets import PRESETS
@@ -107,6 +107,31 @@ def topicforge_register_decoders(register: Any) -> None:
     register.decoder(
         "mlp", decoders.MlpDecoder,
         summary="softmax or Bernoulli of an MLP of theta", source="Jiang 2017; survey eq. 17",
+    )  # fmt: skip
+
+
+@hookimpl
+def topicforge_register_dynamics(register: Any) -> None:
+    """Schedules of the divergence, free bits, turns, noise."""
+    register.dynamics(
+        "warm-up", dynamics.WarmUp,
+        summary="the divergence's weight rises from 0", source="Bowman 2016",
+    )  # fmt: skip
+    register.dynamics(
+        "cyclical", dynamics.Cyclical,
+        summary="it rises several times", source="Fu 2019, eq. 6 and 7",
+    )  # fmt: skip
+    register.dynamics(
+        "free-bits", dynamics.FreeBits,
+        summary="a little divergence costs nothing", source="Kingma 2016",
+    )  # fmt: skip
+    register.dynamics(
+        "alternate", dynamics.Alternate,
+        summary="decoder and encoder train in turns", source="Miao 2017, published code",
+    )  # fmt: skip
+    register.dynamics(
+        "latent-noise", dynamics.LatentNoise,
+        summary="noise on z before the link", source="Vincent 2008, in latent space",
     )  # fmt: skip
 
 

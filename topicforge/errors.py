@@ -49,6 +49,10 @@ class TrainingError(TopicForgeError):
     """Training can't go on: a loss that is not finite, a start that failed."""
 
 
+class CheckpointError(TrainingError):
+    """A checkpoint is damaged, of another training, or can't be written."""
+
+
 class ModelFileError(TopicForgeError, ValueError):
     """A model folder can't be read: missing, truncated, or written with something not installed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,8 +16,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from topicforge.composition import PARTS
-from topicforge.contracts import Callback, Context, EpochReport, FitStart
-from topicforge.corpus import Corpus, Counts
+from topicforge.contracts import Callback, Context, Dynamics, EpochReport, FitStart
+from topicforge.corpus import Corpus, Counts, ShardedCounts
 from topicforge.errors import (
     CallbackError,
     InputError,
@@ -30,17 +31,25 @@ from topicforge.ranking import ASSOCIATION, Association, top_words
 from topicforge.registry import default_registry, option_defaults
 from topicforge.settings import NETWORK, Settings, resolve
 from topicforge.training import (
+    Checkpoints,
     Documents,
+    Processes,
     RandomState,
+    Rules,
+    Selection,
     Trainer,
     Watcher,
     in_order,
+    of_rows,
     padded,
     resolve_callbacks,
+    shared_seed,
 )
 
 _NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
                  "callbacks", "verbose")  # fmt: skip
+#: parameters that may differ when a training goes on: they change nothing of what comes out
+_OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _INFERENCE_BATCH = 1024
 _START_DOCUMENTS = 20_000
 
@@ -66,9 +75,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             the topic over the training documents, see :mod:`topicforge.ranking`.
         theta_noise: see :class:`~topicforge.network.Network`.
         epochs, batch_size, optimiser, learning_rate, beta1, adam_eps, weight_decay, gradient_clip,
-            lr_schedule, lr_decay, lr_decay_every, divergence_weight, warmup_epochs, free_bits,
-            reconstruction_scale, pretrain_epochs, pretrain_learning_rate, alternate_epochs,
-            validation_fraction, patience: see :class:`~topicforge.training.TrainingOptions`.
+            lr_schedule, lr_decay, lr_decay_every, divergence_weight, reconstruction_scale,
+            pretrain_epochs, pretrain_learning_rate, validation_fraction, patience, accumulate,
+            precision, compile: see :class:`~topicforge.training.TrainingOptions`.
+        dynamics: rules of training (``warm-up``, ``free-bits``, ...; ``topicforge plugins`` lists
+            them): names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Dynamics`
+            objects. They take the place of the preset's; ``[]`` turns them off.
         seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
         device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
         vectorizer: turns texts into counts; ``None``: :func:`topicforge.corpus.vectorizer` of
@@ -117,14 +129,15 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         lr_decay: float | None = None,
         lr_decay_every: int | None = None,
         divergence_weight: float | None = None,
-        warmup_epochs: int | None = None,
-        free_bits: float | None = None,
         reconstruction_scale: str | None = None,
         pretrain_epochs: int | None = None,
         pretrain_learning_rate: float | None = None,
-        alternate_epochs: int | None = None,
         validation_fraction: float | None = None,
         patience: int | None = None,
+        accumulate: int | None = None,
+        precision: str | None = None,
+        compile: bool | None = None,  # noqa: A002 - torch's own word
+        dynamics: Sequence[str | tuple[str, Mapping[str, Any]] | Dynamics] | None = None,
         seed: int | None = 0,
         device: str = "auto",
         vectorizer: Any = None,
@@ -157,14 +170,15 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.lr_decay = lr_decay
         self.lr_decay_every = lr_decay_every
         self.divergence_weight = divergence_weight
-        self.warmup_epochs = warmup_epochs
-        self.free_bits = free_bits
         self.reconstruction_scale = reconstruction_scale
         self.pretrain_epochs = pretrain_epochs
         self.pretrain_learning_rate = pretrain_learning_rate
-        self.alternate_epochs = alternate_epochs
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.accumulate = accumulate
+        self.precision = precision
+        self.compile = compile
+        self.dynamics = dynamics
         self.seed = seed
         self.device = device
         self.vectorizer = vectorizer
@@ -227,8 +241,19 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # ---- fitting ------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, features: Any = None) -> Self:
-        """Train from scratch.
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        features: Any = None,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: float = 60.0,
+    ) -> Self:
+        """Train from scratch, or go on from a checkpoint.
+
+        Where ``torch.distributed`` has a process group (``torchrun``), its processes train together:
+        each holds a part of every batch, and the result is that of one process.
 
         Args:
             X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
@@ -236,6 +261,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             y: ignored.
             features: (N, F) numbers beside the counts, sentence embeddings say, for an encoder that
                 reads them; an array, or a memory map.
+            checkpoint: folder for the state of the training; the same call again, after a kill say,
+                goes on from there, and the result is bit for bit that of an undisturbed fit. The
+                folder is left behind; it is of use until the model is saved.
+            checkpoint_every: seconds between two checkpoints.
 
         Returns:
             self.
@@ -251,12 +280,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         del y
         settings, watchers = self._check_parameters()
         read = read_input(self, X, features, fitting=True)
-        network, trainer, random = self._build(settings, watchers, read)
-        self._warn_of_empty(read.documents)
-        rows = read.documents.worded()
+        kept = None if checkpoint is None else (Path(checkpoint), float(checkpoint_every))
+        network, trainer, random = self._build(settings, watchers, read, kept)
+        n_empty = self._warn_of_empty(read.documents)
         start = FitStart(
             settings=self._in_force(settings),
-            n_documents=len(rows),
+            n_documents=len(read.documents) - n_empty,
             vocab_size=read.documents.counts.vocab_size,
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
@@ -265,7 +294,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:
             with random.active(trainer.device):
-                trainer.fit(read.documents, rows, start)
+                trainer.fit(read.documents, start)
         except (KeyboardInterrupt, CallbackError) as interrupt:
             if not trainer.history:
                 raise
@@ -308,7 +337,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         failure = None
         try:
             with random.active(trainer.device):
-                trainer.fit_more(read.documents, read.documents.worded())
+                trainer.fit_more(read.documents)
         except CallbackError as error:
             if not trainer.history:
                 raise
@@ -441,11 +470,15 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             ) from None
 
     def _build(
-        self, settings: Settings, watchers: Sequence[Watcher], read: Any
+        self,
+        settings: Settings,
+        watchers: Sequence[Watcher],
+        read: Any,
+        kept: tuple[Path, float] | None = None,
     ) -> tuple[Network, Trainer, RandomState]:
         documents: Documents = read.documents
-        counts, rows = documents.counts, documents.worded()
-        if not len(rows):
+        counts, worded = documents.counts, len(documents) - documents.n_empty()
+        if not worded:
             raise InputError(
                 f"TopicModel.fit: at least one document must have a word, got {counts.n_documents} "
                 "documents, all empty; check the vocabulary against the texts"
@@ -456,12 +489,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             n_topics=int(self.n_topics),
             n_latent=int(settings.n_latent or self.n_topics),
             n_features=documents.n_features,
-            mean_length=float(totals.sum() / len(rows)),
+            mean_length=float(totals.sum() / worded),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
             vocabulary=read.vocabulary,
-            shared={"documents": lambda: _sample(counts, rows).to_scipy()},
+            shared={"documents": lambda: _sample(counts).to_scipy()},
         )
-        device, random = self._device(), RandomState(self.seed)
+        device = self._device()
+        random = RandomState(shared_seed(self.seed, device))
         with random.active(device):
             network = build_network(settings, context)
             network.start()
@@ -469,8 +503,32 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             network.to(device)
             if self.verbose:
                 watchers = [*watchers, Watcher(_Printer(), "verbose=True")]
-            trainer = Trainer(network, settings.training, device, watchers, self.seed or 0)
+            processes = Processes.present()
+            trainer = Trainer(
+                network, settings.training, device, Rules(default_registry(), settings.dynamics),
+                watchers if processes.rank == 0 else [], random.seed, processes,
+                self._checkpoints(settings, read, kept, processes),
+            )  # fmt: skip
         return network, trainer, random
+
+    def _checkpoints(
+        self,
+        settings: Settings,
+        read: Any,
+        kept: tuple[Path, float] | None,
+        processes: Processes,
+    ) -> Checkpoints | None:
+        if kept is None:
+            return None
+        counts = read.documents.counts
+        run = {
+            **{k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN},
+            "documents": counts.n_documents,
+            "entries": counts.n_entries,
+            "words": counts.vocab_size,
+            "word_totals": _checksum(counts.word_totals()),
+        }
+        return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
     def _adopt(
         self, settings: Settings, read: Any, network: Network, trainer: Trainer, random: RandomState
@@ -515,8 +573,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """One pass over the documents of this fit, or of the last partial fit."""
         network.eval()
         sums = Association(network.context.n_topics, documents.counts.vocab_size)
-        rows = documents.worded()
-        for batch in in_order(documents, _INFERENCE_BATCH, self._device(), rows):
+        chosen = Selection(documents.counts).batches(_INFERENCE_BATCH)
+        for batch in of_rows(documents, chosen, self._device()):
             sums.add(batch, network.infer(batch).float().cpu().numpy())
         return sums.scores()
 
@@ -532,18 +590,20 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             theta[start:stop] = inferred.float().cpu().numpy()
             start = stop
         if documents.features is None:
-            empty = np.diff(documents.counts.indptr) == 0
+            empty = documents.counts.lengths() == 0
             theta[empty] = network.prior_theta().float().cpu().numpy()
         return theta
 
-    def _warn_of_empty(self, documents: Documents) -> None:
-        empty = len(documents) - len(documents.worded())
+    def _warn_of_empty(self, documents: Documents) -> int:
+        """Say how many documents are empty, and return it."""
+        empty = documents.n_empty()
         if empty:
             warnings.warn(
                 f"TopicModel: {empty} of {len(documents)} documents are empty; they are left out "
                 "of training, and their theta is the prior's mean",
                 UserWarning, stacklevel=3,
             )  # fmt: skip
+        return empty
 
     @property
     def _n_features_out(self) -> int:
@@ -600,13 +660,18 @@ class _Printer(Callback):
         )
 
 
-def _sample(counts: Counts, rows: NDArray[np.int64]) -> Counts:
+def _sample(counts: Counts) -> Counts:
     """Evenly spaced documents for a start from data, so that its cost has a bound."""
-    return counts.select(rows[:: -(-len(rows) // _START_DOCUMENTS)])
+    return counts.select(Selection(counts).sample(_START_DOCUMENTS))
+
+
+def _checksum(values: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def _halves(counts: Counts) -> tuple[Counts, Counts]:
     """Split each document's distinct words alternately: the first, third, ... and the others."""
+    counts = counts.select(slice(None)) if isinstance(counts, ShardedCounts) else counts
     indptr = np.asarray(counts.indptr)
     place = np.arange(indptr[-1]) - np.repeat(indptr[:-1], np.diff(indptr))
     halves = []

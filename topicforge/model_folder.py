@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,6 +137,11 @@ def _write(model: TopicModel, folder: Path) -> None:
         "theta_noise": settings.theta_noise,
         "topics_from": settings.topics_from,
         "word_ranking": settings.ranking,
+        # an object of a class that nobody registered has no name to be found by
+        "dynamics": [
+            list(item) if isinstance(item, tuple) else [type(item).__name__, None]
+            for item in settings.dynamics
+        ],
         "sizes": {
             "vocab_size": context.vocab_size,
             "n_topics": context.n_topics,
@@ -200,6 +205,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], device: str) -> TopicMode
             theta_noise=float(described["theta_noise"]),
             topics_from=str(described["topics_from"]),
             ranking=str(described["word_ranking"]),
+            dynamics=_dynamics(described["dynamics"]),
         )
         context = Context(**described["sizes"])
         history = [EpochReport(**report) for report in described["history"]]
@@ -231,6 +237,11 @@ def load_model(folder: Path, parts: Mapping[str, Any], device: str) -> TopicMode
         restored.set_params(vocabulary=list(saved.vocabulary))
         model.vectorizer_ = restored
     return model
+
+
+def _dynamics(saved: Sequence[Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Names and options as they were; objects are left out, for nothing is trained here."""
+    return tuple((str(name), dict(options)) for name, options in saved if options is not None)
 
 
 def _composition(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Composition:

@@ -6,9 +6,10 @@ batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -101,16 +102,22 @@ class Network(nn.Module):
         for part in (self.encoder, self.link, self.prior, self.decoder):
             part.start()
 
-    def forward(self, batch: Batch) -> Terms:
-        """Return the loss terms of B documents."""
+    def forward(self, batch: Batch, latent: Callable[[Tensor], Tensor] | None = None) -> Terms:
+        """Return the loss terms of B documents.
+
+        Args:
+            batch: the documents.
+            latent: what becomes of z on its way to the link (noise); the divergence sees z itself.
+        """
         q = self.posterior(batch)
         with self._blamed("encoder"):
             z = q.rsample()
         log_theta = self._through_link(z, batch)
         p = self._prior()
-        with self._blamed("divergence", "encoder", "prior"):
+        with self._blamed("divergence", "encoder", "prior"), _full_precision(z.device.type):
             divergence = self._divergence(q, p, Samples(z, log_theta, self.link))
-        theta = self._with_noise(log_theta.exp())
+        seen = log_theta if latent is None else self._through_link(latent(z), batch)
+        theta = self._with_noise(seen.exp())
         reconstruction = self._reconstruction(theta, batch)
         with self._blamed("decoder"):
             penalties = self.decoder.penalties()
@@ -135,7 +142,7 @@ class Network(nn.Module):
                 f"{self._titles['encoder']}: declares {self._declared.__name__} as its posterior but "
                 f"returned {type(q).__name__}; its `latent` or `describe` is wrong"
             )
-        return q
+        return q.map_tensors(_full) if torch.is_autocast_enabled(batch.count.device.type) else q
 
     def first_not_finite(self, batch: Batch) -> str:
         """Name the first part on the way whose output has a number that is not finite."""
@@ -227,7 +234,7 @@ class Network(nn.Module):
                 f"{self._titles['link']}, after {self._titles['encoder']}: log theta must be {expected}, "
                 f"a row a document, but z of shape {tuple(z.shape)} became {tuple(log_theta.shape)}"
             )
-        return log_theta
+        return _full(log_theta)
 
     @contextmanager
     def _blamed(self, *kinds: str) -> Iterator[None]:
@@ -274,6 +281,15 @@ class Network(nn.Module):
                 f"{len(anchors)} and n_topics is {self.context.n_topics}; make them equal "
                 "(prior__n_components) or use topics_from='one-hot'"
             )
+
+
+def _full(x: Tensor) -> Tensor:
+    """float32 out of autocast's bfloat16: sampling, KL, softmax and kernels need its digits."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _full_precision(device_type: str) -> AbstractContextManager[Any]:
+    return torch.autocast(device_type, enabled=False)
 
 
 def _title(spec: ComponentSpec) -> str:

@@ -30,7 +30,7 @@ NVDM_GSM_PAPER: dict[str, Any] = {
     "decoder__start": "xavier",
     "learning_rate": 5e-5,
     "batch_size": 64,
-    "alternate_epochs": 10,
+    "dynamics": (("alternate", {"epochs": 10}),),
     "epochs": 1000,
 }
 
@@ -50,8 +50,7 @@ NVDM_GSM: dict[str, Any] = {
     "decoder__start": "random",
     "learning_rate": 5e-3,
     "batch_size": 200,
-    "alternate_epochs": 0,
-    "warmup_epochs": 30,
+    "dynamics": (("warm-up", {"epochs": 30}),),
     "epochs": 100,
 }
 
@@ -117,7 +116,7 @@ ETM: dict[str, Any] = {
     "encoder__dropout": 0.3,
     "encoder__log_var_start": 0.0,
     "batch_size": 200,
-    "warmup_epochs": 30,
+    "dynamics": (("warm-up", {"epochs": 30}),),
     "epochs": 100,
 }
 
@@ -162,7 +161,7 @@ GMNTM: dict[str, Any] = {
     "adam_eps": 1e-8,
     "batch_size": 200,
     "pretrain_epochs": 10,
-    "warmup_epochs": 20,
+    "dynamics": (("warm-up", {"epochs": 20}),),
     "epochs": 60,
 }
 del GMNTM["decoder__hidden"]
@@ -193,7 +192,7 @@ PRODLDA: dict[str, Any] = {
     **CURE,
     "encoder__dropout": 0.2,
     "decoder__dropout": 0.0,
-    "warmup_epochs": 30,
+    "dynamics": (("warm-up", {"epochs": 30}),),
     "epochs": 100,
 }
 
@@ -211,7 +210,7 @@ D_VAE_PAPER: dict[str, Any] = {
     "learning_rate": 2e-3,
     "beta1": 0.99,
     "batch_size": 200,
-    "warmup_epochs": 100,
+    "dynamics": (("warm-up", {"epochs": 100}),),
     "epochs": 200,
 }
 
@@ -219,7 +218,7 @@ D_VAE: dict[str, Any] = {
     **D_VAE_PAPER,
     **CURE,
     "encoder__input": "log1p-normalized",
-    "warmup_epochs": 50,
+    "dynamics": (("warm-up", {"epochs": 50}),),
     "epochs": 100,
 }
 

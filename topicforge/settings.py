@@ -10,7 +10,7 @@ from topicforge.composition import PARTS, Composition, compose
 from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
 from topicforge.ranking import RANKINGS
 from topicforge.registry import Registry
-from topicforge.training import TrainingOptions
+from topicforge.training import TrainingOptions, Written, check_dynamics
 
 DEFAULT_PRESET = "default"
 TRAINING = tuple(field.name for field in fields(TrainingOptions))
@@ -20,6 +20,7 @@ NETWORK: dict[str, Any] = {
     "theta_noise": 0.0,
     "topics_from": "one-hot",
     "ranking": "decoder",
+    "dynamics": (),
 }
 
 
@@ -34,6 +35,7 @@ class Settings:
         n_latent: L, or ``None`` for K.
         theta_noise: see :class:`~topicforge.network.Network`.
         topics_from: see :class:`~topicforge.network.Network`.
+        dynamics: rules of training as (name, options) and objects, in order.
         ranking: ``decoder`` or ``association``, see :mod:`topicforge.ranking`.
     """
 
@@ -44,6 +46,7 @@ class Settings:
     theta_noise: float
     topics_from: str
     ranking: str
+    dynamics: Written = ()
 
 
 def flatten(read: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -143,6 +146,7 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
         theta_noise=theta_noise,
         topics_from=topics_from,
         ranking=ranking,
+        dynamics=check_dynamics(registry, merged.get("dynamics", NETWORK["dynamics"])),
     )
 
 

@@ -19,7 +19,7 @@ from topicforge.errors import InputError, MixError, UnknownNameError
         ("encoder.batch-norm=false", "encoder__batch_norm", False),
         ("n_latent=None", "n_latent", None),
         ("gradient_clip=null", "gradient_clip", None),
-        ("warmup_epochs=20", "warmup_epochs", 20),
+        ("pretrain_epochs=20", "pretrain_epochs", 20),
         ("decoder.vectors=a=b.txt", "decoder__vectors", "a=b.txt"),
         ('prior.learn="50"', "prior__learn", "50"),
         ("decoder.vectors=a.b.txt", "decoder__vectors", "a.b.txt"),

@@ -28,7 +28,7 @@ def words_of(network):
 def test_the_built_in_encoders_hand_over_rows(planted, batch_of, encoder):
     counts = planted[0]
     fitted = model("lazy-adam", encoder, epochs=1).fit(counts)
-    assert isinstance(fitted._trainer.optimiser, LazyAdam)
+    assert isinstance(fitted._trainer._engine.optimiser, LazyAdam)
     network = fitted.network_
     batch = batch_of(counts[:1].toarray(), counts.shape[1])
     for training in (True, False):
@@ -66,7 +66,12 @@ def test_a_word_that_never_comes_decays_with_adam_alone(planted):
 
 
 @pytest.mark.parametrize(
-    "more", [{"alternate_epochs": 1}, {"pretrain_epochs": 1}, {"lr_schedule": "cosine"}]
+    "more",
+    [
+        {"dynamics": [("alternate", {"epochs": 1})]},
+        {"pretrain_epochs": 1},
+        {"lr_schedule": "cosine"},
+    ],
 )
 def test_the_loops_other_options_go_with_it(planted, more):
     history = model("lazy-adam", epochs=20, learning_rate=1e-2, **more).fit(planted[0]).history_
@@ -113,7 +118,7 @@ def test_an_encoder_without_rows_is_adam_bit_for_bit_and_is_told_so(planted):
 
 
 def test_adam_is_the_default_and_other_names_are_refused(planted):
-    assert type(model(None).fit(planted[0])._trainer.optimiser) is torch.optim.Adam
+    assert type(model(None).fit(planted[0])._trainer._engine.optimiser) is torch.optim.Adam
     with pytest.raises(OptionError, match=r"optimiser must be one of .*Did you mean 'lazy-adam'"):
         model("lazyadam").fit(planted[0])
     with pytest.raises(OptionError, match="optimiser must be one of"):

@@ -24,6 +24,24 @@ Callbacks = Annotated[
     ),
 ]
 
+DynamicsNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--dynamics",
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="A rule of training, instead of the preset's: warm-up:epochs=30, free-bits, ...; "
+        "topicforge plugins lists them. Repeatable; none turns all of them off.",
+        rich_help_panel="Settings",
+    ),
+]
+
+
+def read_dynamics(arguments: Sequence[str] | None) -> list[str | tuple[str, Any]] | None:
+    """Return what TopicModel takes: ``None`` where nothing was said, an empty list for ``none``."""
+    if not arguments:
+        return None
+    return [] if list(arguments) == ["none"] else read_named(arguments, "--dynamics")
+
 
 def read_named(arguments: Sequence[str] | None, option: str) -> list[str | tuple[str, Any]]:
     """Read names with their options.

@@ -103,7 +103,9 @@ def new(
     ],
     kind: Annotated[
         str,
-        typer.Option("--kind", "-k", help="encoder, link, prior, divergence, decoder or callback."),
+        typer.Option(
+            "--kind", "-k", help="encoder, link, prior, divergence, decoder, dynamics or callback."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where its folder is made.")

@@ -37,7 +37,7 @@ Assignments = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="An option of a part (prior.n_components=50) or any setting (warmup_epochs=20); VALUE "
+        help="An option of a part (prior.n_components=50) or any setting (pretrain_epochs=20); VALUE "
         "is JSON, or plain text. Repeatable.",
         rich_help_panel=_MIX,
     ),

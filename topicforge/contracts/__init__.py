@@ -6,6 +6,7 @@ from topicforge.contracts.component import Component
 from topicforge.contracts.context import Context
 from topicforge.contracts.decoder import Decoder
 from topicforge.contracts.divergence import Divergence, Rule, RuleSpec, Samples, Sides
+from topicforge.contracts.dynamics import Dynamics, Progress
 from topicforge.contracts.encoder import Encoder
 from topicforge.contracts.latent import Latent
 from topicforge.contracts.link import Link
@@ -21,6 +22,7 @@ __all__ = [
     "Context",
     "Decoder",
     "Divergence",
+    "Dynamics",
     "Encoder",
     "EpochReport",
     "FitStart",
@@ -29,6 +31,7 @@ __all__ = [
     "Link",
     "PresetSpec",
     "Prior",
+    "Progress",
     "Rule",
     "RuleSpec",
     "Samples",

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from topicforge.contracts.latent import Latent
 
-Kind = Literal["encoder", "link", "prior", "divergence", "decoder", "callback"]
+Kind = Literal["encoder", "link", "prior", "divergence", "decoder", "dynamics", "callback"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -18,9 +18,10 @@ class ComponentSpec:
     """One component as registered.
 
     Args:
-        kind: encoder, link, prior, divergence, decoder or callback.
+        kind: encoder, link, prior, divergence, decoder, dynamics or callback.
         name: kebab-case short name; the component also answers to ``distribution:name``.
-        factory: ``factory(context, *, option=default, ...)``, for divergences and callbacks
+        factory: ``factory(context, *, option=default, ...)``, for divergences, dynamics and
+            callbacks
             ``factory(*, option=default, ...)``. Its keyword-only parameters are the options.
         summary: one line.
         source: paper, with equation number where there is one.

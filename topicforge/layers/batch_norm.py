@@ -74,9 +74,11 @@ class BatchNorm(nn.Module):
             n = _documents(x)
             mean_x = mean(x)
             centred = x - mean_x
-            covariance = total(centred.T @ centred) / n
-            mean_y = weight @ mean_x
-            var = ((weight @ covariance) * weight).sum(1)
+            # in full precision under autocast too: these are sums over the whole batch
+            with torch.autocast(weight.device.type, enabled=False):
+                covariance = total(centred.T @ centred) / n
+                mean_y = weight @ mean_x
+                var = ((weight @ covariance) * weight).sum(1)
             self._remember(mean_y, var, n)
         else:
             mean_y, var = self.running_mean, self.running_var

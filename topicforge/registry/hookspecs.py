@@ -2,7 +2,7 @@
 
 A hook is handed a register object with one narrow verb and returns nothing. Each registration is
 checked at once: a kebab-case name; a factory that takes the context and then keyword-only options
-with defaults (divergences and callbacks take no context; a metric takes its input and has a
+with defaults (divergences, dynamics and callbacks take no context; a metric takes its input and has a
 snake_case name); a summary; a source. All hooks of a
 plugin are staged and enter the registry together, or not at all.
 
@@ -19,6 +19,7 @@ from topicforge.registry.register import (
     CallbackRegister,
     DecoderRegister,
     DivergenceRegister,
+    DynamicsRegister,
     EncoderRegister,
     LinkRegister,
     MetricRegister,
@@ -249,6 +250,33 @@ def topicforge_register_presets(register: PresetRegister) -> None:
                 {"prior": "dirichlet", "prior__concentration": 0.01, "divergence": "mmd"},
                 summary="few topics a document",
                 source="this page",
+            )
+    """
+
+
+@hookspec
+def topicforge_register_dynamics(register: DynamicsRegister) -> None:
+    """Register rules of training: schedules, regularisers, what moves when.
+
+    Example::
+
+        from topicforge.plugin import Dynamics, hookimpl
+
+        TOPICFORGE_API = 1
+
+
+        class SmallDecoder(Dynamics):
+            def __init__(self, *, weight=1e-3):
+                self.weight = weight
+
+            def penalty(self, network, now):
+                return self.weight * sum(p.square().sum() for p in network.decoder.parameters())
+
+
+        @hookimpl
+        def topicforge_register_dynamics(register):
+            register.dynamics(
+                "small-decoder", SmallDecoder, summary="weight decay of one part", source="this page"
             )
     """
 

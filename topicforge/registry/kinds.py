@@ -8,6 +8,7 @@ from topicforge.contracts import (
     Callback,
     Decoder,
     Divergence,
+    Dynamics,
     Encoder,
     Kind,
     Link,
@@ -20,9 +21,10 @@ BASES: dict[Kind, type[Any]] = {
     "prior": Prior,
     "divergence": Divergence,
     "decoder": Decoder,
+    "dynamics": Dynamics,
     "callback": Callback,
 }
 #: built by ``factory(**options)``, all others by ``factory(context, **options)``
-WITHOUT_CONTEXT: tuple[Kind, ...] = ("divergence", "callback")
+WITHOUT_CONTEXT: tuple[Kind, ...] = ("divergence", "dynamics", "callback")
 #: what they are must be known before any data is read, so these declare a ``Latent``
 WITH_LATENT: tuple[Kind, ...] = ("encoder", "prior")

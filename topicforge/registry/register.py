@@ -136,6 +136,18 @@ class DecoderRegister(Register):
         self._add("decoder", name, factory, summary, source)
 
 
+class DynamicsRegister(Register):
+    """Takes dynamics."""
+
+    verb = "dynamics"
+
+    def dynamics(
+        self, name: str, factory: Callable[..., Any], *, summary: str, source: str
+    ) -> None:
+        """Register a rule of training; its factory takes options alone."""
+        self._add("dynamics", name, factory, summary, source)
+
+
 class CallbackRegister(Register):
     """Takes callbacks."""
 

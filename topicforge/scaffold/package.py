@@ -32,6 +32,7 @@ _FILES = {
 }
 _USE = {
     "callback": 'model = TopicModel(callbacks=["$name"])',
+    "dynamics": 'model = TopicModel(dynamics=["$name"])',
     "divergence": 'model = TopicModel(encoder="mlp", prior="gaussian", divergence="$name")',
     "encoder": 'model = TopicModel(encoder="$name")',
     "link": 'model = TopicModel(encoder="mlp", link="$name")',

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from topicforge.contracts import ComponentSpec, Context, Kind, Latent, PresetSpec, RuleSpec
+from topicforge.contracts import KINDS, ComponentSpec, Context, Latent, PresetSpec, RuleSpec
 from topicforge.errors import PluginError, did_you_mean
 from topicforge.evaluation import MetricSpec
 from topicforge.registry import default_registry, option_defaults
@@ -17,7 +17,16 @@ from topicforge.testing.failure import CheckError
 
 Spec = ComponentSpec | RuleSpec | PresetSpec | MetricSpec
 SubjectKind = Literal[
-    "encoder", "link", "prior", "divergence", "decoder", "callback", "rule", "preset", "metric"
+    "encoder",
+    "link",
+    "prior",
+    "divergence",
+    "decoder",
+    "dynamics",
+    "callback",
+    "rule",
+    "preset",
+    "metric",
 ]
 
 
@@ -77,9 +86,8 @@ def specs_of(distribution: str) -> list[Spec]:
                 f"specs_of: plugin {record.name} {record.version} is {record.status}: "
                 f"{record.error}; {record.advice}\n{record.traceback}"
             )
-    kinds: tuple[Kind, ...] = ("encoder", "link", "prior", "divergence", "decoder", "callback")
     found: list[Spec] = [
-        *(spec for kind in kinds for spec in registry.components(kind)),
+        *(spec for kind in KINDS for spec in registry.components(kind)),
         *registry.rules,
         *registry.presets(),
         *registry.metrics(),

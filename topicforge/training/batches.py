@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -12,34 +11,26 @@ from numpy.typing import NDArray
 from topicforge.contracts import Batch
 from topicforge.training.documents import Documents
 
+#: entries from which on a mapped corpus is taken out of this process again after each batch: 32 MiB
+_LARGE = 1 << 22
+
 
 def to_batch(documents: Documents, rows: NDArray[np.int64], device: torch.device) -> Batch:
     """Gather some documents as a float32 batch on ``device``."""
-    crow, col, count = documents.counts.rows(rows)
+    counts = documents.counts
+    crow, col, count = counts.rows(rows)
+    if counts.n_entries > _LARGE:
+        # read at random, all of the files would in the end count as this process' memory
+        counts.release()
     features = documents.features
     batch = Batch(
         torch.from_numpy(crow),
         torch.from_numpy(col),
         torch.from_numpy(count),
-        documents.counts.vocab_size,
+        counts.vocab_size,
         None if features is None else torch.from_numpy(features[rows]),
     )
     return batch.to(device, torch.float32)
-
-
-def shuffled(
-    documents: Documents, rows: NDArray[np.int64], batch_size: int, device: torch.device
-) -> Iterator[Batch]:
-    """Yield all ``rows`` once in random order (torch's generator), in batches.
-
-    A single document left over joins the batch before it: batch norm and MMD need two.
-    """
-    order = rows[torch.randperm(len(rows)).numpy()]
-    edges = [*range(0, len(order), batch_size), len(order)]
-    if len(edges) > 2 and edges[-1] - edges[-2] == 1:
-        del edges[-2]
-    for start, stop in pairwise(edges):
-        yield to_batch(documents, order[start:stop], device)
 
 
 def padded(batch: Batch, multiple: int = 64) -> Batch:
@@ -56,13 +47,15 @@ def padded(batch: Batch, multiple: int = 64) -> Batch:
     return Batch(crow, batch.col, batch.count, batch.vocab_size, features)
 
 
-def in_order(
-    documents: Documents,
-    batch_size: int,
-    device: torch.device,
-    rows: NDArray[np.int64] | None = None,
+def in_order(documents: Documents, batch_size: int, device: torch.device) -> Iterator[Batch]:
+    """Yield all documents in order, in batches: for inference."""
+    for start in range(0, len(documents), batch_size):
+        rows = np.arange(start, min(start + batch_size, len(documents)))
+        yield to_batch(documents, rows, device)
+
+
+def of_rows(
+    documents: Documents, chosen: Iterable[NDArray[np.int64]], device: torch.device
 ) -> Iterator[Batch]:
-    """Yield documents in order, in batches: for inference."""
-    chosen = np.arange(len(documents)) if rows is None else rows
-    for start in range(0, len(chosen), batch_size):
-        yield to_batch(documents, chosen[start : start + batch_size], device)
+    """Yield the batches of some documents, given by their numbers batch by batch."""
+    return (to_batch(documents, rows, device) for rows in chosen)

@@ -30,6 +30,13 @@ class Documents:
         """F, 0 without features."""
         return 0 if self.features is None else int(self.features.shape[1])
 
-    def worded(self) -> NDArray[np.int64]:
-        """Row numbers of the documents with at least one word: those that training can explain."""
-        return np.flatnonzero(np.diff(self.counts.indptr))
+    def n_empty(self) -> int:
+        """Documents without any word: training can't explain them."""
+        return sum(
+            int((self.counts.lengths(start, start + _STEP) == 0).sum())
+            for start in range(0, len(self), _STEP)
+        )
+
+
+#: lengths looked at in one go
+_STEP = 1 << 20

@@ -9,6 +9,7 @@ from topicforge.errors import OptionError, did_you_mean
 
 _SCHEDULES = ("constant", "step", "cosine")
 _OPTIMISERS = ("adam", "lazy-adam")
+_PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,20 @@ class TrainingOptions:
             ``cosine``: down to zero over all epochs.
         lr_decay: factor of ``step``.
         lr_decay_every: epochs between two steps.
-        divergence_weight: weight of the divergence after warm-up.
-        warmup_epochs: epochs over which that weight rises from 0 (KL annealing; Bowman 2016).
-        free_bits: nats a document of divergence that cost nothing (Kingma 2016).
+        divergence_weight: weight of the divergence, before what ``dynamics`` make of it.
         reconstruction_scale: ``document``: nats a document; ``length``: divided by
             mean length x ln V, as W-LDA weighs it against the MMD.
         pretrain_epochs: epochs as an autoencoder before the divergence enters (VaDE).
         pretrain_learning_rate: Adam's in that phase; ``None`` for ``learning_rate``.
-        alternate_epochs: train the decoder, then encoder and link, in turns of so many epochs
-            (NVDM-GSM's authors); 0 trains them together.
         validation_fraction: share of documents held out for early stopping.
         patience: epochs without a better held-out loss before training stops and the best
             weights come back; 0 never stops.
+        accumulate: batches whose gradients are averaged before a step; a divergence that is not a
+            mean over documents (MMD) still sees one batch at a time.
+        precision: ``bfloat16`` computes the dense layers in bfloat16 (autocast); kernels, softmax,
+            divergence and loss stay in float32, and so do the parameters.
+        compile: run the network through ``torch.compile``: worth it for long training of deep
+            encoders; the first steps take long, and its random numbers are the compiler's own.
     """
 
     epochs: int = 100
@@ -57,19 +60,26 @@ class TrainingOptions:
     lr_decay: float = 0.9
     lr_decay_every: int = 10
     divergence_weight: float = 1.0
-    warmup_epochs: int = 0
-    free_bits: float = 0.0
     reconstruction_scale: str = "document"
     pretrain_epochs: int = 0
     pretrain_learning_rate: float | None = None
-    alternate_epochs: int = 0
     validation_fraction: float = 0.0
     patience: int = 0
+    accumulate: int = 1
+    precision: str = "float32"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
             self._check_type(field.name, field.default)
-        positive = ("batch_size", "learning_rate", "lr_decay", "lr_decay_every", "adam_eps")
+        positive = (
+            "batch_size",
+            "learning_rate",
+            "lr_decay",
+            "lr_decay_every",
+            "adam_eps",
+            "accumulate",
+        )
         for name in positive:
             self._require(getattr(self, name) > 0, name, "positive")
         if self.pretrain_learning_rate is not None:
@@ -78,6 +88,7 @@ class TrainingOptions:
         self._require(self.validation_fraction < 1, "validation_fraction", "below 1")
         self._require(self.lr_schedule in _SCHEDULES, "lr_schedule", f"one of {_SCHEDULES}")
         self._require(self.optimiser in _OPTIMISERS, "optimiser", f"one of {_OPTIMISERS}")
+        self._require(self.precision in _PRECISIONS, "precision", f"one of {_PRECISIONS}")
         scales = ("document", "length")
         self._require(
             self.reconstruction_scale in scales, "reconstruction_scale", f"one of {scales}"
@@ -91,6 +102,9 @@ class TrainingOptions:
     def _check_type(self, name: str, default: object) -> None:
         """Numbers where the default is a number, whole ones where it is whole."""
         value = getattr(self, name)
+        if isinstance(default, bool):
+            self._require(isinstance(value, bool), name, "True or False")
+            return
         if isinstance(default, str) or (default is None and value is None):
             return
         kind, words = (
@@ -102,6 +116,10 @@ class TrainingOptions:
     def _require(self, holds: bool, name: str, must: str) -> None:
         if not holds:
             value = getattr(self, name)
-            known = {"lr_schedule": _SCHEDULES, "optimiser": _OPTIMISERS}.get(name)
+            known = {
+                "lr_schedule": _SCHEDULES,
+                "optimiser": _OPTIMISERS,
+                "precision": _PRECISIONS,
+            }.get(name)
             hint = did_you_mean(value, known) if known else ""
             raise OptionError(f"TopicModel: {name} must be {must}, got {value!r}.{hint}")

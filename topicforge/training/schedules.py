@@ -1,17 +1,10 @@
-"""Learning rate and divergence weight as functions of the epoch."""
+"""Learning rate as a function of the epoch."""
 
 from __future__ import annotations
 
 import math
 
 from topicforge.training.options import TrainingOptions
-
-
-def divergence_weight(options: TrainingOptions, epoch: float) -> float:
-    """Weight of the divergence at ``epoch`` (0 at the first step): linear warm-up, then constant."""
-    if options.warmup_epochs == 0:
-        return options.divergence_weight
-    return options.divergence_weight * min(1.0, epoch / options.warmup_epochs)
 
 
 def learning_rate(options: TrainingOptions, epoch: float, base: float) -> float:

@@ -18,7 +18,8 @@ class RandomState:
     """
 
     def __init__(self, seed: int | None) -> None:
-        self._seed = secrets.randbits(62) if seed is None else int(seed)
+        #: the one seed of the fit, drawn where none was given
+        self.seed = secrets.randbits(62) if seed is None else int(seed)
         self._state: Tensor | None = None
 
     @contextmanager
@@ -26,7 +27,7 @@ class RandomState:
         """Make the global generators ours for a while."""
         devices = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices, enabled=True):
-            torch.manual_seed(self._seed if self._state is None else self._draw_seed())
+            torch.manual_seed(self.seed if self._state is None else self._draw_seed())
             try:
                 yield
             finally:

@@ -1,0 +1,185 @@
+"""Checkpoints: what a training that was killed goes on from, and ends as if it had not been.
+
+    checkpoint.json           where training stood, of which settings and documents, checksum of the rest
+    checkpoint.safetensors    parameters, optimiser's moments, random generator, sums of the epoch
+
+Both are JSON and tensors: opening one runs nothing. The tensors are written first, under a name of
+their own, the description is renamed into place last: a kill at any moment leaves a whole one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from topicforge.errors import CheckpointError
+from topicforge.network import Network
+from topicforge.training.state import State
+
+if TYPE_CHECKING:
+    from topicforge.training.engine import Engine
+
+FORMAT = 1
+_JSON = "checkpoint.json"
+
+
+class Checkpoints:
+    """Keeps the newest state of one training in a folder.
+
+    Args:
+        folder: made where it is missing.
+        run: what tells this training from another: settings and documents, as JSON holds them. A
+            checkpoint of another run is refused.
+        every: seconds between two of them; 0 for one after every step.
+        writes: whether this process writes; all processes read.
+    """
+
+    def __init__(
+        self, folder: Path, run: Mapping[str, Any], every: float = 60.0, *, writes: bool = True
+    ) -> None:
+        self.folder = folder
+        self._run = json.loads(json.dumps(run, default=str))
+        self._every = every
+        self._writes = writes
+        self._saved = time.monotonic()
+
+    def maybe_save(
+        self, network: Network, engine: Engine, state: State, device: torch.device
+    ) -> None:
+        """Write a checkpoint if the last one is old enough and no gradient is waiting."""
+        if self._writes and engine.between_steps and time.monotonic() - self._saved >= self._every:
+            self.save(network, engine, state, device)
+            self._saved = time.monotonic()
+
+    def save(self, network: Network, engine: Engine, state: State, device: torch.device) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            CheckpointError: the folder can't be written.
+        """
+        tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in state.best.items()}
+        described = engine.optimiser.state_dict()
+        for number, moments in described["state"].items():
+            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+        tensors["random"] = torch.get_rng_state()
+        if device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(device)
+        tensors["largest"] = state.sums.largest
+        # a buffer may share its memory with another
+        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        name = f"checkpoint-{time.time_ns():020d}.safetensors"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file(tensors, self.folder / name)
+            text = json.dumps(
+                {
+                    "format": FORMAT,
+                    "run": self._run,
+                    "state": state.described(),
+                    "rate": engine.rate,
+                    "tensors": {"file": name, "sha256": _flushed(self.folder / name)},
+                },
+                indent=2,
+                allow_nan=False,
+            )
+            fresh = self.folder / f".{_JSON}"
+            with fresh.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.folder / _JSON)
+            for old in self.folder.glob("checkpoint-*.safetensors"):
+                if old.name != name:
+                    old.unlink()
+        except OSError as error:
+            raise CheckpointError(
+                f"checkpoint: {self.folder} can't be written ({error}); make room, or choose another "
+                "folder"
+            ) from error
+
+    def resume(self, network: Network, engine: Engine, state: State, device: torch.device) -> bool:
+        """Go to where the folder's checkpoint stands; returns False where there is none.
+
+        Raises:
+            CheckpointError: damaged, of another format, or of another run.
+        """
+        path = self.folder / _JSON
+        if not path.is_file():
+            return False
+        described = _read(path)
+        _same_run(path, described["run"], self._run)
+        try:
+            file = self.folder / Path(str(described["tensors"]["file"])).name
+            if _sha256(file) != described["tensors"]["sha256"]:
+                raise CheckpointError(f"checkpoint: {file} is not what was written; {_REMOVE}")
+            tensors = load_file(file)
+            state.restore(described["state"], tensors.pop("largest"))
+            state.best = _under(tensors, "best.", device)
+            engine.restart(float(described["rate"]))
+            network.load_state_dict(_under(tensors, "network.", device))
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, value in _under(tensors, "optimiser.", torch.device("cpu")).items():
+                number, _, key = name.partition(".")
+                moments.setdefault(int(number), {})[key] = value
+            whole = engine.optimiser.state_dict()
+            engine.optimiser.load_state_dict({**whole, "state": moments})
+            torch.set_rng_state(tensors["random"])
+            if device.type == "cuda" and "random.cuda" in tensors:
+                torch.cuda.set_rng_state(tensors["random.cuda"], device)
+        except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"checkpoint: {path} and its tensors do not belong together, or to this model "
+                f"({error}); {_REMOVE}"
+            ) from error
+        return True
+
+
+_REMOVE = "remove the folder to begin anew"
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str, device: torch.device) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v.to(device) for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"checkpoint: {path} can't be read ({error}); {_REMOVE}") from error
+    if not isinstance(read, dict) or read.get("format") != FORMAT:
+        raise CheckpointError(f"checkpoint: {path} must be of format {FORMAT}; {_REMOVE}")
+    for key in ("run", "state", "tensors"):
+        if not isinstance(read.get(key), dict):
+            raise CheckpointError(f"checkpoint: {path} must hold {key!r}; {_REMOVE}")
+    return read
+
+
+def _same_run(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    for key in sorted({*found, *wanted}):
+        if found.get(key) != wanted.get(key):
+            raise CheckpointError(
+                f"checkpoint: {path} is of another training: its {key} is {found.get(key)!r:.80}, "
+                f"here it is {wanted.get(key)!r:.80}; give the same command again, or {_REMOVE}"
+            )
+
+
+def _flushed(path: Path) -> str:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,166 @@
+"""The moving parts of a step: optimiser, gradients over processes, compiled network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from topicforge.contracts import Progress
+from topicforge.errors import OptionError
+from topicforge.network import Network
+from topicforge.training.lazy_adam import LazyAdam, clip_gradients
+from topicforge.training.objective import Objective
+from topicforge.training.options import TrainingOptions
+from topicforge.training.processes import Processes
+from topicforge.training.rules import Rules
+
+_PARTS = ("encoder", "link", "prior", "decoder")
+
+
+class Engine:
+    """Steps a network; one process or many, plain or compiled.
+
+    Args:
+        network: on ``device``.
+        options: optimiser, precision, accumulation, compilation.
+        rules: dynamics in force.
+        device: of the batches.
+        processes: that train together.
+
+    Raises:
+        OptionError: options that can't go together.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        options: TrainingOptions,
+        rules: Rules,
+        device: torch.device,
+        processes: Processes,
+    ) -> None:
+        if options.optimiser == "lazy-adam" and not processes.alone:
+            raise OptionError(
+                "TopicModel: optimiser='lazy-adam' steps the rows of one process' words, but "
+                f"{processes.count} processes train together; use optimiser='adam'"
+            )
+        if options.optimiser == "lazy-adam" and options.compile:
+            raise OptionError(
+                "TopicModel: optimiser='lazy-adam' needs the gradient of the words that occur, which "
+                "no compiled network gives; set compile=False"
+            )
+        self._network = network
+        self._options = options
+        self._rules = rules
+        self._device = device
+        self._processes = processes
+        self._plain = Objective(network, options, rules, device)
+        self._trainable = [p for p in network.parameters() if p.requires_grad]
+        self.objective: Callable[..., tuple[Tensor, dict[str, Tensor], Tensor]] = self._plain
+        self.optimiser: torch.optim.Optimizer
+        #: no gradient waits for batches to come: the moment for a checkpoint
+        self.between_steps = True
+        self._moving: tuple[bool, ...] | None = None
+        self.restart(options.learning_rate)
+
+    @property
+    def rate(self) -> float:
+        """Learning rate in force."""
+        return float(self.optimiser.param_groups[0]["lr"])
+
+    def set_rate(self, rate: float) -> None:
+        """Set it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    def weight(self, now: Progress) -> float:
+        """Weight of the divergence at a step."""
+        return self._plain.weight(now)
+
+    def plain(self, batch: Any, now: Progress) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """The loss without the engine: for documents that nothing is learned from."""
+        result: tuple[Tensor, dict[str, Tensor], Tensor] = self._plain(batch, now)
+        return result
+
+    def restart(self, rate: float) -> None:
+        """Begin with a fresh optimiser.
+
+        Args:
+            rate: learning rate.
+        """
+        options = self._options
+        lazy = options.optimiser == "lazy-adam"
+        parts = (self._network.encoder, self._network.decoder)
+        able = [part.use_row_gradients(lazy) for part in parts]
+        if lazy and not any(able):
+            warnings.warn(
+                "TopicModel: optimiser='lazy-adam' is plain Adam here, because all gradients of "
+                f"{' and '.join(type(part).__name__ for part in parts)} are dense",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        self.optimiser = (LazyAdam if lazy else torch.optim.Adam)(
+            self._trainable,
+            lr=rate,
+            betas=(options.beta1, 0.999),
+            eps=options.adam_eps,
+            weight_decay=options.weight_decay,
+            fused=self._device.type in ("cpu", "cuda"),
+        )
+
+    def move(self, phase: str, epoch: int) -> None:
+        """Let those parts move that an epoch moves."""
+        moving = tuple(phase != "train" or self._rules.trains(part, epoch) for part in _PARTS)
+        if moving == self._moving:
+            return
+        self._moving = moving
+        trainable = {id(p) for p in self._trainable}
+        for part, moves in zip(_PARTS, moving, strict=True):
+            for parameter in getattr(self._network, part).parameters():
+                if id(parameter) in trainable:
+                    parameter.requires_grad_(moves)
+                    # a gradient left from its last turn would go on moving it
+                    parameter.grad = None
+        self.objective = self._wrapped()
+
+    def descend(self, loss: Tensor, step: int, *, last: bool) -> None:
+        """Backwards, and one step of the optimiser once enough batches were seen.
+
+        Args:
+            loss: of this batch.
+            step: number of the batch in its epoch.
+            last: no further batch follows in this epoch.
+        """
+        options = self._options
+        many = options.accumulate
+        if many > 1:
+            loss = loss / many
+        steps = last or (step + 1) % many == 0
+        # gradients travel once a step, not once a batch
+        quiet = isinstance(self.objective, DistributedDataParallel) and not steps
+        with self.objective.no_sync() if quiet else nullcontext():  # type: ignore[attr-defined]
+            loss.backward()  # type: ignore[no-untyped-call]
+        self.between_steps = steps
+        if not steps:
+            return
+        if options.gradient_clip:
+            clip_gradients(self._network.parameters(), options.gradient_clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def _wrapped(self) -> Callable[..., tuple[Tensor, dict[str, Tensor], Tensor]]:
+        module: nn.Module = self._plain
+        if not self._processes.alone and any(p.requires_grad for p in self._trainable):
+            module = DistributedDataParallel(
+                module,
+                # batch statistics are those of all processes already
+                broadcast_buffers=False,
+                # autoencoder pretraining leaves the prior out, a divergence of weight 0 its own
+                find_unused_parameters=True,
+            )
+        return module
