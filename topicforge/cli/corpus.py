@@ -12,7 +12,7 @@ from topicforge.cli.paths import CORPUS_MARK, check_output
 
 app = typer.Typer(help="Build corpus folders from texts or counts.", no_args_is_help=True)
 
-_READING, _WORDS = "Reading", "Words"
+_READING, _WORDS, _SCALE = "Reading", "Words", "Many documents"
 
 
 @app.callback()
@@ -23,11 +23,12 @@ def corpus() -> None:
 @app.command("build")
 def build(
     source: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="SOURCE",
-            help="Texts (.txt, a folder, .csv, .tsv, .jsonl, .parquet), counts (.npz, .mtx, svmlight, "
-            "UCI, LDA-C), or a name: python-docs, reuters, 20newsgroups.",
+            metavar="SOURCE...",
+            help="Texts (.txt, a folder, .csv, .tsv, .jsonl, .parquet; .gz and .zst; several files or a "
+            "quoted pattern), counts (.npz, .mtx, svmlight, UCI, LDA-C), or a name: python-docs, "
+            "reuters, 20newsgroups.",
         ),
     ],
     output: Annotated[
@@ -123,6 +124,41 @@ def build(
         bool,
         typer.Option("--keep-case", help="Don't fold to lower case.", rich_help_panel=_WORDS),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            "-j",
+            metavar="N",
+            help="Processes that count words. More than one: the corpus comes in shards.",
+            rich_help_panel=_SCALE,
+        ),
+    ] = 1,
+    shard_documents: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Stream texts into shards of so many documents, in bounded memory.",
+            show_default="50,000 with --workers or --hash-buckets, else one piece",
+            rich_help_panel=_SCALE,
+        ),
+    ] = None,
+    hash_buckets: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="N columns by hashing instead of one a word; words that meet count as one.",
+            rich_help_panel=_SCALE,
+        ),
+    ] = None,
+    hash_names: Annotated[
+        bool,
+        typer.Option(
+            "--hash-names",
+            help="Call each bucket after its most frequent word.",
+            rich_help_panel=_SCALE,
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing corpus.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the description as JSON to standard output.")
@@ -133,13 +169,17 @@ def build(
 
     check_output(output, CORPUS_MARK, force)
     limits = {"min_df": _limit("--min-df", min_df), "max_df": _limit("--max-df", max_df)}
-    with working(f"reading {source}"):
+    called = source[0] if len(source) == 1 else f"{len(source)} files"
+    with working(f"reading {called}"):
         built = build_corpus(
-            source, output=output, vocab=vocab, labels=labels, format=format,
+            source[0] if len(source) == 1 else source,
+            output=output, vocab=vocab, labels=labels, format=format,
             text_column=text_column, label_column=label_column, language=language,
             stop_words=None if keep_stop_words else "language", max_features=max_features,
             ngram=ngram, token_pattern=token_pattern, lowercase=not keep_case, encoding=encoding,
-            drop_empty=True if drop_empty else None, name=name, **limits,
+            drop_empty=True if drop_empty else None, name=name,
+            workers=workers, shard_documents=shard_documents, hash_buckets=hash_buckets,
+            hash_names=hash_names, **limits,
         )  # fmt: skip
     if json:
         print_json({

@@ -102,13 +102,13 @@ class Corpus:
         """
         target = Path(os.path.abspath(folder))
         try:
-            _check_target(target)
+            check_target(target)
             target.parent.mkdir(parents=True, exist_ok=True)
             fresh = target.with_name(f".{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
             fresh.mkdir()
             try:
                 self._write(fresh)
-                _put(fresh, target)
+                put_in_place(fresh, target)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
         except OSError as error:
@@ -230,7 +230,12 @@ def write_description(
     _save_lines(folder / DESCRIPTION, [text])
 
 
-def _check_target(target: Path) -> None:
+def check_target(target: Path) -> None:
+    """Refuse to replace anything but an empty or a corpus folder.
+
+    Raises:
+        CorpusError: it holds something else.
+    """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CorpusError(f"Corpus.save: {target} must be a folder or new, but is a file or a link")
     if target.exists() and not (target / DESCRIPTION).is_file() and any(target.iterdir()):
@@ -240,7 +245,8 @@ def _check_target(target: Path) -> None:
         )
 
 
-def _put(fresh: Path, target: Path) -> None:
+def put_in_place(fresh: Path, target: Path) -> None:
+    """Rename a complete folder to its place; the old one stays whole until then."""
     old = _previous(target)
     if target.exists():
         # left by an interruption of this very step, and the new folder had arrived by then

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from topicforge.corpus.folder import DESCRIPTION
 from topicforge.corpus.readers import bags, matrices, plain, tables
 from topicforge.corpus.readers.matrices import CountFile
 from topicforge.corpus.readers.plain import Document
+from topicforge.corpus.readers.several import PathLike, files_of
 from topicforge.errors import CorpusError, OptionError, did_you_mean
 
+#: suffixes of compressed text
+PACKED = (".gz", ".zst")
 TEXT_FORMATS = ("lines", "folder", "csv", "tsv", "jsonl", "parquet")
 COUNT_FORMATS = ("npz", "matrix-market", "svmlight", "uci", "lda-c")
 
@@ -51,18 +54,50 @@ def format_of(path: Path, format: str | None = None) -> str:  # noqa: A002 (the 
         return "folder"
     if format is not None:
         return format
-    name = path.name.lower().removesuffix(".gz")
+    name = path.name.lower()
+    packed = Path(name).suffix if name.endswith(PACKED) else ""
+    name = name.removesuffix(packed)
     if name.startswith("docword"):
         return "uci"
     found = _SUFFIXES.get(Path(name).suffix)
     if found is None:
         raise CorpusError(
-            f"{path}: its name must end in one of {', '.join(_SUFFIXES)} (.gz behind where it is text), "
-            f"or begin with docword; else say what it is with format, one of {', '.join(known)}"
+            f"{path}: its name must end in one of {', '.join(_SUFFIXES)} (.gz or .zst behind where it "
+            f"is text), or begin with docword; else say what it is with format, one of {', '.join(known)}"
         )
-    if path.name.lower().endswith(".gz") and found in ("npz", "parquet"):
-        raise CorpusError(f"{path}: unpack it first (gunzip); {found} is compressed by itself")
+    if packed and found in ("npz", "parquet"):
+        raise CorpusError(f"{path}: unpack it first; {found} is compressed by itself")
+    if packed == ".zst" and found in ("matrix-market", "svmlight"):
+        raise CorpusError(f"{path}: unpack it first (zstd -d), or compress it with gzip")
     return found
+
+
+def files_and_format(
+    source: PathLike | Sequence[PathLike],
+    format: str | None = None,  # noqa: A002
+) -> tuple[list[Path], str]:
+    """Return the files of a source in reading order, and their one format.
+
+    Args:
+        source: a path, several, or a pattern; a folder of tables of one kind, or any folder with the
+            format of its files given, is a text source in parts.
+        format: see :func:`format_of`.
+
+    Raises:
+        CorpusError: see :func:`format_of`; files of several formats, or several of a format that has
+            no parts.
+        OptionError: unknown format.
+    """
+    parts = tuple(kind for kind in TEXT_FORMATS if kind != "folder")
+    tables = tuple(end for end, kind in _SUFFIXES.items() if kind in parts and kind != "lines")
+    paths = files_of(source, tables, format in parts)
+    kinds = sorted({format_of(path, format) for path in paths})
+    if len(paths) > 1 and (len(kinds) > 1 or kinds[0] not in parts):
+        raise CorpusError(
+            f"{paths[0]} and {len(paths) - 1} more: several files must be of one text format "
+            f"({', '.join(parts)}), these are {', '.join(kinds)}"
+        )
+    return paths, kinds[0]
 
 
 def read_texts(

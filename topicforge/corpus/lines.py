@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, cast
 
+from topicforge.corpus.zstd import open_zstd
 from topicforge.errors import CorpusError
 
 
@@ -16,7 +19,7 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
 
     Lines end at a line feed, with or without a carriage return before it, and nowhere else: str's
     own ``splitlines`` would also break at separators that texts hold. A byte order mark is
-    skipped; ``.gz`` is unpacked on the way.
+    skipped; ``.gz`` and ``.zst`` are unpacked on the way.
 
     Args:
         path: the file.
@@ -24,6 +27,7 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
 
     Raises:
         CorpusError: missing, unreadable, damaged, or not of that encoding; with the line.
+        MissingExtraError: ``.zst`` without the extra ``zstd``.
     """
     try:
         codec = codecs.lookup(encoding).name
@@ -35,8 +39,7 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
         codec = "utf-8-sig"
     number = 0
     try:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding=codec, newline="\n") as file:
+        with _opened(path) as raw, io.TextIOWrapper(raw, encoding=codec, newline="\n") as file:
             for number, line in enumerate(file, start=1):  # noqa: B007 (for the error)
                 yield line.removesuffix("\n").removesuffix("\r")
     except UnicodeError as error:
@@ -46,6 +49,13 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path))
+    return open_zstd(path) if suffix == ".zst" else path.open("rb")
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:

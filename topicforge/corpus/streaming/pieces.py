@@ -1,0 +1,183 @@
+"""Pass 1: a piece of the documents -> its own sorted words, their frequencies, and its counts.
+
+pieces/00000/words.bin     records: bytes of the word, documents with it, its total; then the word
+pieces/00000/indptr.npy indices.npy counts.npy    CSR over the piece's own words
+pieces/00000/labels.txt    a label a line, where every document has one
+pieces/00000/piece.json    numbers of documents, entries, unlabelled documents
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topicforge.corpus.readers.plain import Document
+from topicforge.corpus.streaming.scratch import read_json, write_json, writing
+from topicforge.corpus.streaming.settings import Words
+from topicforge.corpus.words import check_labels
+
+#: a piece ends early where its texts reach this: a shard of whole books must fit in memory, too
+PIECE_CHARACTERS = 1 << 26
+ARRAYS = ("indptr", "indices", "counts")
+_RECORD = struct.Struct("<IQQ")
+#: word in UTF-8, documents with it, how often it occurs
+Record = tuple[bytes, int, int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive documents on their way to a worker.
+
+    Args:
+        number: of the piece, from 0.
+        texts: n texts.
+        labels: n labels, ``None`` where a document has none.
+        folder: ``pieces/`` in the scratch folder.
+        words: how to cut the texts.
+        first: number of the first document in the whole source.
+    """
+
+    number: int
+    texts: list[str]
+    labels: list[str | None]
+    folder: Path
+    words: Words
+    first: int
+
+
+def piece_folder(folder: Path, number: int) -> Path:
+    """Return the folder of a finished piece."""
+    return folder / f"{number:05d}"
+
+
+def cut(
+    documents: Iterable[Document], size: int, folder: Path, words: Words, skip: set[int]
+) -> Iterator[Piece]:
+    """Yield pieces of ``size`` documents; fewer where their texts are very long, and at the end.
+
+    Args:
+        documents: as the readers give them.
+        size: documents a piece.
+        folder: see :class:`Piece`.
+        words: see :class:`Piece`.
+        skip: numbers of pieces whose texts are read past: they come without texts.
+    """
+    texts: list[str] = []
+    labels: list[str | None] = []
+    number = first = characters = 0
+    for text, label in documents:
+        texts.append(text)
+        labels.append(label)
+        characters += len(text)
+        if len(texts) == size or characters >= PIECE_CHARACTERS:
+            if number not in skip:
+                yield Piece(number, texts, labels, folder, words, first)
+            number, first = number + 1, first + len(texts)
+            texts, labels, characters = [], [], 0
+    if texts and number not in skip:
+        yield Piece(number, texts, labels, folder, words, first)
+
+
+def count_piece(piece: Piece) -> None:
+    """Count the words of a piece and write it, whole or not at all.
+
+    Raises:
+        InputError: a label that is not one line of UTF-8.
+    """
+    ids: dict[str, int] = {}
+    indptr, found, counts = array("q", [0]), array("q"), array("q")
+    analyze = _analyser(piece.words)
+    for text in piece.texts:
+        for word, count in Counter(analyze(text)).items():
+            found.append(ids.setdefault(word, len(ids)))
+            counts.append(count)
+        indptr.append(len(found))
+    labelled = [label for label in piece.labels if label is not None]
+    check_labels(labelled, None, f"documents {piece.first} to {piece.first + len(piece.texts) - 1}")
+
+    encoded = [word.encode("utf-8", "surrogatepass") for word in ids]  # ordered as code points are
+    order = sorted(range(len(encoded)), key=encoded.__getitem__)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    rows = np.asarray(indptr, dtype=np.int64)
+    columns, values = rank[np.asarray(found, dtype=np.int64)], np.asarray(counts, dtype=np.int64)
+    documents = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
+    sort = np.lexsort((columns, documents))
+    columns, values = columns[sort], values[sort]
+    frequency = np.bincount(columns, minlength=len(order))
+    totals = np.zeros(len(order), dtype=np.int64)
+    np.add.at(totals, columns, values)
+
+    target = piece_folder(piece.folder, piece.number)
+    fresh = target.with_name(f"{target.name}.{os.getpid()}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    with writing(fresh / "words.bin") as file:
+        write_words(
+            file,
+            zip((encoded[i] for i in order), frequency.tolist(), totals.tolist(), strict=True),
+        )
+    arrays: tuple[NDArray[Any], ...] = (rows, columns.astype(np.int32), values.astype(np.int32))
+    for name, numbers in zip(ARRAYS, arrays, strict=True):
+        save_array(fresh / f"{name}.npy", numbers)
+    if len(labelled) == len(piece.labels):
+        with writing(fresh / "labels.txt") as file:
+            file.writelines(f"{label}\n".encode() for label in labelled)
+    write_json(
+        fresh / "piece.json",
+        {
+            "documents": len(piece.texts),
+            "entries": len(columns),
+            "unlabelled": len(piece.labels) - len(labelled),
+        },
+    )
+    shutil.rmtree(target, ignore_errors=True)  # something that is not whole
+    fresh.rename(target)
+
+
+def finished(folder: Path) -> dict[int, dict[str, Any]]:
+    """Return what ``piece.json`` says of each finished piece, by number."""
+    found: dict[int, dict[str, Any]] = {}
+    if folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            described = read_json(path / "piece.json") if path.name.isdecimal() else None
+            if described is not None:
+                found[int(path.name)] = described
+    return found
+
+
+def write_words(file: IO[bytes], records: Iterable[Record]) -> None:
+    """Write records, sorted by word."""
+    for word, documents, total in records:
+        file.write(_RECORD.pack(len(word), documents, total))
+        file.write(word)
+
+
+def read_words(path: Path) -> Iterator[Record]:
+    """Yield the records of a file, sorted by word, without holding them all."""
+    with path.open("rb") as file:
+        while head := file.read(_RECORD.size):
+            length, documents, total = _RECORD.unpack(head)
+            yield file.read(length), documents, total
+
+
+def save_array(path: Path, values: NDArray[Any]) -> None:
+    """Write a .npy file, whole or not at all."""
+    with writing(path) as file:
+        np.save(file, values, allow_pickle=False)
+
+
+@lru_cache(maxsize=1)
+def _analyser(words: Words) -> Any:
+    return words.vectorizer().build_analyzer()
