@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
+from numpy.typing import NDArray
 
 from topicforge import TopicModel
 from topicforge.corpus import Counts
@@ -24,11 +25,13 @@ class Split:
     Args:
         train, test: (N, V) counts.
         words: V words in column order.
+        rows: (N test,) numbers of the test documents among all, training documents first.
     """
 
     train: sp.csr_matrix
     test: sp.csr_matrix
     words: tuple[str, ...]
+    rows: NDArray[np.int64]
 
 
 def read_split(folder: Path, n_words: int | None = None) -> Split:
@@ -43,8 +46,8 @@ def read_split(folder: Path, n_words: int | None = None) -> Split:
         totals = np.asarray(train.sum(0)).ravel()
         kept = np.sort(np.argsort(-totals, kind="stable")[:n_words])
         train, test, words = train[:, kept], test[:, kept], words[kept]
-    train, test = (x[np.asarray(x.sum(1)).ravel() > 0] for x in (train, test))
-    return Split(train, test, tuple(words.tolist()))
+    in_train, in_test = (np.flatnonzero(np.asarray(x.sum(1)).ravel()) for x in (train, test))
+    return Split(train[in_train], test[in_test], tuple(words.tolist()), train.shape[0] + in_test)
 
 
 def unigram_perplexity(split: Split) -> tuple[float, float]:
