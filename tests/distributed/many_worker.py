@@ -7,13 +7,14 @@ from pathlib import Path
 
 import many_collectives
 import many_networks
+import many_training
 import torch
 from torch import distributed as torch_distributed
 
 from topicforge import distributed
 from topicforge.errors import TrainingError
 
-MODULES = (many_collectives, many_networks)
+MODULES = (many_collectives, many_networks, many_training)
 
 
 def main(folder: Path, rank: int, world: int) -> None:

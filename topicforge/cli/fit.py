@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from topicforge.cli.output import note
 from topicforge.contracts import Callback, EpochReport
 from topicforge.errors import CallbackError, InputError, TopicForgeError, TrainingError
 
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from topicforge.model import TopicModel
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def training_folder(output: Path) -> Path:
+    """Where the state of a training is kept until its model is written."""
+    return output.absolute().with_name(f".{output.name}-training")
 
 
 class _OneInterrupt(Callback):
@@ -60,6 +67,7 @@ def fit_and_save(
     output: Path,
     watchers: Sequence[Callback] = (),
     features: Any = None,
+    every: float | None = None,
 ) -> bool:
     """Fit, then write the model folder, also after Ctrl-C or SIGTERM.
 
@@ -69,6 +77,8 @@ def fit_and_save(
         output: the model folder.
         watchers: callbacks for this fit, besides the model's own.
         features: what ``fit`` takes beside the documents.
+        every: seconds between checkpoints, kept beside the output until the model is there; ``None``
+            for no checkpoint.
 
     Returns:
         Whether training was interrupted.
@@ -83,8 +93,14 @@ def fit_and_save(
         before = getattr(model, "network_", None)
         model.callbacks = (*own, *watchers, guard)
         interrupted, failure = False, None
+        kept = training_folder(output)
         try:
-            model.fit(documents, features=features)
+            if every is None:
+                model.fit(documents, features=features)
+            else:
+                if (kept / "checkpoint.json").is_file():
+                    note(f"going on from {kept}")
+                model.fit(documents, features=features, checkpoint=kept, checkpoint_every=every)
         except CallbackError as error:
             if getattr(model, "network_", None) is before:
                 raise  # no epoch had ended
@@ -107,6 +123,7 @@ def fit_and_save(
             raise InputError(
                 f"--output: {output} could not be written ({error}); the model is in {saved}"
             ) from error
+        shutil.rmtree(kept, ignore_errors=True)
     if failure is not None:
         raise CallbackError(f"{failure}. The model is in {output}") from failure
     return interrupted

@@ -76,6 +76,14 @@ def train(
     ] = None,
     dynamics: DynamicsNames = None,
     callback: Callbacks = None,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="How often the state of training is kept beside MODEL; 0 for every step.",
+        ),
+    ] = 60.0,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing model.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON to standard output.")
@@ -85,8 +93,12 @@ def train(
 
     Progress goes to standard error. Ctrl-C or SIGTERM saves the model as far as it got and exits with 130;
     so does a callback that fails, with 1.
+
+    A training that was killed goes on where it was when the same command is given again. With torchrun
+    --nproc-per-node=N -m topicforge train ... N processes share every batch.
     """
-    from topicforge.cli.fit import fit_and_save
+    from topicforge.cli.fit import fit_and_save, training_folder
+    from topicforge.cli.processes import joined
     from topicforge.cli.progress import watcher
 
     check_output(output, MODEL_MARK, force)
@@ -104,9 +116,16 @@ def train(
     if language is not None:
         # kept in the model folder: how texts that are handed to `transform` will be read
         model.language = language
-    interrupted = fit_and_save(
-        model, documents, output, [watcher()], features=read_features(features)
-    )
+    beside = read_features(features)
+    with joined() as rank:
+        if rank:
+            # the first process speaks, keeps checkpoints and writes the model
+            model.callbacks = []
+            model.fit(documents, features=beside, checkpoint=training_folder(output))
+            return
+        interrupted = fit_and_save(
+            model, documents, output, [watcher()], features=beside, every=checkpoint_every
+        )
     last = model.history_[-1] if model.history_ else None
     if json:
         print_json({

@@ -38,7 +38,7 @@ from topicforge.distributed.noise import (
     batch_rand,
     batch_randn,
 )
-from topicforge.distributed.share import Share, agree, alone, current, sharing
+from topicforge.distributed.share import Share, agree, alone, current, peers_alive, sharing
 
 __all__ = [
     "Share",
@@ -55,6 +55,7 @@ __all__ = [
     "gather",
     "gather_rows",
     "mean",
+    "peers_alive",
     "sharing",
     "total",
 ]

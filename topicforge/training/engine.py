@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from topicforge import distributed
 from topicforge.contracts import Progress
 from topicforge.errors import OptionError
 from topicforge.network import Network
@@ -20,6 +22,12 @@ from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes
 from topicforge.training.rules import Rules
 
+#: newer torch has another word for it and warns of the old one
+_NO_BROADCAST: dict[str, Any] = {
+    "forward_sync_buffers"
+    if "forward_sync_buffers" in signature(DistributedDataParallel).parameters
+    else "broadcast_buffers": False
+}
 _PARTS = ("encoder", "link", "prior", "decoder")
 
 
@@ -143,7 +151,8 @@ class Engine:
         steps = last or (step + 1) % many == 0
         # gradients travel once a step, not once a batch
         quiet = isinstance(self.objective, DistributedDataParallel) and not steps
-        with self.objective.no_sync() if quiet else nullcontext():  # type: ignore[attr-defined]
+        watched = nullcontext() if self._processes.alone else distributed.peers_alive("gradients")
+        with watched, self.objective.no_sync() if quiet else nullcontext():  # type: ignore[attr-defined]
             loss.backward()  # type: ignore[no-untyped-call]
         self.between_steps = steps
         if not steps:
@@ -159,7 +168,7 @@ class Engine:
             module = DistributedDataParallel(
                 module,
                 # batch statistics are those of all processes already
-                broadcast_buffers=False,
+                **_NO_BROADCAST,
                 # autoencoder pretraining leaves the prior out, a divergence of weight 0 its own
                 find_unused_parameters=True,
             )

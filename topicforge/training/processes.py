@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,23 +28,25 @@ def shared_seed(seed: int | None, device: torch.device) -> int | None:
 class Processes:
     """This process among others.
 
+    The model's own collectives and those of the data parallel engine go through one group: every
+    process has the same graph, even without documents, so they meet in the same order. (A second
+    group does not survive torchrun's restarts: with torch 2.13 the restarted processes find the
+    addresses of the dead ones.)
+
     Args:
         rank: 0 for the one that writes files.
         count: how many there are.
-        group: of the model's own collectives, apart from the engine's: theirs are sent from hooks of
-            the backward pass, and two streams of messages in one group could meet in another order.
     """
 
     rank: int = 0
     count: int = 1
-    group: Any = None
 
     @classmethod
     def present(cls) -> Processes:
         """Return those of the default process group, if one was initialised."""
         if not (engine.is_available() and engine.is_initialized()) or engine.get_world_size() == 1:
             return cls()
-        return cls(engine.get_rank(), engine.get_world_size(), engine.new_group())
+        return cls(engine.get_rank(), engine.get_world_size())
 
     @property
     def alone(self) -> bool:
@@ -60,12 +61,18 @@ class Processes:
         """Agree on who has how much of the batch; ``None`` where this process works alone."""
         if self.alone:
             return None
-        return distributed.agree(batch.n_documents, int(batch.crow[-1]), self.group)
+        return distributed.agree(batch.n_documents, int(batch.crow[-1]))
+
+    def share_of_nothing(self) -> distributed.Share | None:
+        """A share without documents, for what the processes tell each other between batches."""
+        if self.alone:
+            return None
+        return distributed.Share(self.rank, (0,) * self.count, (0,) * self.count)
 
     def sum(self, x: Tensor) -> Tensor:
         """Sum over processes, the same on each of them."""
         if self.alone:
             return x
         total = x.clone()
-        engine.all_reduce(total, group=self.group)
+        engine.all_reduce(total)
         return total

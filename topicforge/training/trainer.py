@@ -167,6 +167,8 @@ class Trainer:
             stop = self.watchers.step_end(state.step - 1, numbers) or stop
             if self._checkpoints is not None and not stop and state.step < steps:
                 self._checkpoints.maybe_save(self.network, self._engine, state, self.device)
+        with distributed.sharing(self.processes.share_of_nothing()):
+            distributed.check_in_step("TopicModel.fit", self.device)
         seconds = time.perf_counter() - began
         means = sums.means()
         report = EpochReport(

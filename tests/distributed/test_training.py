@@ -1,0 +1,28 @@
+"""A fit by several processes is the fit of one process with their batches together."""
+
+import functools
+
+import many_training
+import pytest
+import torch
+
+
+@functools.cache
+def alone(name):
+    return many_training.fit(name)
+
+
+@pytest.mark.parametrize("name", many_training.FITS)
+def test_processes_train_what_one_process_trains(processes, name):
+    wanted = alone(name)
+    results = processes.of(f"fit {name}")
+    for found in results:
+        assert found.keys() == wanted.keys()
+        for key, value in wanted.items():
+            # float32 sums in another order, through a few Adam steps
+            torch.testing.assert_close(
+                found[key], value, rtol=1e-5, atol=1e-5, msg=f"{name}: {key}"
+            )
+    for key, value in results[0].items():
+        for found in results[1:]:
+            assert torch.equal(found[key], value), f"{name}: {key} differs between processes"

@@ -1,0 +1,46 @@
+"""Several processes as ``torchrun`` starts them: who this one is, and its place among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+_SAID = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@contextmanager
+def joined() -> Iterator[int]:
+    """Join the processes that ``torchrun`` started, and leave them at the end.
+
+    NCCL with a GPU for each process where there are GPUs, else gloo on the CPU.
+
+    Yields:
+        The rank: 0 for a process alone and for the one that speaks and writes.
+
+    Raises:
+        typer.BadParameter: there are fewer GPUs than processes on this machine.
+    """
+    if not all(os.environ.get(name) for name in _SAID) or os.environ["WORLD_SIZE"] == "1":
+        yield 0
+        return
+    import torch
+    from torch import distributed as engine
+
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        if local >= torch.cuda.device_count():
+            raise typer.BadParameter(
+                f"process {local} of this machine needs a GPU of its own, but there are "
+                f"{torch.cuda.device_count()}; start as many processes, or hide the GPUs with "
+                "CUDA_VISIBLE_DEVICES= to train on CPUs"
+            )
+        torch.cuda.set_device(local)
+    engine.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield engine.get_rank()
+    finally:
+        engine.destroy_process_group()
