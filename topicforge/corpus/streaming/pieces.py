@@ -12,7 +12,7 @@ import os
 import shutil
 import struct
 from array import array
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -95,14 +95,14 @@ def count_piece(piece: Piece) -> None:
     Raises:
         InputError: a label that is not one line of UTF-8.
     """
-    ids: dict[str, int] = {}
-    indptr, found, counts = array("q", [0]), array("q"), array("q")
+    ids: defaultdict[str, int] = defaultdict()
+    ids.default_factory = ids.__len__
+    found, ends = array("i"), array("q", [0])
     analyze = _analyser(piece.words)
     for text in piece.texts:
-        for word, count in Counter(analyze(text)).items():
-            found.append(ids.setdefault(word, len(ids)))
-            counts.append(count)
-        indptr.append(len(found))
+        found.extend(map(ids.__getitem__, analyze(text)))
+        ends.append(len(found))
+    ids.default_factory = None  # a circle: the words of every piece would wait for the collector
     labelled = [label for label in piece.labels if label is not None]
     check_labels(labelled, None, f"documents {piece.first} to {piece.first + len(piece.texts) - 1}")
 
@@ -110,11 +110,13 @@ def count_piece(piece: Piece) -> None:
     order = sorted(range(len(encoded)), key=encoded.__getitem__)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    rows = np.asarray(indptr, dtype=np.int64)
-    columns, values = rank[np.asarray(found, dtype=np.int64)], np.asarray(counts, dtype=np.int64)
-    documents = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
-    sort = np.lexsort((columns, documents))
-    columns, values = columns[sort], values[sort]
+    # a number for each pair of document and word, sorted as the rows are to be
+    width, n = max(len(order), 1), len(piece.texts)
+    pairs = np.repeat(np.arange(n, dtype=np.int64) * width, np.diff(ends))
+    pairs += rank[np.asarray(found)]
+    pairs, values = np.unique(pairs, return_counts=True)
+    rows = np.searchsorted(pairs, np.arange(n + 1, dtype=np.int64) * width)
+    columns = pairs % width
     frequency = np.bincount(columns, minlength=len(order))
     totals = np.zeros(len(order), dtype=np.int64)
     np.add.at(totals, columns, values)
