@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from topicforge.contracts import Context
+from topicforge.contracts import Batch, Context
 from topicforge.decoders import EmbeddingDecoder, MixtureDecoder, MlpDecoder, ProductDecoder
 from topicforge.decoders import mlp as mlp_module
 from topicforge.errors import OptionError
@@ -325,3 +325,23 @@ def test_without_frequencies_the_bias_starts_at_zero(name):
 def test_refusals(name, options, message):
     with pytest.raises(OptionError, match=message):
         make(name, **options)
+
+
+@pytest.mark.parametrize("words", [7, 300])
+def test_fixed_word_vectors_are_trained_on_without_a_matrix_of_all_words(words):
+    """The normaliser is streamed in training; value and gradients are those of softmax(rho alpha^T)."""
+    torch.manual_seed(0)
+    context = Context(words, K, K)
+    decoder = EmbeddingDecoder(context, width=6, train_vectors=False).double()
+    crow = torch.tensor([0, 2, 2, 5])
+    col = torch.tensor([0, 3, 1, 2, 3])
+    batch = Batch(crow, col, torch.tensor([1.0, 2.0, 1.0, 3.0, 1.0]).double(), words)
+    theta = torch.rand(3, K).double().softmax(1).requires_grad_()
+    found = []
+    for way in (decoder.train(), decoder.eval()):
+        loss = way.log_likelihood(theta, batch)
+        loss[[0, 2]].sum().backward()
+        found.append((loss.detach(), theta.grad.clone(), decoder.alpha.grad.clone()))
+        theta.grad = decoder.alpha.grad = None
+    for streamed, whole in zip(*found, strict=True):
+        torch.testing.assert_close(streamed, whole, rtol=1e-10, atol=1e-12)

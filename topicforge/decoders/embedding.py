@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context
-from topicforge.decoders.lazy_words import LazyWords
+from topicforge.decoders.lazy_words import LazyWords, log_normaliser
 from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.decoders.word_vectors import read_word_vectors
 from topicforge.errors import OptionError
@@ -116,9 +116,15 @@ class EmbeddingDecoder(TopicsOverWords):
 
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         """(B,), touching only the words that occur: O(nnz K)."""
-        learning = self.training and torch.is_grad_enabled() and self.rho.requires_grad
-        if self.lazy_words is None or not learning:
+        learning = self.training and torch.is_grad_enabled()
+        fixed = not self.rho.requires_grad
+        if not learning or (self.lazy_words is None and not fixed):
             return super().log_likelihood(theta, batch)
         words, col = torch.unique(batch.col, return_inverse=True)
-        beta = self.lazy_words(self.rho, self.alpha, words)
+        if fixed or self.lazy_words is None:
+            # without a gradient of its own, rho is wanted at the batch's words and in the normaliser
+            logits = self.rho[words] @ self.alpha.T
+            beta = torch.exp(logits - log_normaliser(self.rho, self.alpha))
+        else:
+            beta = self.lazy_words(self.rho, self.alpha, words)
         return -ops.sparse_multinomial_nll(batch.crow, col, batch.count, theta, beta)

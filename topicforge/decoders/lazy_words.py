@@ -72,11 +72,11 @@ class LazyWords(nn.Module):
                 f"{spread.get_world_size()} processes: each sees other words"
             )
         with torch.no_grad():
-            log_normaliser = _log_normaliser(rho, alpha)
+            normaliser = log_normaliser(rho, alpha)
         rows = _Rows.apply(rho, words) if self.row_sparse else rho[words]  # type: ignore[no-untyped-call]
         logits = rows @ alpha.T
-        log_normaliser = _Normaliser.apply(logits, log_normaliser, words, self)  # type: ignore[no-untyped-call]
-        return torch.exp(logits - log_normaliser)
+        normaliser = _Normaliser.apply(logits, normaliser, words, self)  # type: ignore[no-untyped-call]
+        return torch.exp(logits - normaliser)
 
     def settle(self, push: Tensor, words: Tensor) -> Tensor:
         """Add -c of a step, ``push`` (K,), and return what the words (R,) owe now, (R, K)."""
@@ -90,7 +90,7 @@ class LazyWords(nn.Module):
         return owed
 
 
-def _log_normaliser(rho: Tensor, alpha: Tensor) -> Tensor:
+def log_normaliser(rho: Tensor, alpha: Tensor) -> Tensor:
     """Log sum_v exp(rho_v . alpha_k), (K,).
 
     A topic is to the product decoder's operator a document: one whose only word is word 0 costs

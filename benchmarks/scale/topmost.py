@@ -1,0 +1,159 @@
+"""Documents a second and peak memory against TopMost 1.0.2: same network, batch of 200, two threads, K = 50.
+
+    pip install topmost
+    python benchmarks/scale/topmost.py --counts train.npz --threads 2
+
+Networks: ETM with 800-800 hidden units and fixed word vectors of width 200; ProdLDA with 200-200 and
+dropout 0.4. V = 5,000 is the file of counts (scipy .npz, its 5,000 columns), V = 50,000 synthetic:
+65 distinct words a document, drawn from a Zipf vocabulary. Every contestant runs in a process of
+its own, they take turns, and the best of the rounds counts: another program's load then hits all
+alike. TopMost's time is its own loop (dense rows, DataLoader, Adam), without its reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+BATCH, K = 200, 50
+#: contestant -> least ratio of documents a second to TopMost's at V = 5,000 and V = 50,000
+ASKED = {
+    ("etm", "adam"): (4, 10),
+    ("etm", "lazy-adam"): (4, 30),
+    ("prodlda", "adam"): (2, 5),
+    ("prodlda", "lazy-adam"): (2, 5),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "etm": {
+        "preset": "etm-paper", "encoder__hidden": (800, 800), "decoder__width": 200,
+        "decoder__train_vectors": False, "learning_rate": 2e-3, "weight_decay": 0.0,
+    },
+    "prodlda": {
+        "preset": "prodlda-paper", "encoder__hidden": (200, 200), "encoder__dropout": 0.4,
+        "decoder__dropout": 0.4,
+    },
+}  # fmt: skip
+
+
+def counts_of(size: int, path: Path | None, documents: int) -> sp.csr_array:
+    """The file's first documents, or synthetic ones."""
+    if size == 5_000:
+        assert path is not None
+        return sp.csr_array(sp.load_npz(path))[:documents].astype(np.float32)
+    rng = np.random.default_rng(0)
+    p = 1 / np.arange(1, size + 1)
+    p /= p.sum()
+    words = [np.sort(rng.choice(size, 65, replace=False, p=p)) for _ in range(documents)]
+    return sp.csr_array(
+        (np.ones(65 * documents, np.float32), np.concatenate(words), np.arange(documents + 1) * 65),
+        shape=(documents, size),
+    )
+
+
+def ours(model: str, optimiser: str, counts: sp.csr_array, epochs: int) -> float:
+    """Documents a second of the best epoch."""
+    from topicforge import TopicModel
+
+    made = TopicModel(
+        n_topics=K, epochs=epochs, batch_size=BATCH, optimiser=optimiser, **SETTINGS[model]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made.fit(counts)
+    return max(report.documents_per_second for report in made.history_)
+
+
+def theirs(model: str, counts: sp.csr_array, epochs: int) -> float:
+    """Documents a second of the best epoch of TopMost's loop."""
+    import topmost
+    import torch
+
+    dense = torch.from_numpy(counts.toarray())
+    network = {"etm": topmost.ETM, "prodlda": topmost.ProdLDA}[model](counts.shape[1], num_topics=K)
+    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
+    batches = torch.utils.data.DataLoader(dense, batch_size=BATCH, shuffle=True)
+    network.train()
+    best = 0.0
+    for _ in range(epochs):
+        began = time.perf_counter()
+        for batch in batches:
+            loss = network(batch)["loss"]
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        best = max(best, len(dense) / (time.perf_counter() - began))
+    return best
+
+
+def run_one(given: argparse.Namespace) -> None:
+    """One contestant in this process: its rate and its memory as a line of JSON."""
+    import torch
+
+    torch.set_num_threads(given.threads)
+    counts = counts_of(given.size, given.counts, given.documents)
+    rate = (
+        theirs(given.model, counts, given.epochs)
+        if given.optimiser == "topmost"
+        else ours(given.model, given.optimiser, counts, given.epochs)
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"rate": rate, "peak": peak}))
+
+
+def main() -> None:
+    """Run all contestants in turns and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--counts", type=Path, help=".npz with 5,000 columns")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--one", help=argparse.SUPPRESS, action="store_true")
+    for name in ("--model", "--optimiser"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    for name in ("--size", "--documents", "--epochs"):
+        parser.add_argument(name, type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        run_one(given)
+        return
+    sizes = [5_000, 50_000] if given.counts else [50_000]
+    best: dict[tuple[int, str, str], dict[str, float]] = {}
+    for _ in range(given.rounds):
+        for size in sizes:
+            for model in SETTINGS:
+                for optimiser in ("topmost", "adam", "lazy-adam"):
+                    documents = 4_000 if size == 5_000 or optimiser != "topmost" else 1_000
+                    command = [
+                        sys.executable, __file__, "--one", "--size", str(size), "--model", model,
+                        "--optimiser", optimiser, "--documents", str(documents), "--epochs", "2",
+                        "--threads", str(given.threads),
+                        *(["--counts", str(given.counts)] if given.counts else []),
+                    ]  # fmt: skip
+                    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+                    found = json.loads(ran.stdout.splitlines()[-1])
+                    seen = best.setdefault((size, model, optimiser), found)
+                    seen["rate"] = max(seen["rate"], found["rate"])
+    print("V       network  optimiser  documents/s  TopMost  ratio  asked  peak MB  TopMost  share")
+    for (size, model, optimiser), found in best.items():
+        if optimiser == "topmost":
+            continue
+        peer = best[size, model, "topmost"]
+        asked = ASKED[model, optimiser][sizes.index(size) if len(sizes) == 2 else 1]
+        print(
+            f"{size:<7} {model:<8} {optimiser:<10} {found['rate']:>11,.0f} {peer['rate']:>8,.0f} "
+            f"{found['rate'] / peer['rate']:>6.1f} {asked:>6} {found['peak']:>8,.0f} "
+            f"{peer['peak']:>8,.0f} {found['peak'] / peer['peak']:>6.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
