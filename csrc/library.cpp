@@ -77,6 +77,10 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
       "int n_words) -> (Tensor, Tensor)");
+  // Documents of a corpus as a batch: (crow, col, count); nothing is differentiated.
+  m.def(
+      "gather_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows, int vocab_size) "
+      "-> (Tensor, Tensor, Tensor)");
   // Adam on the rows named, in place.
   m.def(
       "lazy_adam_rows(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor row, "

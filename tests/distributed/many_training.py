@@ -47,4 +47,4 @@ def fit(name):
 
 def cases(world):
     del world
-    return {f"fit {name}": lambda rank, name=name: fit(name) for name in FITS}
+    return {f"fit {name}": lambda _, name=name: fit(name) for name in FITS}

@@ -13,6 +13,7 @@ __all__ = [
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
+    "gather_rows",
     "kernels_report",
     "lazy_adam_rows",
     "mixture_kl_bound",
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion_kernel import diffusion_kernel
     from topicforge.ops._diffusion_mmd import diffusion_mmd
+    from topicforge.ops._gather_rows import gather_rows
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
     from topicforge.ops._library import kernels_report
     from topicforge.ops._mixture_kl_bound import mixture_kl_bound
@@ -44,6 +46,7 @@ _HOMES = {
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion_kernel",
     "diffusion_mmd": "_diffusion_mmd",
+    "gather_rows": "_gather_rows",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
     "mixture_kl_bound": "_mixture_kl_bound",

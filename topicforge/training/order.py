@@ -42,12 +42,13 @@ def shuffled(
         at = 0
         while len(waiting) - at > batch_size + 1:
             if number >= skip:
-                yield waiting[at : at + batch_size]
+                # rising: documents of a batch are read in the order in which they lie on disk
+                yield np.sort(waiting[at : at + batch_size])
             number += 1
             at += batch_size
         waiting = waiting[at:]
     if len(waiting) and number >= skip:
-        yield waiting
+        yield np.sort(waiting)
 
 
 def n_batches(n_documents: int, batch_size: int) -> int:

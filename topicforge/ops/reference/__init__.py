@@ -6,6 +6,7 @@ nothing and casts nothing: the front doors do that once for both implementations
 
 from topicforge.ops.reference.diffusion import diffusion_kernel, diffusion_mmd
 from topicforge.ops.reference.dirichlet import sample_log_dirichlet
+from topicforge.ops.reference.gather_rows import gather_rows
 from topicforge.ops.reference.lazy_adam import lazy_adam_rows
 from topicforge.ops.reference.mixture import (
     mixture_kl_bound,
@@ -21,6 +22,7 @@ from topicforge.ops.reference.sparse_linear import sparse_linear
 __all__ = [
     "diffusion_kernel",
     "diffusion_mmd",
+    "gather_rows",
     "lazy_adam_rows",
     "mixture_kl_bound",
     "mixture_log_prob",
