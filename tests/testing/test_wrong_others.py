@@ -1,4 +1,4 @@
-"""Every check of a divergence, rule, callback, preset or metric catches what breaks its clause."""
+"""Every check of a divergence, rule, dynamics, callback, preset or metric catches what breaks its clause."""
 
 import pytest
 import test_wrong_modules as modules
@@ -10,6 +10,7 @@ from topicforge.plugin import (
     ComponentSpec,
     DiagonalNormal,
     Divergence,
+    Dynamics,
     MetricSpec,
     MixError,
     PresetSpec,
@@ -85,6 +86,85 @@ def callback(factory):
     return ComponentSpec("callback", "mine", factory, "wrong on purpose", "these tests")
 
 
+class HeavierThanNothing(Dynamics):
+    def divergence_weight(self, now):
+        return now.epoch / now.epochs - 0.1
+
+
+class DividesByEpochs(Dynamics):
+    def divergence_weight(self, now):
+        return float("nan") if now.epochs == 0 else 1.0
+
+
+class RisesByANumber(Dynamics):
+    def rising(self, now):
+        return 8 - now.epoch
+
+
+class RootOfDivergence(Dynamics):
+    def divergence(self, value):
+        return value.sqrt()
+
+
+class ChargesAVector(Dynamics):
+    def penalty(self, network, now):
+        del now
+        return network.decoder.word_scores(torch.eye(4)).square().mean(1)
+
+
+class ChargesARoot(Dynamics):
+    def penalty(self, network, now):
+        del now
+        return sum((0 * p).norm() + (0 * p).sum().abs().sqrt() for p in network.parameters())
+
+
+class NarrowsLatent(Dynamics):
+    def latent(self, z):
+        return z.float()
+
+
+class WritesLatent(Dynamics):
+    def latent(self, z):
+        return z.add_(1.0)
+
+
+class TrainsByANumber(Dynamics):
+    def trains(self, part, epoch):
+        del part
+        return 1 + epoch % 2
+
+
+class ForgetsNothing(Dynamics):
+    steps = 0
+
+    def penalty(self, network, now):
+        del now
+        self.steps += 1
+        return self.steps * sum(p.square().sum() for p in network.decoder.parameters())
+
+
+class Explodes(Dynamics):
+    def latent(self, z):
+        del z
+        raise ValueError("no")
+
+
+class RefusesAll(Dynamics):
+    def start(self, network):
+        del network
+        raise MixError("nothing fits")
+
+
+class Shrinks(Dynamics):
+    def penalty(self, network, now):
+        del now
+        return 1e-3 * sum(p.square().sum() for p in network.decoder.parameters())
+
+
+def dynamics(factory):
+    return ComponentSpec("dynamics", "mine", factory, "wrong on purpose", "these tests")
+
+
 def preset(**settings):
     return PresetSpec("mine", settings, "wrong on purpose", "these tests")
 
@@ -123,6 +203,18 @@ CASES = [
     (callback(Draws), "check_callback_changes_nothing", "no mathematics"),
     (callback(NeedsStart), "check_callback_can_be_used_again", "on_fit_start"),
     (callback(AnswersNumber), "check_callback_answers", "True, False or None"),
+    (dynamics(HeavierThanNothing), "check_dynamics_weights", "finite number >= 0"),
+    (dynamics(DividesByEpochs), "check_dynamics_weights", "of 0 is nan"),
+    (dynamics(RisesByANumber), "check_dynamics_weights", "rising"),
+    (dynamics(RootOfDivergence), "check_dynamics_divergence", "gradient"),
+    (dynamics(ChargesAVector), "check_dynamics_penalty", "scalar"),
+    (dynamics(ChargesARoot), "check_dynamics_penalty", "gradient"),
+    (dynamics(NarrowsLatent), "check_dynamics_latent", "dtype"),
+    (dynamics(WritesLatent), "check_dynamics_latent", "in place"),
+    (dynamics(TrainsByANumber), "check_dynamics_trains", "True or False"),
+    (dynamics(ForgetsNothing), "check_dynamics_fit", "repeats"),
+    (dynamics(Explodes), "check_dynamics_fit", "ValueError: no"),
+    (dynamics(RefusesAll), "check_dynamics_fit", "refuses every"),
     (preset(**{**DEFAULT, "epoch": 3}), "check_preset_fits", "epochs"),
     (preset(encoder="mlp", prior="gaussian"), "check_preset_fits", "no divergence"),
     (preset(**DEFAULT, learning_rate=1e30), "check_preset_trains", "training"),
@@ -142,7 +234,14 @@ def test_what_is_wrong_is_caught(spec, check, said):
 
 @pytest.mark.parametrize(
     "spec",
-    [divergence(kl), rule(kl), callback(Quiet), preset(**DEFAULT), metric(always_one)],
+    [
+        divergence(kl),
+        rule(kl),
+        callback(Quiet),
+        dynamics(Shrinks),
+        preset(**DEFAULT),
+        metric(always_one),
+    ],
 )
 def test_what_they_differ_from_passes(spec):
     for check in testing.checks_of(spec):

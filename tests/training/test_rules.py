@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from topicforge import TopicModel, load
 from topicforge.cli.settings import build_model
-from topicforge.errors import MixError, OptionError, PluginError, UnknownNameError
+from topicforge.errors import MixError, OptionError, PluginError, TrainingError, UnknownNameError
 from topicforge.plugin import Dynamics, Progress
 from topicforge.registry import default_registry
 from topicforge.training import Rules, check_dynamics
@@ -120,6 +120,20 @@ def test_a_latent_must_keep_its_shape(planted):
 def test_per_document_rules_refuse_one_number_a_batch(planted):
     with pytest.raises(MixError, match=r"free-bits.*number a document"):
         small("w-lda", dynamics=["free-bits"]).fit(planted[0])
+
+
+class HoldsDecoder(Dynamics):
+    def trains(self, part, epoch):
+        del epoch
+        return part != "decoder"
+
+
+def test_rules_that_together_hold_everything_are_refused(planted):
+    # the decoder's turn comes first, and the gaussian prior has no parameters
+    with pytest.raises(
+        TrainingError, match=r"epoch 1 something must move.*alternate, HoldsDecoder"
+    ):
+        small(dynamics=["alternate", HoldsDecoder()]).fit(planted[0])
 
 
 # ---- in a model --------------------------------------------------------------------------------

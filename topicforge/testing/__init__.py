@@ -41,6 +41,14 @@ from topicforge.testing.checks_divergences import (
     check_divergence_resolves,
     check_divergence_shapes,
 )
+from topicforge.testing.checks_dynamics import (
+    check_dynamics_divergence,
+    check_dynamics_fit,
+    check_dynamics_latent,
+    check_dynamics_penalty,
+    check_dynamics_trains,
+    check_dynamics_weights,
+)
 from topicforge.testing.checks_encoders import (
     check_documents_are_independent,
     check_features_declared,
@@ -107,6 +115,12 @@ __all__ = [
     "check_divergence_shapes",
     "check_documents_are_independent",
     "check_dtype",
+    "check_dynamics_divergence",
+    "check_dynamics_fit",
+    "check_dynamics_latent",
+    "check_dynamics_penalty",
+    "check_dynamics_trains",
+    "check_dynamics_weights",
     "check_features_declared",
     "check_finite_and_batch_sizes",
     "check_gradients_reach_parameters",

@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from topicforge import distributed
 from topicforge.contracts import Progress
-from topicforge.errors import OptionError
+from topicforge.errors import OptionError, TrainingError
 from topicforge.network import Network
 from topicforge.training.lazy_adam import LazyAdam, clip_gradients
 from topicforge.training.objective import Objective
@@ -122,18 +122,31 @@ class Engine:
         )
 
     def move(self, phase: str, epoch: int) -> None:
-        """Let those parts move that an epoch moves."""
+        """Let those parts move that an epoch moves.
+
+        Raises:
+            TrainingError: the rules together let nothing move.
+        """
         moving = tuple(phase != "train" or self._rules.trains(part, epoch) for part in _PARTS)
         if moving == self._moving:
             return
-        self._moving = moving
         trainable = {id(p) for p in self._trainable}
+        own = {
+            part: [p for p in getattr(self._network, part).parameters() if id(p) in trainable]
+            for part in _PARTS
+        }
+        if not any(own[part] for part, moves in zip(_PARTS, moving, strict=True) if moves):
+            raise TrainingError(
+                f"TopicModel.fit: in epoch {epoch + 1} something must move, but the dynamics "
+                f"{', '.join(self._rules.names())} together hold every part that has parameters; leave "
+                "one of them out"
+            )
+        self._moving = moving
         for part, moves in zip(_PARTS, moving, strict=True):
-            for parameter in getattr(self._network, part).parameters():
-                if id(parameter) in trainable:
-                    parameter.requires_grad_(moves)
-                    # a gradient left from its last turn would go on moving it
-                    parameter.grad = None
+            for parameter in own[part]:
+                parameter.requires_grad_(moves)
+                # a gradient left from its last turn would go on moving it
+                parameter.grad = None
         self.objective = self._wrapped()
 
     def descend(self, loss: Tensor, step: int, *, last: bool) -> None:
