@@ -60,7 +60,7 @@ def test_nothing_is_written_where_there_is_no_model_yet(run, corpus, tmp_path, m
     def interrupted(*_):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Trainer, "_prepare", interrupted)
+    monkeypatch.setattr(Trainer, "_pretrain", interrupted)
     ran = run("train", corpus, "-o", tmp_path / "M")
     assert ran.code == 1
     assert "before the first epoch" in ran.error
