@@ -28,6 +28,8 @@ def joined() -> Iterator[int]:
         return
     import torch
     from torch import distributed as engine
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
 
     local = int(os.environ.get("LOCAL_RANK", "0"))
     on_gpu = torch.cuda.is_available()
@@ -39,7 +41,11 @@ def joined() -> Iterator[int]:
                 "CUDA_VISIBLE_DEVICES= to train on CPUs"
             )
         torch.cuda.set_device(local)
-    engine.init_process_group("nccl" if on_gpu else "gloo")
+    # After a restart torchrun's store still holds the addresses of the processes that died, and
+    # a process that is quicker than its neighbours would dial them: each attempt has a shelf.
+    store, rank, size = next(rendezvous("env://"))
+    shelf = PrefixStore(f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    engine.init_process_group("nccl" if on_gpu else "gloo", store=shelf, rank=rank, world_size=size)
     try:
         yield engine.get_rank()
     finally:
