@@ -20,9 +20,9 @@ batch_size = {low = 10, high = 50, step = 10}
 prior = {choices = ["gaussian", "dirichlet"]}
 prior__concentration = {low = 0.1, high = 1.0}
 """
-TOP = "seed = 3\ntrials = 12\n"
+TOP = "seed = 3\ntrials = 8\n"
 #: so that the sampler has finished trials to learn from, and trials are stopped
-PRUNED = TOP + "pruning = {startup_trials = 2}"
+PRUNED = TOP + "pruning = {startup_trials = 2, warmup_epochs = 0}"
 
 
 def outcomes(found):
@@ -34,7 +34,7 @@ def outcomes(found):
 
 @pytest.fixture
 def plan(write):
-    return read_plan(write(SPACE, "epochs = 3\nlink = 'softmax'", PRUNED))
+    return read_plan(write(SPACE, "epochs = 2\nlink = 'softmax'", PRUNED))
 
 
 def test_a_journal_cut_anywhere_is_taken_up_where_it_ends(plan, tmp_path):
@@ -66,7 +66,7 @@ def test_kill_minus_nine_in_the_middle_of_a_trial(write, tmp_path):
         "on_done=lambda t: print(t.number, flush=True))\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert [child.stdout.readline() for _ in range(5)] == [f"{n}\n" for n in range(5)]
+    assert [child.stdout.readline() for _ in range(4)] == [f"{n}\n" for n in range(4)]
     time.sleep(0.03)
     child.send_signal(signal.SIGKILL)
     rest = child.stdout.read().split()
@@ -74,7 +74,7 @@ def test_kill_minus_nine_in_the_middle_of_a_trial(write, tmp_path):
     assert child.wait() == -signal.SIGKILL
     again = []
     found = search(path, tmp_path / "killed", on_done=lambda t: again.append(t.number))
-    assert again == list(range(5 + len(rest), 12))
+    assert again == list(range(4 + len(rest), 8))
     assert outcomes(found) == outcomes(search(path, tmp_path / "whole"))
 
 
@@ -182,3 +182,27 @@ def test_a_damaged_mark_is_refused(plan, journal, text):
     (journal.parent / "search.json").write_text(text)
     with pytest.raises(InputError, match=r"search\.json must say what is searched"):
         search(plan, journal.parent)
+
+
+def test_a_full_disk_is_said_and_loses_nothing(plan, tmp_path, monkeypatch):
+    whole = search(plan, tmp_path / "whole", trials=3)
+    real = JournalFileBackend.append_logs
+
+    def full(self, logs):
+        if logs[0].get("step") == 2 and logs[0]["trial_id"] == 1:
+            raise OSError(28, "No space left on device")
+        real(self, logs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalFileBackend, "append_logs", full)
+        with pytest.raises(InputError, match=r"No space left on device\. Make room"):
+            search(plan, tmp_path / "out", trials=3)
+    assert outcomes(search(plan, tmp_path / "out", trials=3)) == outcomes(whole)
+
+
+def test_a_callers_own_error_passes(plan, tmp_path):
+    def fail(_):
+        raise BrokenPipeError("the reader is gone")
+
+    with pytest.raises(BrokenPipeError, match="the reader is gone"):
+        search(plan, tmp_path / "out", trials=1, on_done=fail)

@@ -86,7 +86,7 @@ def test_a_trial_that_fails_keeps_its_reason(write, tmp_path):
 def test_pruning_stops_what_is_behind_and_the_best_stays(write, tmp_path):
     space = "learning_rate = {low = 1e-5, high = 3e-2, log = true}"
     top = "seed = 4\n"
-    path = write(space, "epochs = 6", top + "pruning = {startup_trials = 2}")
+    path = write(space, "epochs = 6", top + "pruning = {startup_trials = 2, warmup_epochs = 0}")
     pruned = search(path, tmp_path / "pruned", trials=8)
     whole = search(path, tmp_path / "whole", trials=8, prune=False)
     assert {t.epochs for t in whole.trials} == {6}
@@ -211,3 +211,14 @@ def test_the_same_settings_are_not_trained_twice(write, tmp_path):
             assert (trial.epochs, trial.planned) == (0, 2)
     assert sum(t.same_as is not None for t in found.trials) == 6 - len(first)
     assert len(found.ranked) == len(first)
+
+
+def test_a_fixed_option_holds_where_the_part_has_it(write, tmp_path):
+    space = "prior = {choices = ['gaussian', 'dirichlet']}"
+    plan = read_plan(write(space, "epochs = 1\nlink = 'softmax'\nprior__concentration = 0.3"))
+    found = search(plan, tmp_path / "out", trials=6)
+    assert {t.drawn["prior"] for t in found.trials} == {"gaussian", "dirichlet"}
+    for trial in found.trials:
+        assert trial.status == "done"
+        held = trial.settings.get("prior__concentration")
+        assert held == (0.3 if trial.drawn["prior"] == "dirichlet" else None)

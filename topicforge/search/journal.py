@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal
@@ -53,6 +53,19 @@ class _Alone(BaseJournalFileLock):
         return None
 
 
+class _Backend(JournalFileBackend):
+    """The journal's file, whose failures are ours."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            raise InputError(
+                f"search: {self._file_path} can't be written: {error}. Make room, and give the same "
+                "command again: it goes on with this trial"
+            ) from error
+
+
 @contextmanager
 def open_study(folder: Path, plan: Plan, *, jobs: int, prune: bool) -> Iterator[optuna.Study]:
     """Open the folder's study, made if it is new, and keep other processes out.
@@ -66,14 +79,16 @@ def open_study(folder: Path, plan: Plan, *, jobs: int, prune: bool) -> Iterator[
     Raises:
         InputError: the folder is of something else, of another search, in use, or damaged.
     """
-    try:
-        _claim(folder, plan)
-        with (folder / "lock").open("wb") as lock:
+    with ExitStack() as opened:
+        try:
+            _claim(folder, plan)
+            lock = opened.enter_context((folder / "lock").open("wb"))
             _lock(lock, folder)
-            with _quiet():
-                yield _load(folder / _JOURNAL, plan, jobs, prune)
-    except OSError as error:
-        raise InputError(f"search: {folder} can't be written: {error}") from error
+            opened.enter_context(_quiet())
+            study = _load(folder / _JOURNAL, plan, jobs, prune)
+        except OSError as error:
+            raise InputError(f"search: {folder} can't be written: {error}") from error
+        yield study
 
 
 def distribution(axis: Axis) -> BaseDistribution:
@@ -92,7 +107,7 @@ def _claim(folder: Path, plan: Plan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     mark, asked = folder / _MARK, json.loads(json.dumps(plan.asked()))
     if not mark.is_file():
-        if any(folder.iterdir()):
+        if any(not path.name.startswith(f".{_MARK}-") for path in folder.iterdir()):
             raise InputError(
                 f"search: {folder} must be new, empty or a search's folder, but it holds other files; "
                 "choose another"
@@ -152,7 +167,7 @@ def _load(journal: Path, plan: Plan, jobs: int, prune: bool) -> optuna.Study:
     )
     try:
         known = _scan(journal)
-        storage = JournalStorage(JournalFileBackend(str(journal), _Alone()))
+        storage = JournalStorage(_Backend(str(journal), _Alone()))
         if known:
             study = optuna.load_study(
                 storage=storage, study_name=_STUDY, sampler=sampler, pruner=pruner
@@ -166,7 +181,7 @@ def _load(journal: Path, plan: Plan, jobs: int, prune: bool) -> optuna.Study:
                 sampler=sampler,
                 pruner=pruner,
             )
-    except OSError:
+    except (OSError, InputError):
         raise
     except Exception as error:
         # whatever the bytes are, Optuna's replay of them fails in its own many ways

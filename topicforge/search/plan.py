@@ -20,7 +20,7 @@
 
     [pruning]                              # a trial stops when it is behind the median of others
     startup_trials = 5                     # these first ones run to their end
-    warmup_epochs = 0                      # and so many epochs are left alone in each
+    warmup_epochs = 5                      # and so many epochs are left alone in each
 
 Paths start at the file's own folder.
 """
@@ -78,7 +78,7 @@ class Plan:
     seed: int = 0
     held_out: float = 0.2
     startup_trials: int = 5
-    warmup_epochs: int = 0
+    warmup_epochs: int = 5
 
     def asked(self) -> dict[str, Any]:
         """What decides the outcome of a trial, as JSON; two searches with the same may be one."""
@@ -141,7 +141,7 @@ def read_plan(path: str | Path) -> Plan:
         _whole(read.get("seed", 0), "seed", 0, where),
         float(share),
         _whole(pruning.get("startup_trials", 5), "pruning.startup_trials", 0, where),
-        _whole(pruning.get("warmup_epochs", 0), "pruning.warmup_epochs", 0, where),
+        _whole(pruning.get("warmup_epochs", 5), "pruning.warmup_epochs", 0, where),
     )
 
 

@@ -32,11 +32,11 @@ def search(
 ) -> Found:
     """Run what the folder does not know yet; a trial that ended is never run again.
 
-    With one job a search that was interrupted, by ``kill -9`` too, and is called again draws the same
-    trials with the same values as one that was not. A trial that was running is run again from its
-    first epoch. One that fails, or whose process dies, is kept with the reason, and the others go on.
-    Processes of several jobs are started afresh (``spawn``), so a script that calls this with them
-    needs ``if __name__ == "__main__":``.
+    With one job, on one machine, a search that was interrupted, by ``kill -9`` too, and is called
+    again draws the same trials with the same values as one that was not. A trial that was running is
+    run again from its first epoch. One that fails, or whose process dies, is kept with the reason,
+    and the others go on. Processes of several jobs are started afresh (``spawn``), so a script that
+    calls this with them needs ``if __name__ == "__main__":``.
 
     Args:
         plan: from :func:`~topicforge.search.read_plan`, or the file's path.

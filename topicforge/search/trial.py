@@ -6,9 +6,10 @@ import math
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from topicforge.errors import OptionError, TopicForgeError, TrainingError
 from topicforge.model import TopicModel
@@ -18,6 +19,9 @@ from topicforge.search.measure import Measure
 #: (step, value) -> whether to stop; steps of a second corpus begin behind any number of epochs
 Look = Callable[[int, float], bool]
 CORPUS_STEP = 1_000_000
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[tuple[int, float], bool, T]
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,25 @@ def run_trial(task: Task, look: Look) -> Outcome:
         task: the trial.
         look: told the measure after each epoch of training; True stops the trial.
     """
+    steps = _steps(task)
+    answer: bool | None = None
+    with closing(steps):
+        while True:
+            try:
+                told = next(steps) if answer is None else steps.send(answer)
+            except StopIteration as ended:
+                outcome: Outcome = ended.value
+                return outcome
+            # outside of the trial: what fails here is not the trial's failure
+            answer = look(*told)
+
+
+def _steps(task: Task) -> Steps[Outcome]:
+    """Yield (step, value) after each epoch and take whether to stop; what goes wrong is returned."""
     began = time.perf_counter()
     ran = _Ran()
     try:
-        value = _run(task, look, ran)
+        value = yield from _run(task, ran)
     except OptionError as error:
         return Outcome("impossible", error=str(error), **ran.so_far(began))
     except TopicForgeError as error:
@@ -89,7 +108,7 @@ class _Ran:
         }
 
 
-def _run(task: Task, look: Look, ran: _Ran) -> float:
+def _run(task: Task, ran: _Ran) -> Steps[float]:
     total = 0.0
     for number, held in enumerate(task.corpora.values()):
         train, held_out = held.open(task.share, task.seed)
@@ -116,7 +135,8 @@ def _run(task: Task, look: Look, ran: _Ran) -> float:
                 raise TrainingError(
                     f"search: {task.measure.name} must be finite, got {value} after epoch {done}"
                 )
-            if look(number * CORPUS_STEP + done, value):
+            stop = yield number * CORPUS_STEP + done, value
+            if stop:
                 ran.stopped = done < epochs or number + 1 < len(task.corpora)
                 if ran.stopped:
                     return value
