@@ -58,6 +58,7 @@ def test_a_search_is_read_as_it_is_written(write):
         ("epochs = {low = 0.5, high = 2.5}", OptionError, "epochs must be a whole number"),
         ("n_topics = {low = 0, high = 2}", InputError, r"stands in \[settings\] and in \[space\]"),
         ("n_latent = {low = 0, high = 2}\nepochs = {low = -1, high = 2}", OptionError, "at least 0"),
+        ("epochs = {low = 0, high = 2}", OptionError, "epochs must be .* at least 1, got 0"),
         ("patience = {low = 1, high = 2}", InputError, "patience is the search's to decide"),
         ("prior = {low = 1, high = 2}", InputError, "choices = .* of names"),
         ("", InputError, "at least one setting"),

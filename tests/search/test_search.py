@@ -222,3 +222,17 @@ def test_a_fixed_option_holds_where_the_part_has_it(write, tmp_path):
         assert trial.status == "done"
         held = trial.settings.get("prior__concentration")
         assert held == (0.3 if trial.drawn["prior"] == "dirichlet" else None)
+
+
+def test_pretraining_counts_as_epochs_and_rules_may_be_drawn(write, tmp_path):
+    space = "dynamics = {choices = [[], ['warm-up', ['free-bits', {nats = 1.0}]]]}"
+    plan = read_plan(write(space, "epochs = 2\npretrain_epochs = 3"))
+    found = search(plan, tmp_path / "out", trials=4)
+    axis = plan.space["dynamics"]
+    assert {axis.label(t.drawn["dynamics"]) for t in found.trials} == set(axis.labels)
+    for trial in found.trials:
+        assert trial.planned == 5
+        assert trial.epochs == (5 if trial.same_as is None else 0)
+        train, held_out = plan.corpora["docs"].open(0.2, 0)
+        model = TopicModel(**trial.settings, seed=0).fit(train)
+        assert trial.value == model.score(held_out)

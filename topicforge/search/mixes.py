@@ -105,12 +105,13 @@ def check_settings(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: s
     for name, axis in space.items():
         for value in axis.ends() if name not in HEADS and "__" not in name else ():
             _compose({**first, name: value}, f"{where}: space.{name}")
-    for value in (
-        fixed.get("n_topics", 50),
-        *(space["n_topics"].ends() if "n_topics" in space else ()),
-    ):
-        if type(value) is not int or value < 1:
-            raise OptionError(f"{where}: n_topics must be whole numbers from 1, got {value!r}")
+    for name, preset in (("n_topics", 50), ("epochs", 1)):
+        values = space[name].ends() if name in space else (fixed.get(name, preset),)
+        for value in values:
+            if type(value) is not int or value < 1:
+                raise OptionError(
+                    f"{where}: {name} must be whole numbers of at least 1, got {value!r}"
+                )
 
 
 def _first_mix(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: str) -> dict[str, Any]:

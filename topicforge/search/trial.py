@@ -126,7 +126,12 @@ def _run(task: Task, ran: _Ran) -> Steps[float]:
             done += 1
             if done == 1:
                 training = model.settings_.training
-                epochs = max(1, training.epochs)
+                if training.patience or training.validation_fraction:
+                    raise OptionError(
+                        f"search: preset {model.settings_.preset!r} holds documents out and stops early by "
+                        "them, which is the search's to do; take a preset without"
+                    )
+                epochs = training.epochs
                 ran.planned = (epochs + training.pretrain_epochs) * len(task.corpora)
                 ran.epochs += training.pretrain_epochs
             ran.epochs += 1

@@ -117,9 +117,10 @@ def _serve(connection: Connection, threads: int) -> None:
         connection.send((step, value))
         return bool(connection.recv())
 
-    while True:
-        try:
+    try:
+        while True:
             task: Task = connection.recv()
-        except EOFError:
-            return
-        connection.send(run_trial(task, look))
+            connection.send(run_trial(task, look))
+    except (EOFError, ConnectionError):
+        # the parent is gone, killed perhaps: nobody waits for this trial
+        return
