@@ -59,8 +59,9 @@ ALLOWED = {
     "model_folder": {*MODEL, "model"},
     "report": {*MODEL, "model", "model_folder"},
     "compare": {*MODEL, "model"},
+    "search": {*MODEL, "model"},
     "scaffold": {"errors", "contracts", "registry"},
-    "cli": {*MODEL, "compare", "scaffold", "model", "model_folder", "report", "presets", "plugin"},
+    "cli": {*MODEL, "compare", "search", "scaffold", "model", "model_folder", "report", "presets", "plugin"},
     "__main__": {"cli"},
     # for plugin authors: anything, and nothing imports it
     "testing": {*MODEL, "layers", "model", "model_folder", "plugin"},

@@ -170,6 +170,19 @@ def test_a_loss_that_is_not_finite_is_reported_and_loses_nothing(planted):
     np.testing.assert_array_equal(model.topic_word_, before)
 
 
+@pytest.mark.parametrize("preset", ["default", "nvdm-gsm"])
+def test_partial_fits_are_one_fit(planted, preset):
+    counts, _ = planted
+    once = TopicModel(preset, n_topics=3, epochs=3, dynamics=["warm-up"]).fit(counts)
+    more = TopicModel(preset, n_topics=3, epochs=3, dynamics=["warm-up"])
+    for _ in range(3):
+        torch.rand(5)  # a caller's own draws change nothing
+        more.partial_fit(counts)
+        more.transform(counts)
+    np.testing.assert_array_equal(more.topic_word_, once.topic_word_)
+    np.testing.assert_array_equal(more.transform(counts), once.transform(counts))
+
+
 def test_partial_fit_goes_on(planted):
     counts, _ = planted
     model = small(epochs=3)

@@ -319,6 +319,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def partial_fit(self, X: Any, y: Any = None, *, features: Any = None) -> Self:
         """Train one more epoch on X, keeping weights and optimiser; the first call builds them.
 
+        As many calls with the same X as there are epochs give what :meth:`fit` gives, bit for bit,
+        unless early stopping ends that.
         The word frequencies and mean length that some parts start from are those of the first call.
         """
         del y

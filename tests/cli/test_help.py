@@ -10,6 +10,8 @@ COMMANDS = [
     "topics",
     "transform",
     "evaluate",
+    "compare",
+    "search",
     "explain",
     "plugins",
     "kernels",

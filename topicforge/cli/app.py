@@ -11,11 +11,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from topicforge.cli import compare, corpus, demo, evaluate, explain, kernels, plugins, read, train
+from topicforge.cli import (
+    compare,
+    corpus,
+    demo,
+    evaluate,
+    explain,
+    kernels,
+    plugins,
+    read,
+    search,
+    train,
+)
 from topicforge.cli.output import errors, show_error, show_warning
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "transform", "evaluate", "compare", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "transform", "evaluate", "compare", "search", "explain",
+    "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -62,6 +74,7 @@ app.command("topics")(read.topics)
 app.command("transform")(read.transform)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("search")(search.search)
 app.command("explain")(explain.explain)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")

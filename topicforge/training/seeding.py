@@ -20,22 +20,24 @@ class RandomState:
     def __init__(self, seed: int | None) -> None:
         #: the one seed of the fit, drawn where none was given
         self.seed = secrets.randbits(62) if seed is None else int(seed)
-        self._state: Tensor | None = None
+        self._states: tuple[Tensor, Tensor | None] | None = None
 
     @contextmanager
     def active(self, device: torch.device) -> Iterator[None]:
         """Make the global generators ours for a while."""
         devices = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices, enabled=True):
-            torch.manual_seed(self.seed if self._state is None else self._draw_seed())
+            if self._states is None:
+                torch.manual_seed(self.seed)
+            else:
+                # going on where the last fit ended, so that n partial fits are one fit of n epochs
+                torch.set_rng_state(self._states[0])
+                if devices and self._states[1] is not None:
+                    torch.cuda.set_rng_state(self._states[1], device)
             try:
                 yield
             finally:
-                self._state = torch.get_rng_state()
-
-    def _draw_seed(self) -> int:
-        """Continue the stream: the next partial fit's seed comes from the last one's state."""
-        assert self._state is not None
-        generator = torch.Generator()
-        generator.set_state(self._state)
-        return int(torch.randint(2**62, (), generator=generator))
+                self._states = (
+                    torch.get_rng_state(),
+                    torch.cuda.get_rng_state(device) if devices else None,
+                )

@@ -1,0 +1,119 @@
+"""``topicforge search``: ranges of settings from one TOML file -> the best of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from topicforge.cli.output import new_table, note, print_json, print_tables
+
+if TYPE_CHECKING:
+    from topicforge.search import Found, Tried
+
+_SHOWN = 10
+
+
+def search(
+    plan: Annotated[
+        Path, typer.Argument(metavar="SEARCH", help="A .toml file: corpora, settings, space.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where the search is kept."),
+    ],
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", "-n", help="How many in all.", show_default="the file's"),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", help="Trials at a time, each a process.")
+    ] = 1,
+    no_pruning: Annotated[
+        bool, typer.Option("--no-pruning", help="Run every trial to its last epoch.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Search for the settings that are best on held-out documents.
+
+    What is done already is not run again: after an interruption, give the same command.
+    """
+    from topicforge.search import read_plan, write_report
+    from topicforge.search import search as run
+
+    asked = read_plan(plan)
+    total = trials if trials is not None else asked.trials
+    best: Tried | None = None
+
+    def told(trial: Tried) -> None:
+        nonlocal best
+        if trial.status in ("impossible", "failed"):
+            how = f"{trial.status}: " + (trial.error or "").strip().splitlines()[-1]
+        else:
+            how = f"{asked.objective.name} {trial.value:.6g}"
+            if trial.same_as is not None:
+                how += f", the settings of trial {trial.same_as + 1}"
+            elif trial.status == "pruned":
+                how += f", stopped after {trial.epochs} of {trial.planned} epochs"
+            elif best is None or _better(trial, best, asked.objective.larger_is_better):
+                best = trial
+                how += ", the best of this run"
+        note(f"trial {trial.number + 1}/{total}: {how}")
+
+    found = run(asked, output, trials=trials, jobs=jobs, prune=not no_pruning, on_done=told)
+    written = write_report(output, asked, found)
+    if json:
+        print_json(
+            {
+                "objective": found.objective,
+                "direction": "maximize" if found.larger_is_better else "minimize",
+                "best": None if found.best is None else asdict(found.best),
+                "trials": [asdict(trial) for trial in found.trials],
+                "importance": found.importance,
+                "written": written,
+            }
+        )
+    else:
+        _print(found)
+    run_epochs = sum(trial.epochs for trial in found.trials)
+    planned = sum(trial.planned for trial in found.trials)
+    if planned:
+        note(f"{run_epochs:,} of {planned:,} epochs were run, {run_epochs / planned:.0%}")
+    note(f"written: {', '.join(str(path) for path in written)}")
+    if found.best is None:
+        note("no trial ran to its end, so there are no best settings; the table says why")
+        raise typer.Exit(1)
+
+
+def _better(one: Tried, other: Tried, larger: bool) -> bool:
+    return ((one.value or 0.0) > (other.value or 0.0)) == larger
+
+
+def _print(found: Found) -> None:
+    names = list(dict.fromkeys(name for trial in found.ranked[:_SHOWN] for name in trial.drawn))
+    title = f"BEST OF {len(found.trials)} TRIALS"
+    columns = ["trial", found.objective, *names]
+    table = new_table(*columns, title=title, right=columns[:2])
+    for trial in found.ranked[:_SHOWN]:
+        values = [_text(trial.drawn.get(name, "-")) for name in names]
+        table.add_row(str(trial.number + 1), f"{trial.value:.6g}", *values)
+    tables = [table] if found.ranked else []
+    troubled = [trial for trial in found.trials if trial.status in ("impossible", "failed")]
+    if troubled:
+        table = new_table("trial", "status", "why", title="WITHOUT A VALUE", right=["trial"])
+        for trial in troubled[:_SHOWN]:
+            why = (trial.error or "").strip().splitlines()[-1]
+            table.add_row(str(trial.number + 1), trial.status, why)
+        tables.append(table)
+    if found.importance:
+        table = new_table("setting", "share", title="IMPORTANCE", right=["share"])
+        for name, share in found.importance.items():
+            table.add_row(name, f"{share:.0%}")
+        tables.append(table)
+    print_tables(*tables)
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
