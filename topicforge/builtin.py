@@ -112,7 +112,7 @@ def topicforge_register_decoders(register: Any) -> None:
 
 @hookimpl
 def topicforge_register_dynamics(register: Any) -> None:
-    """Schedules of the divergence, free bits, turns, noise."""
+    """Schedules of the divergence, free bits, turns, noise, topics pushed apart."""
     register.dynamics(
         "warm-up", dynamics.WarmUp,
         summary="the divergence's weight rises from 0", source="Bowman 2016",
@@ -132,6 +132,10 @@ def topicforge_register_dynamics(register: Any) -> None:
     register.dynamics(
         "latent-noise", dynamics.LatentNoise,
         summary="noise on z before the link", source="Vincent 2008, in latent space",
+    )  # fmt: skip
+    register.dynamics(
+        "topic-decorrelation", dynamics.TopicDecorrelation,
+        summary="topics are pushed apart", source="Bansal 2018, eq. 1, on topics",
     )  # fmt: skip
 
 

@@ -62,16 +62,52 @@ def clusters(context: Context, width: int | None = None) -> Clusters:
     """
     made = context.shared.get("clusters")
     if made is None or width not in (None, made.vectors.shape[1]):
-        if "documents" not in context.shared:
-            raise TrainingError(
-                "a start from clusters needs training documents, but the context has none; choose a "
-                "random start, or train with TopicModel.fit"
-            )
+        counts = _documents(context, "a start from clusters needs")
         seed = int(torch.randint(2**31 - 1, ()))
         width = bounded_width(context.vocab_size) if width is None else width
-        made = _cluster(context.shared["documents"](), width, context.n_topics, seed)
+        made = _cluster(counts, width, context.n_topics, seed)
         context.shared["clusters"] = made
     return made
+
+
+def corpus_vectors(context: Context, width: int) -> NDArray[np.float32]:
+    """Return (V, d) vectors of the training documents' words, columns with mean square 1.
+
+    Those of :func:`clusters`, by themselves. A word that shares documents with no other gets zeros, and
+    so do the columns beyond V - 1.
+
+    Args:
+        context: with training documents.
+        width: d.
+
+    Raises:
+        TrainingError: the context has no documents.
+
+    Source: Levy and Goldberg 2014, Neural Word Embedding as Implicit Matrix Factorization.
+    """
+    present = _present(_documents(context, "word vectors of the corpus need"))
+    frequency = np.asarray(present.sum(0), dtype=np.float64).ravel()
+    matrix = _positive_pmi(present, frequency)
+    vectors = _basis(matrix, width, int(torch.randint(2**31 - 1, ())))
+    # of a matrix without rank a singular basis is arbitrary
+    vectors[np.diff(matrix.indptr) == 0] = 0
+    return vectors
+
+
+def _documents(context: Context, what: str) -> Any:
+    if "documents" not in context.shared:
+        raise TrainingError(
+            f"{what} training documents, but the context has none; choose a random start, or train "
+            "with TopicModel.fit"
+        )
+    return context.shared["documents"]()
+
+
+def _present(counts: Any) -> Any:
+    """Where words are: ones at the entries."""
+    return sp.csr_array(
+        (np.ones(counts.nnz, dtype=np.float32), counts.indices, counts.indptr), shape=counts.shape
+    )
 
 
 def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
@@ -80,11 +116,9 @@ def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
     from sklearn.preprocessing import normalize
 
     n_documents = counts.shape[0]
-    present = sp.csr_array(
-        (np.ones(counts.nnz, dtype=np.float32), counts.indices, counts.indptr), shape=counts.shape
-    )
+    present = _present(counts)
     frequency = np.asarray(present.sum(0), dtype=np.float64).ravel()
-    vectors = _word_vectors(present, frequency, width, seed)
+    vectors = _basis(_positive_pmi(present, frequency), width, seed)
     idf = np.log(n_documents / np.maximum(frequency, 1)).astype(np.float32)
     weighted = sp.csr_array(
         (np.log1p(counts.data) * idf[counts.indices], counts.indices, counts.indptr),
@@ -111,11 +145,8 @@ def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
     )
 
 
-def _word_vectors(
-    present: Any, frequency: NDArray[np.float64], width: int, seed: int
-) -> NDArray[np.float32]:
-    from sklearn.utils.extmath import randomized_svd
-
+def _positive_pmi(present: Any, frequency: NDArray[np.float64]) -> Any:
+    """M of :func:`clusters`, (V, contexts)."""
     n_documents, vocab_size = present.shape
     contexts = np.sort(np.argsort(-frequency, kind="stable")[:_MAX_CONTEXTS])
     together = sp.coo_array(present.T @ present[:, contexts])
@@ -123,11 +154,17 @@ def _word_vectors(
     with np.errstate(divide="ignore"):
         pmi = np.log(n_documents * together.data / (frequency[row] * frequency[column]))
     keep = (row != column) & (pmi > 0)
-    matrix = sp.csr_array(
+    return sp.csr_array(
         (pmi[keep].astype(np.float32), (row[keep], together.col[keep])),
         shape=(vocab_size, len(contexts)),
     )
+
+
+def _basis(matrix: Any, width: int, seed: int) -> NDArray[np.float32]:
+    """Return sqrt(V) U of the first singular triples, (V, width)."""
+    from sklearn.utils.extmath import randomized_svd
+
     u, _, _ = randomized_svd(matrix, min(width, *matrix.shape), n_iter=4, random_state=seed)
-    vectors = np.zeros((vocab_size, width), dtype=np.float32)
-    vectors[:, : u.shape[1]] = u * np.sqrt(vocab_size)
+    vectors = np.zeros((matrix.shape[0], width), dtype=np.float32)
+    vectors[:, : u.shape[1]] = u * np.sqrt(matrix.shape[0])
     return vectors

@@ -232,6 +232,19 @@ def test_product_with_batch_norm_is_batch_norm_1d_of_the_dense_logits(batch_of):
     torch.testing.assert_close(part.word_scores(theta), theta @ part.weight.T)
 
 
+@pytest.mark.parametrize(
+    ("value", "learned"),
+    [
+        ("plain", {"weight"}),
+        ("bias", {"weight", "bias"}),
+        ("affine", {"weight", "bias", "norm.scale"}),
+    ],
+)
+def test_product_batch_norm_learns_what_its_name_says(value, learned):
+    part = make("product", batch_norm=value)
+    assert {name for name, p in part.named_parameters() if p.requires_grad} == learned
+
+
 def test_product_dropout_acts_on_theta_in_training(batch_of):
     part = make("product", dropout=0.5)
     theta = torch.full((400, K), 1 / K)

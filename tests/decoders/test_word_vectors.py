@@ -5,12 +5,15 @@ import zipfile
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
+from topicforge import TopicModel
+from topicforge.clusters import corpus_vectors
 from topicforge.contracts import Context
 from topicforge.decoders import EmbeddingDecoder
 from topicforge.decoders.word_vectors import read_word_vectors
-from topicforge.errors import OptionError
+from topicforge.errors import OptionError, TrainingError
 
 WORDS = ("cat", "dog", "naïve", "猫")
 VECTORS = np.array([[1.0, -2.0], [0.25, 3e-5], [-4.0, 0.5], [0.125, 7.0]], dtype=np.float32)
@@ -317,3 +320,27 @@ def test_saved_options_rebuild_without_the_file(tmp_path, batch_of):
     theta, batch = torch.full((1, 3), 1 / 3), batch_of([[1, 0, 2, 3]], 4)
     assert torch.equal(other.log_likelihood(theta, batch), part.log_likelihood(theta, batch))
     assert decoder().saved_options({}) == {"width": 300}
+
+
+def test_vectors_of_the_corpus_itself_start_rho(planted):
+    context = Context(
+        vocab_size=planted[0].shape[1],
+        n_topics=3,
+        n_latent=3,
+        shared={"documents": lambda: planted[0]},
+    )
+    torch.manual_seed(0)
+    made = torch.from_numpy(corpus_vectors(context, 8))
+    meets = made.any(1)
+    assert meets.sum() > 10
+    decoder = EmbeddingDecoder(context, width=8, vectors="corpus")
+    torch.manual_seed(0)
+    decoder.start()
+    assert torch.equal(decoder.rho[meets], made[meets])
+    assert (decoder.rho[~meets] != 0).all()  # the others start at random
+
+
+def test_vectors_of_a_corpus_need_words_that_meet():
+    alone = sp.csr_array(np.eye(6, dtype=np.int64))
+    with pytest.raises(TrainingError, match="words that share documents"):
+        TopicModel("etm", n_topics=2, epochs=1, decoder__vectors="corpus").fit(alone)

@@ -9,7 +9,7 @@ from topicforge.layers import BatchNorm
 
 
 def torchs(ours):
-    """torch's BatchNorm1d in ours' state, with the scale fixed at 1."""
+    """torch's BatchNorm1d in ours' state, with the scale at 1 where ours is fixed."""
     width = ours.running_mean.shape[0]
     theirs = nn.BatchNorm1d(width, eps=1e-3, momentum=0.1, dtype=ours.running_mean.dtype)
     theirs.running_mean.copy_(ours.running_mean)
@@ -17,23 +17,29 @@ def torchs(ours):
     if ours.bias is not None:
         with torch.no_grad():
             theirs.bias.copy_(ours.bias)
+    if ours.scale is not None:
+        with torch.no_grad():
+            theirs.weight.copy_(ours.scale)
     return theirs.train(ours.training)
 
 
-def with_state(width, *, bias=True, dtype=torch.float64):
-    layer = BatchNorm(width, bias=bias).to(dtype)
+def with_state(width, *, bias=True, scale=False, dtype=torch.float64):
+    layer = BatchNorm(width, bias=bias, scale=scale).to(dtype)
     with torch.no_grad():
         layer.running_mean.normal_()
         layer.running_var.uniform_(0.5, 2)
         if bias:
             layer.bias.normal_()
+        if scale:
+            layer.scale.normal_()
     return layer
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_equals_torchs_with_its_scale_fixed(training):
+@pytest.mark.parametrize("scale", [False, True])
+def test_equals_torchs(scale, training):
     torch.manual_seed(0)
-    layer = with_state(4).train(training)
+    layer = with_state(4, scale=scale).train(training)
     theirs = torchs(layer)
     x = torch.randn(6, 4, dtype=torch.float64)
     torch.testing.assert_close(layer(x), theirs(x))
@@ -42,11 +48,11 @@ def test_equals_torchs_with_its_scale_fixed(training):
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("bias", "scale"), [(True, False), (False, False), (True, True)])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_folded_equals_torchs_on_the_dense_product(training, bias, dtype):
+def test_folded_equals_torchs_on_the_dense_product(training, bias, scale, dtype):
     torch.manual_seed(0)
-    layer = with_state(5, bias=bias, dtype=dtype).train(training)
+    layer = with_state(5, bias=bias, scale=scale, dtype=dtype).train(training)
     theirs = torchs(layer)
     x = torch.softmax(torch.randn(7, 3, dtype=dtype), -1).requires_grad_()
     weight = torch.randn(5, 3, dtype=dtype, requires_grad=True)
@@ -99,3 +105,4 @@ def test_constant_columns_stay_finite():
 def test_the_bias_is_the_only_thing_learned():
     assert [name for name, p in BatchNorm(3).named_parameters() if p.requires_grad] == ["bias"]
     assert not list(BatchNorm(3, bias=False).parameters())
+    assert len(list(BatchNorm(3, scale=True).parameters())) == 2

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from topicforge.errors import OptionError
 from topicforge.layers import Head, Mlp, activation, start_at_log_frequency
 
 PLAIN = {
@@ -44,7 +45,10 @@ def test_mlp_drops_units_in_training_alone():
 def test_head_is_dense_or_a_scaled_batch_norm_without_the_dense_bias():
     torch.manual_seed(0)
     h = torch.randn(5, 4)
-    plain, normed = Head(4, 3, batch_norm=False), Head(4, 3, batch_norm=True, scale=2.5)
+    plain, normed = (
+        Head("encoder", 4, 3, batch_norm=False),
+        Head("encoder", 4, 3, batch_norm=True, scale=2.5),
+    )
     torch.testing.assert_close(plain(h), h @ plain.linear.weight.T + plain.linear.bias)
     torch.nn.init.normal_(normed.norm.bias)
     y = h @ normed.linear.weight.T
@@ -53,10 +57,10 @@ def test_head_is_dense_or_a_scaled_batch_norm_without_the_dense_bias():
     assert normed.linear.bias is None
 
 
-@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize("batch_norm", [True, False, "bias"])
 def test_head_starts_where_it_is_told(batch_norm):
     torch.manual_seed(0)
-    head = Head(4, 3, batch_norm=batch_norm, scale=2.0 if batch_norm else 1.0)
+    head = Head("encoder", 4, 3, batch_norm=batch_norm, scale=2.0 if batch_norm else 1.0)
     h = torch.randn(5, 4)
     assert head.eval()(h).detach().std() > 0.1
     head.start_at(-1.5)
@@ -64,6 +68,31 @@ def test_head_starts_where_it_is_told(batch_norm):
     np.testing.assert_allclose(head.train()(h).detach().numpy(), -1.5)
     (head(h) * torch.randn(5, 3)).sum().backward()
     assert all(p.grad.abs().sum() > 0 for p in head.parameters())
+
+
+def test_head_without_a_learned_bias_can_only_start_at_zero():
+    head = Head("encoder", 4, 3, batch_norm="plain")
+    head.start_at(0.0)
+    assert torch.equal(head(torch.randn(5, 4)), torch.zeros(5, 3))
+    with pytest.raises(
+        OptionError, match=r"encoder: option 'batch_norm' must be 'bias' or 'affine'"
+    ):
+        head.start_at(-1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "learned"),
+    [("plain", set()), ("bias", {"bias"}), (True, {"bias"}), ("affine", {"bias", "scale"})],
+)
+def test_batch_norm_learns_what_its_name_says(value, learned):
+    norm = Head("encoder", 4, 3, batch_norm=value).norm
+    assert {name for name, _ in norm.named_parameters()} == learned
+
+
+@pytest.mark.parametrize("value", ["fixed", 1, None])
+def test_no_other_batch_norm(value):
+    with pytest.raises(OptionError, match="batch_norm"):
+        Head("encoder", 4, 3, batch_norm=value)
 
 
 def test_frequency_bias_counts_unseen_words_as_the_rarest():

@@ -5,19 +5,23 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from topicforge import ops
+from topicforge.clusters import corpus_vectors
 from topicforge.contracts import Batch, Context
 from topicforge.decoders.lazy_words import LazyWords, log_normaliser
 from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.decoders.word_vectors import read_word_vectors
-from topicforge.errors import OptionError
+from topicforge.errors import OptionError, TrainingError
 from topicforge.options import require, truth, whole
 
 _WHERE = "decoder 'embedding'"
 DEFAULT_WIDTH = 300
+CORPUS = "corpus"
 
 
 class EmbeddingDecoder(TopicsOverWords):
@@ -29,8 +33,10 @@ class EmbeddingDecoder(TopicsOverWords):
 
     Args:
         context: sizes, and the vocabulary where ``vectors`` is looked up by word.
-        width: E; ``None`` takes the width of ``vectors``, or 300 without them.
-        vectors: pretrained word vectors: word2vec text, GloVe text, .npy, or an array (rows, E).
+        width: E; ``None`` takes the width of ``vectors``, or 300 without pretrained ones.
+        vectors: word vectors to start from: ``corpus``, those of the training documents themselves
+            (:func:`topicforge.clusters.corpus_vectors`); pretrained ones, word2vec text, GloVe text,
+            .npy, or an array (rows, E); ``None``, random ones.
         vectors_words: the words of the rows of an .npy or array, a sequence or a file; ``None``:
             row i is word i.
         train_vectors: train rho; with ``vectors``, False keeps them as they came. Words without
@@ -74,12 +80,23 @@ class EmbeddingDecoder(TopicsOverWords):
         self.alpha = nn.Parameter(torch.randn(context.n_topics, width) * scale)
 
     def start(self) -> None:
-        """Read ``vectors``; their width decides E unless ``width`` said it.
+        """Read or make ``vectors``; their width decides E unless ``width`` said it.
 
         Raises:
             OptionError: unreadable vectors, or a width that differs from ``width``.
+            TrainingError: vectors of a corpus without documents, or in which no two words meet.
         """
         if self.vectors is None:
+            return
+        if isinstance(self.vectors, str) and self.vectors == CORPUS:
+            values = corpus_vectors(self.context, self.given_width or DEFAULT_WIDTH)
+            found = np.any(values != 0, axis=1)
+            if not np.any(found):
+                raise TrainingError(
+                    f"{_WHERE}: vectors='corpus' needs words that share documents, but no two do; "
+                    "leave vectors out"
+                )
+            self._start_at(values, np.asarray(found))
             return
         read = read_word_vectors(
             self.vectors, self.context.vocabulary, self.context.vocab_size, self.vectors_words
@@ -96,13 +113,16 @@ class EmbeddingDecoder(TopicsOverWords):
                 "pretrained vector; the others start at random",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
-        values, found = torch.from_numpy(read.values).to(self.rho), torch.from_numpy(read.found)
+        self._start_at(read.values, read.found)
+
+    def _start_at(self, vectors: NDArray[np.float32], of: NDArray[np.bool_]) -> None:
+        values, found = torch.from_numpy(vectors).to(self.rho), torch.from_numpy(of)
         known = values[found]
         others = torch.randn_like(values) * known.std(correction=0)
         rho = torch.where(found.to(values.device)[:, None], values, others)
         self.rho = nn.Parameter(rho, requires_grad=self.train_vectors)
         # logits rho . alpha start at unit deviation whatever the vectors' own length
-        alpha = torch.randn(self.alpha.shape[0], width).to(self.alpha)
+        alpha = torch.randn(self.alpha.shape[0], values.shape[1]).to(self.alpha)
         self.alpha = nn.Parameter(alpha / known.norm(dim=1).mean())
 
     def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
-from topicforge.layers import BatchNorm, Dropout, start_at_log_frequency
+from topicforge.layers import BatchNorm, Dropout, start_at_log_frequency, variant
 from topicforge.options import one_of, share
 
 _WHERE = "decoder 'product'"
@@ -22,7 +22,8 @@ class ProductDecoder(Decoder):
 
     Args:
         context: sizes; the word frequencies start the bias where ``frequency_bias``.
-        batch_norm: normalise the logits over the batch, scale fixed at 1, bias learned.
+        batch_norm: normalise the logits over the batch: False, True (``bias``: b learned, scale
+            fixed at 1), ``affine`` (both learned) or ``plain`` (neither: b stays where it starts).
         frequency_bias: start b at log word frequency, so that W holds what topics add to it.
         ranking: rank a topic's words by its ``weights`` (W alone, without the background that b
             holds) or by ``probabilities`` (with b).
@@ -33,7 +34,7 @@ class ProductDecoder(Decoder):
         self,
         context: Context,
         *,
-        batch_norm: bool = False,
+        batch_norm: bool | str = False,
         frequency_bias: bool = False,
         ranking: str = "weights",
         dropout: float = 0.0,
@@ -43,7 +44,10 @@ class ProductDecoder(Decoder):
         v, k = context.vocab_size, context.n_topics
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(v, k)))
         self.bias = nn.Parameter(torch.zeros(v))
-        self.norm = BatchNorm(v, bias=False) if batch_norm else None
+        kind = variant(_WHERE, batch_norm)
+        self.norm = None if kind is None else BatchNorm(v, bias=False, scale=kind == "affine")
+        if kind == "plain":
+            self.bias.requires_grad_(False)
         self.frequency_bias = frequency_bias
         self.rule = ranking
         self.dropout = Dropout(share(_WHERE, "dropout", dropout))

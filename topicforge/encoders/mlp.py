@@ -32,8 +32,9 @@ class MlpEncoder(Encoder):
         input: what the first layer sees: counts, normalized (x / sum x), log1p or
             log1p-normalized.
         word_dropout: share of a document's words hidden from the encoder in training.
-        batch_norm: normalise mu and log sigma2 over the batch (bias learned, scale fixed at 1), as
-            ProdLDA does (Srivastava and Sutton 2017).
+        batch_norm: normalise mu and log sigma2 over the batch: False, True (``bias``: learned, scale
+            fixed at 1, as ProdLDA does, Srivastava and Sutton 2017), ``affine`` (both learned) or
+            ``plain`` (neither).
         log_var_start: start value of log sigma2 with its weights at zero; ``None`` leaves the
             head's random start.
     """
@@ -49,7 +50,7 @@ class MlpEncoder(Encoder):
         dropout: float = 0.0,
         input: str = "log1p-normalized",  # noqa: A002 - the field's word for it
         word_dropout: float = 0.0,
-        batch_norm: bool = False,
+        batch_norm: bool | str = False,
         log_var_start: float | None = 0.0,
     ) -> None:
         super().__init__(context)
@@ -58,8 +59,8 @@ class MlpEncoder(Encoder):
             where, context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
         n_latent = context.n_latent
-        self.loc = Head(self.trunk.width, n_latent, batch_norm=batch_norm)
-        self.log_var = Head(self.trunk.width, n_latent, batch_norm=batch_norm)
+        self.loc = Head(where, self.trunk.width, n_latent, batch_norm=batch_norm)
+        self.log_var = Head(where, self.trunk.width, n_latent, batch_norm=batch_norm)
         if log_var_start is not None:
             share = log_var_start / LOG_VAR_BOUND if is_number(log_var_start) else math.nan
             must = f"None or a number between -{LOG_VAR_BOUND:g} and {LOG_VAR_BOUND:g}"

@@ -24,7 +24,8 @@ class MlpDirichletEncoder(Encoder):
         dropout: share of units dropped before the head.
         input: counts, normalized, log1p or log1p-normalized.
         word_dropout: share of a document's words hidden from the encoder in training.
-        batch_norm: normalise f(x) over the batch (bias learned, scale fixed at 1).
+        batch_norm: normalise f(x) over the batch: False, True (``bias``: learned, scale fixed at 1),
+            ``affine`` (both learned) or ``plain`` (neither).
         floor: smallest concentration; keeps log-gamma's gradients finite.
     """
 
@@ -39,7 +40,7 @@ class MlpDirichletEncoder(Encoder):
         dropout: float = 0.0,
         input: str = "log1p-normalized",  # noqa: A002
         word_dropout: float = 0.0,
-        batch_norm: bool = True,
+        batch_norm: bool | str = True,
         floor: float = 1e-2,
     ) -> None:
         super().__init__(context)
@@ -48,7 +49,7 @@ class MlpDirichletEncoder(Encoder):
         self.trunk = Trunk(
             where, context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
-        self.head = Head(self.trunk.width, context.n_topics, batch_norm=batch_norm)
+        self.head = Head(where, self.trunk.width, context.n_topics, batch_norm=batch_norm)
 
     def forward(self, batch: Batch) -> Dirichlet:
         """Return q(theta | x) of (B,) documents."""

@@ -22,7 +22,9 @@ class MlpPointEncoder(Encoder):
         dropout: share of units dropped before the head.
         input: counts, normalized, log1p or log1p-normalized.
         word_dropout: share of a document's words hidden from the encoder in training.
-        batch_norm: normalise f(x) over the batch (bias learned).
+        batch_norm: normalise f(x) over the batch: False, True (``bias``: learned, scale fixed at 1, as
+            ProdLDA does, Srivastava and Sutton 2017), ``affine`` (both learned) or ``plain``
+            (neither).
         scale: fixed factor on the normalised f(x), so only with ``batch_norm``; above 1 its softmax
             is sparser, which a normalised input alone leaves near uniform.
     """
@@ -38,17 +40,18 @@ class MlpPointEncoder(Encoder):
         dropout: float = 0.0,
         input: str = "log1p-normalized",  # noqa: A002
         word_dropout: float = 0.0,
-        batch_norm: bool = False,
+        batch_norm: bool | str = False,
         scale: float = 1.0,
     ) -> None:
         super().__init__(context)
         where = "encoder 'mlp-point'"
         scale = positive(where, "scale", scale)
-        require(batch_norm or scale == 1, where, "scale", "1 without batch_norm=True", scale)
+        require(bool(batch_norm) or scale == 1, where, "scale", "1 without batch_norm=True", scale)
         self.trunk = Trunk(
             where, context.vocab_size, hidden, activation, dropout, input, word_dropout
         )
         self.loc = Head(
+            where,
             self.trunk.width,
             context.n_latent,
             batch_norm=batch_norm,

@@ -1,7 +1,7 @@
 """Small layers that components share: activations by name, batch norm, dropout."""
 
 from topicforge.layers.activation import activation
-from topicforge.layers.batch_norm import BatchNorm
+from topicforge.layers.batch_norm import BatchNorm, variant
 from topicforge.layers.dropout import Dropout
 from topicforge.layers.frequency_bias import start_at_log_frequency
 from topicforge.layers.head import Head
@@ -14,4 +14,5 @@ __all__ = [
     "Mlp",
     "activation",
     "start_at_log_frequency",
+    "variant",
 ]

@@ -7,13 +7,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from topicforge.distributed import current, mean, total
+from topicforge.options import require
 
 _EPS = 1e-3  # as the ProdLDA authors
 _MOMENTUM = 0.1  # share of the newest batch in the running statistics
 
 
+#: what is learned, by the value of a component's option ``batch_norm``
+VARIANTS = {
+    "plain": {"bias": False, "scale": False},
+    "bias": {"bias": True, "scale": False},
+    "affine": {"bias": True, "scale": True},
+}
+
+
+def variant(where: str, value: object) -> str | None:
+    """Return the variant that an option ``batch_norm`` names: True is ``bias``, False is ``None``.
+
+    Args:
+        where: the component, for the error.
+        value: False, True, or one of :data:`VARIANTS`.
+
+    Raises:
+        OptionError: anything else.
+    """
+    if isinstance(value, bool):
+        return "bias" if value else None
+    must = f"False, True or one of: {', '.join(VARIANTS)}"
+    require(isinstance(value, str) and value in VARIANTS, where, "batch_norm", must, value)
+    return str(value)
+
+
 class BatchNorm(nn.Module):
-    """y = (x - mean) / sqrt(var + 1e-3) + bias, over the batch (Ioffe and Szegedy 2015).
+    """y = scale (x - mean) / sqrt(var + 1e-3) + bias, over the batch (Ioffe and Szegedy 2015).
 
     ProdLDA keeps the bias and fixes the scale at 1; losing the bias costs it coherence. A batch of
     one row has no variance, so it is normalised by the running statistics instead, in training too.
@@ -21,14 +47,16 @@ class BatchNorm(nn.Module):
     Args:
         width: number of columns.
         bias: learn the bias; False leaves it out.
+        scale: learn the scale, from 1; False fixes it there.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, width: int, *, bias: bool = True) -> None:
+    def __init__(self, width: int, *, bias: bool = True, scale: bool = False) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.scale = nn.Parameter(torch.ones(width)) if scale else None
         self.register_buffer("running_mean", torch.zeros(width))
         self.register_buffer("running_var", torch.ones(width))
 
@@ -45,12 +73,13 @@ class BatchNorm(nn.Module):
             centred = wide - mean_x
             var = mean(centred.square())
             self._remember(mean_x, var, share.n_documents)
-            y = centred * (var + _EPS).rsqrt()
+            y = centred * self._scaled((var + _EPS).rsqrt())
             return (y if self.bias is None else y + self.bias).to(x.dtype)
         return F.batch_norm(
             x,
             self.running_mean,
             self.running_var,
+            weight=self.scale,
             bias=self.bias,
             training=self._learns_from(x),
             momentum=_MOMENTUM,
@@ -82,9 +111,12 @@ class BatchNorm(nn.Module):
             self._remember(mean_y, var, n)
         else:
             mean_y, var = self.running_mean, self.running_var
-        scale = (var + _EPS).rsqrt()
+        scale = self._scaled((var + _EPS).rsqrt())
         shift = -mean_y * scale
         return weight * scale[:, None], shift if self.bias is None else shift + self.bias
+
+    def _scaled(self, factor: Tensor) -> Tensor:
+        return factor if self.scale is None else self.scale * factor
 
     def _learns_from(self, x: Tensor) -> bool:
         return self.training and _documents(x) > 1

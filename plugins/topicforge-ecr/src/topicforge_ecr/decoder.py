@@ -12,9 +12,9 @@ from topicforge.plugin import Batch, Context, Decoder, OptionError, ops, options
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from topicforge_ecr.clustering import clustering, distances
 from topicforge_ecr.corpus_vectors import centres, corpus_vectors
 from topicforge_ecr.options import WHERE, shares
-from topicforge_ecr.transport import sinkhorn
 from topicforge_ecr.vectors import read_vectors
 
 DEFAULT_WIDTH = 200
@@ -30,9 +30,8 @@ class EcrDecoder(Decoder):
 
         weight * min_P <P, C> + e KL(P || 1/V s^T),  C_vk = |w_v - t_k|^2,  P 1 = 1/V,  P^T 1 = s
 
-    so that every topic is the centre of words of its own, and no two can share one place. Its
-    gradient is that of <P, C> at the plan, as in the paper; no iteration is kept for it. Each step
-    starts from the last one's potentials.
+    so that every topic is the centre of words of its own, and no two can share one place
+    (:func:`~topicforge_ecr.clustering.clustering`). Each step starts from the last one's potentials.
 
     What differs from the paper: there beta_vk = p(k | v) itself is the decoder, p(x | theta) =
     softmax_v(batch norm of beta theta). Numbers of [0, 1] have no meaning as logits, it takes the
@@ -66,7 +65,6 @@ class EcrDecoder(Decoder):
     Source: Wu et al. 2023 (arXiv:2306.04217), section 4; tau is that of the authors' code.
     """
 
-    word_weight: Tensor
     size: Tensor
 
     def __init__(
@@ -96,7 +94,6 @@ class EcrDecoder(Decoder):
         self.word = nn.Parameter(_on_sphere(v, e), requires_grad=self.train_vectors)
         self.topic = nn.Parameter(_on_sphere(k, e))
         self.background = nn.Parameter(torch.zeros(v))
-        self.register_buffer("word_weight", torch.full((v,), 1 / v), persistent=False)
         self.register_buffer("size", torch.tensor(shares("sizes", sizes, k)), persistent=False)
         self._potential: Tensor | None = None
 
@@ -166,21 +163,14 @@ class EcrDecoder(Decoder):
         """``ecr``: the weighted transport cost between words and topics; none at weight 0."""
         if not self.weight:
             return {}
-        cost = self.distances()
-        e = max(self.epsilon * float(cost.detach().mean()), 1e-12)
-        solved = sinkhorn(
-            cost.detach(), self.word_weight.to(cost), self.size.to(cost), e,
-            start=self._potential, max_sweeps=self.iterations,
-        )  # fmt: skip
-        self._potential = solved.potential
-        moved = (solved.plan * cost).sum()
-        # the gradient is <P, dC>, the value the whole transport cost
-        return {"ecr": self.weight * (moved + (solved.value - moved.detach()))}
+        value, self._potential = clustering(
+            self.distances(), self.size, self.epsilon, self.iterations, self._potential
+        )
+        return {"ecr": self.weight * value}
 
     def distances(self) -> Tensor:
         """(V, K) |w_v - t_k|^2."""
-        squares = self.word.square().sum(1)[:, None] + self.topic.square().sum(1)
-        return (squares - 2 * self.word @ self.topic.T).clamp_min(0)
+        return distances(self.word, self.topic)
 
 
 def _on_sphere(n: int, width: int) -> Tensor:

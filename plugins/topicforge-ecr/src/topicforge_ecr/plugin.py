@@ -5,6 +5,7 @@ from typing import Any
 from topicforge.plugin import hookimpl
 
 from topicforge_ecr.decoder import EcrDecoder
+from topicforge_ecr.dynamics import EmbeddingClustering
 
 TOPICFORGE_API = 1
 
@@ -17,4 +18,15 @@ def topicforge_register_decoders(register: Any) -> None:
         EcrDecoder,
         summary="topics as centres of word clusters, held apart by optimal transport",
         source="Wu et al. 2023, arXiv:2306.04217, section 4",
+    )
+
+
+@hookimpl
+def topicforge_register_dynamics(register: Any) -> None:
+    """Register the regulariser by itself."""
+    register.dynamics(
+        "embedding-clustering",
+        EmbeddingClustering,
+        summary="topics are centres of word clusters",
+        source="Wu et al. 2023, arXiv:2306.04217, eq. 4 to 6",
     )
