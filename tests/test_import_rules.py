@@ -14,7 +14,7 @@ BASE = {"errors", "options", "distributed", "ops", "distributions", "contracts",
 ROOM = {*BASE, "layers", "clusters"}
 CORE = {"api", *BASE, "registry", "evaluation"}
 WIRED = {*CORE, "composition", "network", "ranking"}
-MODEL = {*WIRED, "training", "settings", "inputs", "corpus", "evaluation"}
+MODEL = {*WIRED, "training", "settings", "inputs", "theta_folder", "corpus", "evaluation"}
 #: part of topicforge -> the parts that it may import; a new part needs a line
 ALLOWED = {
     "errors": set(),
@@ -54,6 +54,7 @@ ALLOWED = {
     "training": {*WIRED, "corpus"},
     "settings": {*WIRED, "training"},
     "inputs": {"errors", "corpus", "training"},
+    "theta_folder": {"errors"},
     # the estimator opens folders and a folder builds an estimator: one room in two files
     "model": {*MODEL, "model_folder"},
     "model_folder": {*MODEL, "model"},

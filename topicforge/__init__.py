@@ -7,16 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["TopicModel", "__version__", "list_components", "load"]
+__all__ = ["TopicModel", "__version__", "list_components", "load", "open_theta"]
 
 if TYPE_CHECKING:
     from topicforge.model import TopicModel, load
     from topicforge.registry import list_components
+    from topicforge.theta_folder import open_theta
 
 _HOMES = {
     "TopicModel": "topicforge.model",
     "load": "topicforge.model",
     "list_components": "topicforge.registry",
+    "open_theta": "topicforge.theta_folder",
 }
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from topicforge.network import Network
 from topicforge.ranking import ASSOCIATION, Association, top_words
 from topicforge.registry import default_registry, option_defaults
 from topicforge.settings import NETWORK, Settings, resolve
+from topicforge.theta_folder import ThetaFolder, write_theta
 from topicforge.training import (
     Checkpoints,
     Documents,
@@ -367,6 +368,47 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._warn_of_empty(documents)
         return self._theta(documents)
 
+    def transform_to(
+        self,
+        X: Any,
+        folder: str | Path,
+        *,
+        features: Any = None,
+        format: Literal["npy", "parquet"] = "npy",  # noqa: A002 - the field's word for it
+        shard_documents: int = 100_000,
+        on_shard: Callable[[int, int], None] | None = None,
+    ) -> ThetaFolder:
+        """Write theta to a folder of shards, the same numbers as :meth:`transform`'s.
+
+        Memory stays the same however many documents there are. The same call again, after a kill say,
+        keeps the shards that are whole and writes the others, and the folder ends bit for bit as if
+        nothing had happened. Open it with :func:`topicforge.open_theta`.
+
+        Args:
+            X: as in :meth:`fit`; a :class:`~topicforge.corpus.Corpus` is read through its memory maps.
+            folder: for the shards, ``theta-00000.npy`` and so on; made where it is missing.
+            features: (N, F), where the fit had them; an array, or a memory map.
+            format: ``npy``, or ``parquet`` with a column a topic (extra ``parquet``).
+            shard_documents: documents a shard.
+            on_shard: called with the number of documents done and N after each shard.
+
+        Raises:
+            InputError: X is not usable, or the folder holds something else, or theta of another model
+                or documents.
+            OptionError: another format, or no whole number of documents.
+            MissingExtraError: Parquet without pyarrow.
+        """
+        check_is_fitted(self, "network_")
+        documents = read_input(self, X, features, fitting=False).documents
+        if documents.features is None:
+            self._warn_of_empty(documents)
+        return write_theta(
+            folder, lambda rows: self._inferred(documents, rows),
+            of={"model": _state_checksum(self.network_), "documents": documents.checksum()},
+            n_documents=len(documents), n_topics=self._n_features_out,
+            shard_documents=shard_documents, kind=format, on_shard=on_shard,
+        )  # fmt: skip
+
     def score(self, X: Any, y: Any = None, *, features: Any = None) -> float:
         """Return the mean log-likelihood of a held-out word, by document completion; higher is better.
 
@@ -580,21 +622,27 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             sums.add(batch, network.infer(batch).float().cpu().numpy())
         return sums.scores()
 
-    @torch.no_grad()
     def _theta(self, documents: Documents) -> NDArray[np.float32]:
-        network, device = self.network_, self._device()
-        network.to(device).eval()
         theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
         start = 0
-        for batch in in_order(documents, _INFERENCE_BATCH, device):
-            stop = start + batch.n_documents
-            inferred = network.infer(padded(batch))[: batch.n_documents]
-            theta[start:stop] = inferred.float().cpu().numpy()
-            start = stop
-        if documents.features is None:
-            empty = documents.counts.lengths() == 0
-            theta[empty] = network.prior_theta().float().cpu().numpy()
+        for part in self._inferred(documents, range(len(documents))):
+            theta[start : start + len(part)] = part
+            start += len(part)
         return theta
+
+    @torch.no_grad()
+    def _inferred(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
+        """Yield theta of a range of documents, batch by batch."""
+        network, device = self.network_, self._device()
+        network.to(device).eval()
+        for batch in in_order(documents, _INFERENCE_BATCH, device, rows):
+            inferred = network.infer(padded(batch))[: batch.n_documents]
+            theta = inferred.float().cpu().numpy()
+            if documents.features is None:
+                empty = (batch.crow.diff() == 0).cpu().numpy()
+                if empty.any():
+                    theta[empty] = network.prior_theta().float().cpu().numpy()
+            yield theta
 
     def _warn_of_empty(self, documents: Documents) -> int:
         """Say how many documents are empty, and return it."""
@@ -669,6 +717,15 @@ def _sample(counts: Counts) -> Counts:
 
 def _checksum(values: NDArray[Any]) -> str:
     return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
+def _state_checksum(network: Network) -> str:
+    """What tells a trained network from any other."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(np.ascontiguousarray(value.cpu().reshape(-1).view(torch.uint8)).data)
+    return digest.hexdigest()
 
 
 def _halves(counts: Counts) -> tuple[Counts, Counts]:

@@ -1,4 +1,9 @@
+import subprocess
+import sys
+import time
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 
@@ -102,8 +107,8 @@ def test_a_file_is_replaced_only_with_force(run, files, model, tmp_path):
     assert output.read_text() == "mine"
     assert run(*command, "--force").code == 0
     assert theta(output).shape == (300, 4)
-    (tmp_path / "folder").mkdir()
-    assert run(*command[:-1], tmp_path / "folder", "--force").code == 2
+    (tmp_path / "folder.npy").mkdir()
+    assert run(*command[:-1], tmp_path / "folder.npy", "--force").code == 2
 
 
 def test_empty_documents_are_said_once(spawn, ended, model, tmp_path):
@@ -115,3 +120,31 @@ def test_empty_documents_are_said_once(spawn, ended, model, tmp_path):
     assert len(said) == 1
     assert "empty" in said[0]
     assert ".py" not in ran.err
+
+
+def test_a_folder_of_shards_goes_on_after_a_kill(run, corpus, model, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    ran = run("transform", model, corpus, "-o", whole, "--shard-documents", "1", "--json")
+    assert ran.json == {"theta": str(whole), "documents": 300, "topics": 4, "shards": 300}
+    command = [sys.executable, "-m", "topicforge", "transform", model, corpus, "-o", cut,
+               "--shard-documents", "1"]  # fmt: skip
+    first = subprocess.Popen(command)
+    while len(list(cut.glob("theta-*.npy"))) < 10:
+        assert first.poll() is None, "it ended before it could be killed"
+        time.sleep(0.001)
+    first.kill()
+    first.wait()
+    assert 10 <= len(list(cut.glob("theta-*.npy"))) < 300
+    subprocess.run(command, check=True, capture_output=True)
+    written = {path.name: path.read_bytes() for path in cut.iterdir()}
+    assert written == {path.name: path.read_bytes() for path in whole.iterdir()}
+
+
+def test_a_parquet_shard_has_a_column_a_topic(run, corpus, model, tmp_path):
+    ran = run("transform", model, corpus, "-o", tmp_path / "t", "--shard-format", "parquet")
+    assert ran.code == 0, ran.err
+    table = pq.read_table(tmp_path / "t" / "theta-00000.parquet")
+    assert table.column_names == [f"topic_{k}" for k in range(4)]
+    expected = topicforge.load(model).transform(Corpus.open(corpus))
+    np.testing.assert_array_equal(table.to_pandas().to_numpy(), expected)
+    assert run("transform", model, corpus, "-o", tmp_path / "u", "--shard-format", "csv").code == 2

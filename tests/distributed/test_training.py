@@ -19,10 +19,11 @@ def test_processes_train_what_one_process_trains(processes, name):
     for found in results:
         assert found.keys() == wanted.keys()
         for key, value in wanted.items():
-            # float32 sums in another order, through a few Adam steps
-            torch.testing.assert_close(
-                found[key], value, rtol=1e-5, atol=1e-5, msg=f"{name}: {key}"
-            )
+            # float32 sums in another order; Adam moves an element whose gradient is nothing but
+            # rounding as far as any other, so it is the root mean square that is small
+            wide = value.double()
+            apart = (found[key].double() - wide).square().mean().sqrt()
+            assert apart <= 1e-5 * (1 + wide.square().mean().sqrt()), f"{name}: {key}"
     for key, value in results[0].items():
         for found in results[1:]:
             assert torch.equal(found[key], value), f"{name}: {key} differs between processes"

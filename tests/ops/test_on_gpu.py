@@ -40,7 +40,9 @@ def test_every_operator_is_raced(
     natives = [r for r in record["results"] if r["contender"] == "native"]
     assert len(natives) == len(on_gpu.CASES)
     # One benchmark serves two operators, the bound and the responsibilities.
-    assert len({benchmark for benchmark, *_ in on_gpu.CASES}) == len(kernels_report().operators) - 1
+    # Documents are gathered, and rows of lazy Adam stepped, in the host's memory alone.
+    raced = set(kernels_report().operators) - {"gather_rows", "lazy_adam_rows"}
+    assert len({benchmark for benchmark, *_ in on_gpu.CASES}) == len(raced) - 1
     assert all(r["seconds"] > 0 for r in record["results"])
     assert natives[0]["floor"] > 0
     assert "MMD, n = m = 32" in capsys.readouterr().out

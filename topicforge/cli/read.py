@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, read_documents, read_features
-from topicforge.cli.output import new_table, note, print_json, print_tables, working
+from topicforge.cli.output import counted, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
 
 if TYPE_CHECKING:
@@ -66,7 +66,13 @@ def transform(
         typer.Argument(metavar="DOCUMENTS", help="A corpus folder, a file of counts, or texts."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The .npy file to write.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The .npy file to write, or a folder for shards of theta.",
+        ),
     ],
     format: Annotated[  # noqa: A002 - the option's name
         str | None, typer.Option(help="Of the documents, where their name does not tell.")
@@ -78,17 +84,25 @@ def transform(
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
     features: Features = None,
+    shard_documents: Annotated[
+        int, typer.Option(min=1, help="Documents a shard, in a folder.")
+    ] = 100_000,
+    shard_format: Annotated[str, typer.Option(help="Of the shards: npy or parquet.")] = "npy",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Write theta of documents: float32 (documents, topics), rows sum to one.
 
-    Counts must have the model's columns; texts are counted over its vocabulary.
+    Counts must have the model's columns; texts are counted over its vocabulary. A folder is written
+    shard by shard, in memory that does not grow with the corpus: the same command again, after a
+    kill, goes on where it was.
     """
     from topicforge.model import load
 
-    check_output(output, None, force)
+    to_folder = output.suffix != ".npy"
+    if not to_folder:
+        check_output(output, None, force)
     check_device(device)
     with working(f"opening {model}"):
         fitted = load(model, device=device)
@@ -97,12 +111,22 @@ def transform(
             documents, fitted, format=format, text_column=text_column, language=language,
             encoding=encoding,
         )  # fmt: skip
-    with working(f"inferring theta of {read.n_documents:,} documents"):
-        theta = fitted.transform(read, features=read_features(features))
-    _save(output, theta)
+    size: dict[str, int] = {}
+    if to_folder:
+        with counted("inferring theta", read.n_documents) as done:
+            folder = fitted.transform_to(
+                read, output, features=read_features(features), format=cast(Any, shard_format),
+                shard_documents=shard_documents, on_shard=lambda n, _: done(n),
+            )  # fmt: skip
+        n_topics, size["shards"] = folder.n_topics, folder.n_shards
+    else:
+        with working(f"inferring theta of {read.n_documents:,} documents"):
+            theta = fitted.transform(read, features=read_features(features))
+        _save(output, theta)
+        n_topics = theta.shape[1]
     if json:
-        print_json({"theta": output, "documents": len(theta), "topics": theta.shape[1]})
-    note(f"{output}: {theta.shape[0]:,} documents x {theta.shape[1]} topics")
+        print_json({"theta": output, "documents": read.n_documents, "topics": n_topics, **size})
+    note(f"{output}: {read.n_documents:,} documents x {n_topics} topics")
 
 
 def _save(path: Path, theta: NDArray[np.float32]) -> None:

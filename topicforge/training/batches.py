@@ -82,10 +82,13 @@ def padded(batch: Batch, multiple: int = 64) -> Batch:
     return Batch(crow, batch.col, batch.count, batch.vocab_size, features)
 
 
-def in_order(documents: Documents, batch_size: int, device: torch.device) -> Iterator[Batch]:
-    """Yield all documents in order, in batches: for inference."""
-    for start in range(0, len(documents), batch_size):
-        rows = np.arange(start, min(start + batch_size, len(documents)))
+def in_order(
+    documents: Documents, batch_size: int, device: torch.device, among: range | None = None
+) -> Iterator[Batch]:
+    """Yield documents in order, all or a range of them, in batches: for inference."""
+    among = range(len(documents)) if among is None else among
+    for start in range(among.start, among.stop, batch_size):
+        rows = np.arange(start, min(start + batch_size, among.stop))
         yield to_batch(documents, rows, device)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,16 @@ class Documents:
             int((self.counts.lengths(start, start + _STEP) == 0).sum())
             for start in range(0, len(self), _STEP)
         )
+
+    def checksum(self) -> str:
+        """What tells these documents from others: sizes, lengths in order, how often each word comes."""
+        counts = self.counts
+        digest = hashlib.sha256(f"{len(self)} {counts.vocab_size} {self.n_features}".encode())
+        for start in range(0, len(self), _STEP):
+            lengths = counts.lengths(start, start + _STEP)
+            digest.update(np.ascontiguousarray(lengths, dtype=np.int64).data)
+        digest.update(np.ascontiguousarray(counts.word_totals(), dtype=np.float64).data)
+        return digest.hexdigest()
 
 
 #: lengths looked at in one go
