@@ -86,6 +86,11 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
       "lazy_adam_rows(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor row, "
       "Tensor grad, float lr, float beta1, float beta2, float eps, float weight_decay, int step) "
       "-> ()");
+  // Adam's steps base + 1 ... base + rates for rows without a gradient since step since[row], in place.
+  m.def(
+      "adam_catch_up(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, "
+      "Tensor(d!) since, Tensor row, Tensor rates, int base, float beta1, float beta2, float eps) "
+      "-> ()");
 
   // log theta (n, K); all randomness comes from seed, one int64 number on the same device.
   m.def("sample_log_dirichlet(Tensor concentration, int n, Tensor seed) -> Tensor");

@@ -4,40 +4,28 @@
 
 #include "checks.h"
 #include "cpu/torch_pool.h"
+#include "row_checks.h"
 
 namespace topicforge {
 namespace {
 
 constexpr const char* kOp = "lazy_adam_rows";
 
-void check_written(const char* name, const Tensor& x, const Tensor& weight) {
-  check_matrix(kOp, name, x);
-  STD_TORCH_CHECK(
-      x.size(0) == weight.size(0) && x.size(1) == weight.size(1), kOp, ": ", name,
-      " must have the shape of weight");
-  STD_TORCH_CHECK(x.is_contiguous(), kOp, ": ", name, " is written in place and must be contiguous");
-}
-
 void update(
     Tensor weight, Tensor exp_avg, Tensor exp_avg_sq, Tensor row_in, Tensor grad_in, double lr,
     double beta1, double beta2, double eps, double weight_decay, int64_t step) {
-  check_written("weight", weight, weight);
-  check_written("exp_avg", exp_avg, weight);
-  check_written("exp_avg_sq", exp_avg_sq, weight);
+  check_written(kOp, "weight", weight, weight);
+  check_written(kOp, "exp_avg", exp_avg, weight);
+  check_written(kOp, "exp_avg_sq", exp_avg_sq, weight);
   check_matrix(kOp, "grad", grad_in);
   check_columns(kOp, "grad", grad_in, "weight", weight);
   check_vector(kOp, "row", row_in, grad_in.size(0));
-  STD_TORCH_CHECK(row_in.scalar_type() == ScalarType::Long, kOp, ": row must be int64");
   STD_TORCH_CHECK(step >= 1, kOp, ": step must be at least 1, but is ", step);
   const ScalarType type = check_types(kOp, weight, exp_avg, exp_avg_sq, grad_in);
   const Tensor row = row_major(row_in), grad = row_major(grad_in);
   const int64_t rows = row.size(0), words = weight.size(0);
+  check_rising(kOp, row, words);
   const int64_t* r = row.const_data_ptr<int64_t>();
-  // Rising row numbers come once each: no two tasks write to one row.
-  bool good = rows == 0 || (r[0] >= 0 && r[rows - 1] < words);
-  for (int64_t i = 1; i < rows; ++i) good &= r[i - 1] < r[i];
-  STD_TORCH_CHECK(
-      good, kOp, ": row must rise within [0, ", words, ") without repeats; coalesce the gradient");
   const double t = static_cast<double>(step);
   const AdamStep numbers{
       lr / (1.0 - std::pow(beta1, t)), beta1, beta2, 1.0 / std::sqrt(1.0 - std::pow(beta2, t)),

@@ -1,5 +1,7 @@
 """The sparse batch: rows, lengths and moving it."""
 
+import numpy as np
+import pytest
 import torch
 
 from topicforge.contracts import Batch
@@ -12,6 +14,17 @@ def test_rows_lengths_and_sizes(batch_of):
     assert batch.n_documents == 3
     assert batch.row.tolist() == [0, 0, 2]
     assert batch.lengths().tolist() == [3.0, 0.0, 5.0]
+
+
+@pytest.mark.parametrize("vocab_size", [7, 10_000])
+def test_words_are_torchs_unique(batch_of, vocab_size):
+    """By marks where the vocabulary is small, by sorting where it is large."""
+    bow = np.zeros((3, vocab_size))
+    bow[0, [1, 5]] = bow[1, [0, 5, 6]] = 2
+    batch = batch_of(bow, vocab_size)
+    words, place = batch.words()
+    assert words.tolist() == [0, 1, 5, 6]
+    assert place.tolist() == [1, 2, 0, 2, 3]
 
 
 def test_no_documents(batch_of):

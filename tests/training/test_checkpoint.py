@@ -27,6 +27,7 @@ SETTINGS = {
         "prior__fit_documents": 100,
     },
     "lazy": {"optimiser": "lazy-adam"},
+    "deferred": {"optimiser": "deferred-adam"},
     "watched": {"validation_fraction": 0.2, "patience": 2, "learning_rate": 0.3},
     "gathered": {"accumulate": 3, "gradient_clip": 1.0},
 }  # fmt: skip

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+#: so many words for each entry cost more to look through than the entries to sort
+_SPARSE = 40
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -39,6 +42,16 @@ class Batch:
         """(nnz,) int64: the document each entry belongs to."""
         documents = torch.arange(self.n_documents, device=self.crow.device)
         return documents.repeat_interleave(self.crow.diff(), output_size=self.col.numel())
+
+    def words(self) -> tuple[Tensor, Tensor]:
+        """(R,) int64 different words, rising, and (nnz,) int64 the place of each entry's word there."""
+        if self.vocab_size > _SPARSE * self.col.numel():
+            words, place = torch.unique(self.col, return_inverse=True)
+            return words, place
+        # without sorting: marks in a row of all words
+        there = torch.zeros(self.vocab_size, dtype=torch.bool, device=self.col.device)
+        there[self.col] = True
+        return there.nonzero().squeeze(1), (there.cumsum(0) - 1)[self.col]
 
     def lengths(self) -> Tensor:
         """(B,) words a document: its counts summed; 0 for an empty document."""

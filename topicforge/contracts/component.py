@@ -49,9 +49,9 @@ class Component(nn.Module):
     def use_row_gradients(self, wanted: bool = True) -> bool:
         """Set ``row_sparse = wanted`` in every module of this component that declares it.
 
-        The optimiser ``lazy-adam`` asks encoder and decoder for this, and its step then costs what
-        the words of the batch cost. A module takes part by an attribute ``row_sparse``, False at
-        first, that it passes on:
+        The optimiser ``lazy-adam`` asks encoder and decoder for this, ``deferred-adam`` the encoder, and
+        a step then costs what the words of the batch cost; the forward pass must read no other rows.
+        A module takes part by an attribute ``row_sparse``, False at first, that it passes on:
         ``ops.sparse_linear(..., sparse_grad=self.row_sparse and self.training)``; what is traced
         or exported after training must have dense gradients. One without it stays as it is: its
         gradients are dense and are stepped by plain Adam.

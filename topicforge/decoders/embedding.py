@@ -140,7 +140,7 @@ class EmbeddingDecoder(TopicsOverWords):
         fixed = not self.rho.requires_grad
         if not learning or (self.lazy_words is None and not fixed):
             return super().log_likelihood(theta, batch)
-        words, col = torch.unique(batch.col, return_inverse=True)
+        words, col = batch.words()
         if fixed or self.lazy_words is None:
             # without a gradient of its own, rho is wanted at the batch's words and in the normaliser
             logits = self.rho[words] @ self.alpha.T

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "adam_catch_up",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from topicforge.ops._adam_catch_up import adam_catch_up
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion_kernel import diffusion_kernel
     from topicforge.ops._diffusion_mmd import diffusion_mmd
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 # Front-door modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
 _HOMES = {
+    "adam_catch_up": "_adam_catch_up",
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion_kernel",
     "diffusion_mmd": "_diffusion_mmd",

@@ -6,9 +6,15 @@ from torch import Tensor
 from topicforge.errors import InputError
 from topicforge.ops import _library, reference
 from topicforge.ops._arguments import check_matrix
+from topicforge.ops._rows import (
+    check_kind,
+    check_like,
+    check_row_numbers,
+    check_rows_rise,
+    writes_in_place,
+)
 
 _NAME = "lazy_adam_rows"
-_NATIVE = (torch.float32, torch.float64)
 
 
 @torch.no_grad()
@@ -57,63 +63,28 @@ def lazy_adam_rows(
     Source: Kingma and Ba 2015, algorithm 1, on the rows r alone; the same rule as
     :class:`torch.optim.SparseAdam` but for ε, which that one adds before v is corrected.
     """
-    check_matrix(_NAME, "weight", weight, "(V, H)")
-    like = {"exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq}
-    for name, x in like.items():
-        if x.shape != weight.shape:
-            raise InputError(
-                f"{_NAME}: {name} must have the shape of weight, {tuple(weight.shape)}, but has "
-                f"{tuple(x.shape)}"
-            )
+    check_like(_NAME, weight, {"exp_avg": exp_avg, "exp_avg_sq": exp_avg_sq})
+    check_row_numbers(_NAME, "row", row, weight.device)
     check_matrix(_NAME, "grad", grad, "(R, H)")
-    if row.dim() != 1 or row.dtype != torch.int64:
-        raise InputError(
-            f"{_NAME}: row must be int64 of shape (R,), but is {row.dtype} of {tuple(row.shape)}"
-        )
     if grad.shape != (row.shape[0], weight.shape[1]):
         raise InputError(
             f"{_NAME}: grad must have shape (R, H) = {(row.shape[0], weight.shape[1])}, but has "
             f"{tuple(grad.shape)}"
         )
-    for name, x in {**like, "grad": grad}.items():
-        if x.dtype != weight.dtype:
-            raise InputError(
-                f"{_NAME}: {name} must be {weight.dtype} as weight is, but is {x.dtype}"
-            )
-    for name, x in {**like, "grad": grad, "row": row}.items():
-        if x.device != weight.device:
-            raise InputError(
-                f"{_NAME}: {name} must be on {weight.device} beside weight, but is on {x.device}"
-            )
-    fits = weight.dtype in _NATIVE and all(x.is_contiguous() for x in (weight, *like.values()))
-    if impl == "native" and not fits:
-        raise InputError(
-            f"{_NAME}: the native operator takes contiguous float32 or float64, but weight, exp_avg "
-            f'and exp_avg_sq are {weight.dtype} or strided; use impl="auto"'
-        )
+    check_kind(_NAME, "grad", grad, weight)
+    fits = writes_in_place(_NAME, impl, weight, exp_avg, exp_avg_sq)
     numbers = (float(lr), beta1, beta2, eps, weight_decay, step)
     if _library.serves(_NAME, impl if fits or impl != "auto" else "reference", weight.device.type):
         try:
             torch.ops.topicforge.lazy_adam_rows(weight, exp_avg, exp_avg_sq, row, grad, *numbers)
         except RuntimeError:
-            _check_rows(row, weight.shape[0])
+            check_rows_rise(_NAME, row, weight.shape[0])
             raise
         # the library writes to memory that autograd watches through these counters
         torch.autograd.graph.increment_version([weight, exp_avg, exp_avg_sq])
         return
-    _check_rows(row, weight.shape[0])
+    check_rows_rise(_NAME, row, weight.shape[0])
     reference.lazy_adam_rows(weight, exp_avg, exp_avg_sq, row, grad, *numbers)
-
-
-def _check_rows(row: Tensor, vocab_size: int) -> None:
-    if not row.shape[0]:
-        return
-    first, last = int(row[0]), int(row[-1])
-    if not (first >= 0 and last < vocab_size and bool((row.diff() > 0).all())):
-        raise InputError(
-            f"{_NAME}: row must rise within [0, {vocab_size}) without repeats, but runs from {first} "
-            f"to {last}; coalesce() a sparse gradient first"
-        )
 
 
 def _fake(

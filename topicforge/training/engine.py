@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from topicforge import distributed
-from topicforge.contracts import Progress
+from topicforge.contracts import Batch, Progress
 from topicforge.errors import OptionError, TrainingError
 from topicforge.network import Network
+from topicforge.training.deferred_adam import DeferredAdam
 from topicforge.training.lazy_adam import LazyAdam, clip_gradients
 from topicforge.training.objective import Objective
 from topicforge.training.options import TrainingOptions
@@ -28,6 +29,8 @@ _NO_BROADCAST: dict[str, Any] = {
     if "forward_sync_buffers" in signature(DistributedDataParallel).parameters
     else "broadcast_buffers": False
 }
+#: optimisers that want the gradients of the words that occur
+_BY_ROWS = {"lazy-adam": LazyAdam, "deferred-adam": DeferredAdam}
 _PARTS = ("encoder", "link", "prior", "decoder")
 
 
@@ -53,15 +56,16 @@ class Engine:
         device: torch.device,
         processes: Processes,
     ) -> None:
-        if options.optimiser == "lazy-adam" and not processes.alone:
+        by_rows = options.optimiser in _BY_ROWS
+        if by_rows and not processes.alone:
             raise OptionError(
-                "TopicModel: optimiser='lazy-adam' steps the rows of one process' words, but "
+                f"TopicModel: optimiser={options.optimiser!r} steps the rows of one process' words, but "
                 f"{processes.count} processes train together; use optimiser='adam'"
             )
-        if options.optimiser == "lazy-adam" and options.compile:
+        if by_rows and options.compile:
             raise OptionError(
-                "TopicModel: optimiser='lazy-adam' needs the gradient of the words that occur, which "
-                "no compiled network gives; set compile=False"
+                f"TopicModel: optimiser={options.optimiser!r} needs the gradient of the words that "
+                "occur, which no compiled network gives; set compile=False"
             )
         self._network = network
         self._options = options
@@ -103,16 +107,19 @@ class Engine:
             rate: learning rate.
         """
         options = self._options
-        lazy = options.optimiser == "lazy-adam"
-        parts = (self._network.encoder, self._network.decoder)
-        able = [part.use_row_gradients(lazy) for part in parts]
-        if lazy and not any(able):
+        encoder, decoder = self._network.encoder, self._network.decoder
+        able = [
+            encoder.use_row_gradients(options.optimiser in _BY_ROWS),
+            # its normaliser reads every word in every step, and so nothing of it can be put off
+            decoder.use_row_gradients(options.optimiser == "lazy-adam"),
+        ]
+        if options.optimiser in _BY_ROWS and not any(able):
             warnings.warn(
-                "TopicModel: optimiser='lazy-adam' is plain Adam here, because all gradients of "
-                f"{' and '.join(type(part).__name__ for part in parts)} are dense",
+                f"TopicModel: optimiser={options.optimiser!r} is plain Adam here, because all gradients of "
+                f"{type(encoder).__name__} and {type(decoder).__name__} are dense",
                 UserWarning, stacklevel=2,
             )  # fmt: skip
-        self.optimiser = (LazyAdam if lazy else torch.optim.Adam)(
+        self.optimiser = _BY_ROWS.get(options.optimiser, torch.optim.Adam)(
             self._trainable,
             lr=rate,
             betas=(options.beta1, 0.999),
@@ -148,6 +155,16 @@ class Engine:
                 # a gradient left from its last turn would go on moving it
                 parameter.grad = None
         self.objective = self._wrapped()
+
+    def reads(self, batch: Batch) -> None:
+        """Make the weights of a batch's words those of this step."""
+        if isinstance(self.optimiser, DeferredAdam):
+            self.optimiser.catch_up(batch.words()[0])
+
+    def settle(self) -> None:
+        """Make all weights those of this step."""
+        if isinstance(self.optimiser, DeferredAdam):
+            self.optimiser.catch_up()
 
     def descend(self, loss: Tensor, step: int, *, last: bool) -> None:
         """Backwards, and one step of the optimiser once enough batches were seen.

@@ -101,16 +101,7 @@ class LazyAdam(torch.optim.Optimizer):
             state[name] = torch.zeros_like(p, memory_format=torch.preserve_format)
 
     def _step_rows(self, p: Tensor, group: dict[str, Any]) -> None:
-        grad = p.grad
-        assert grad is not None
-        if grad.layout != torch.sparse_coo or grad.sparse_dim() != 1 or p.dim() != 2:
-            raise OptionError(
-                f"LazyAdam: a sparse gradient must hold rows of a matrix (COO, one sparse dimension), "
-                f"but one of a parameter {tuple(p.shape)} is {grad.layout} with "
-                f"{grad.sparse_dim() if grad.layout == torch.sparse_coo else 'no'} sparse dimensions; "
-                "hand in a dense one"
-            )
-        row, rows = _rows(grad)
+        row, rows = gradient_rows(p)
         state = self.state[p]
         state["step"] += 1
         beta1, beta2 = group["betas"]
@@ -148,6 +139,24 @@ class LazyAdam(torch.optim.Optimizer):
             eps=group["eps"],
             maximize=False,
         )
+
+
+def gradient_rows(p: Tensor) -> tuple[Tensor, Tensor]:
+    """(R,) rising row numbers and (R, H) rows of a parameter's sparse gradient.
+
+    Raises:
+        OptionError: a gradient with another layout.
+    """
+    grad = p.grad
+    assert grad is not None
+    if grad.layout != torch.sparse_coo or grad.sparse_dim() != 1 or p.dim() != 2:
+        raise OptionError(
+            f"LazyAdam: a sparse gradient must hold rows of a matrix (COO, one sparse dimension), "
+            f"but one of a parameter {tuple(p.shape)} is {grad.layout} with "
+            f"{grad.sparse_dim() if grad.layout == torch.sparse_coo else 'no'} sparse dimensions; "
+            "hand in a dense one"
+        )
+    return _rows(grad)
 
 
 def _rows(grad: Tensor) -> tuple[Tensor, Tensor]:

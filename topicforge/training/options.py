@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from topicforge.errors import OptionError, did_you_mean
 
 _SCHEDULES = ("constant", "step", "cosine")
-_OPTIMISERS = ("adam", "lazy-adam")
+_OPTIMISERS = ("adam", "deferred-adam", "lazy-adam")
 _PRECISIONS = ("float32", "bfloat16")
 
 
@@ -19,10 +19,12 @@ class TrainingOptions:
     Args:
         epochs: passes over the documents.
         batch_size: documents a step.
-        optimiser: ``adam``; ``lazy-adam``: a step moves only the words of the batch in the encoder's
-            first layer, and costs as much; absent words keep their Adam state, which changes
-            results (:class:`~topicforge.training.lazy_adam.LazyAdam`). Everything else, and an
-            encoder whose first layer gives dense gradients, takes plain Adam.
+        optimiser: ``adam``; ``deferred-adam``: the same to rounding, at a cost that follows the batch's
+            words: in the encoder's first layer an absent word takes its steps when it next comes
+            (:class:`~topicforge.training.deferred_adam.DeferredAdam`); ``lazy-adam``: a step moves
+            only the words of the batch, which changes results
+            (:class:`~topicforge.training.lazy_adam.LazyAdam`). Everything else, and an encoder whose
+            first layer gives dense gradients, takes plain Adam.
         learning_rate: Adam's.
         beta1: Adam's first decay; ProdLDA and W-LDA use 0.99 against component collapse.
         adam_eps: Adam's epsilon.

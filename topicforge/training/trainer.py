@@ -157,16 +157,19 @@ class Trainer:
         self.network.train()
         self._engine.move(state.phase, state.epoch)
         now = Progress(state.epoch, epochs)
-        for rows in shuffled(training, options.batch_size, seed, skip=state.step):
-            now = Progress(state.epoch + state.step / steps, epochs)
-            if state.phase == "train":
-                self._engine.set_rate(learning_rate(options, now.epoch, options.learning_rate))
-            numbers, largest = self._step(documents, rows, now, last=state.step + 1 == steps)
-            sums.add(len(rows), numbers, largest)
-            state.step += 1
-            stop = self.watchers.step_end(state.step - 1, numbers) or stop
-            if self._checkpoints is not None and not stop and state.step < steps:
-                self._checkpoints.maybe_save(self.network, self._engine, state, self.device)
+        try:
+            for rows in shuffled(training, options.batch_size, seed, skip=state.step):
+                now = Progress(state.epoch + state.step / steps, epochs)
+                if state.phase == "train":
+                    self._engine.set_rate(learning_rate(options, now.epoch, options.learning_rate))
+                numbers, largest = self._step(documents, rows, now, last=state.step + 1 == steps)
+                sums.add(len(rows), numbers, largest)
+                state.step += 1
+                stop = self.watchers.step_end(state.step - 1, numbers) or stop
+                if self._checkpoints is not None and not stop and state.step < steps:
+                    self._checkpoints.maybe_save(self.network, self._engine, state, self.device)
+        finally:
+            self._engine.settle()
         with distributed.sharing(self.processes.share_of_nothing()):
             distributed.check_in_step("TopicModel.fit", self.device)
         seconds = time.perf_counter() - began
@@ -198,6 +201,7 @@ class Trainer:
         self, documents: Documents, rows: NDArray[np.int64], now: Progress, *, last: bool
     ) -> tuple[dict[str, float], Tensor]:
         batch = to_batch(documents, self.processes.own(rows), self.device)
+        self._engine.reads(batch)
         with distributed.sharing(self.processes.share(batch)):
             loss, values, largest = self._engine.objective(batch, now, self.state.phase)
             numbers = {name: float(value) for name, value in values.items()}

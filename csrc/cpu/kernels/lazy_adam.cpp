@@ -1,5 +1,6 @@
 #include "cpu/kernels/lazy_adam.h"
 
+#include "cpu/kernels/square_root.h"
 #include "cpu/kernels/vector.h"
 
 namespace topicforge {
@@ -7,34 +8,6 @@ namespace {
 
 // Numbers a task: 4 of every 4 bytes are read, 3 written.
 constexpr int64_t kNumbersPerTask = 16 * 1024;
-
-template <class T>
-inline Vec<T> square_root(Vec<T> x) {
-#if defined(__x86_64__) && TOPICFORGE_VECTOR_BYTES == 64
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return (Vec<T>)_mm512_sqrt_ps((__m512)x);
-  } else {
-    return (Vec<T>)_mm512_sqrt_pd((__m512d)x);
-  }
-#elif defined(__x86_64__) && TOPICFORGE_VECTOR_BYTES == 32
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return (Vec<T>)_mm256_sqrt_ps((__m256)x);
-  } else {
-    return (Vec<T>)_mm256_sqrt_pd((__m256d)x);
-  }
-#elif defined(__x86_64__) && TOPICFORGE_VECTOR_BYTES == 16
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return (Vec<T>)_mm_sqrt_ps((__m128)x);
-  } else {
-    return (Vec<T>)_mm_sqrt_pd((__m128d)x);
-  }
-#else
-  for (int i = 0; i < kLanes<T>; ++i) {
-    x[i] = sizeof(T) == sizeof(float) ? __builtin_sqrtf(x[i]) : __builtin_sqrt(x[i]);
-  }
-  return x;
-#endif
-}
 
 template <class T>
 struct Step {

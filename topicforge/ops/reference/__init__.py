@@ -4,6 +4,7 @@ Each function takes the arguments of its twin in :mod:`topicforge.ops` without `
 nothing and casts nothing: the front doors do that once for both implementations.
 """
 
+from topicforge.ops.reference.adam_catch_up import adam_catch_up
 from topicforge.ops.reference.diffusion import diffusion_kernel, diffusion_mmd
 from topicforge.ops.reference.dirichlet import sample_log_dirichlet
 from topicforge.ops.reference.gather_rows import gather_rows
@@ -20,6 +21,7 @@ from topicforge.ops.reference.multinomial import (
 from topicforge.ops.reference.sparse_linear import sparse_linear
 
 __all__ = [
+    "adam_catch_up",
     "diffusion_kernel",
     "diffusion_mmd",
     "gather_rows",

@@ -1,0 +1,28 @@
+// Checks of operators that write to named rows of a matrix.
+#pragma once
+
+#include "checks.h"
+
+namespace topicforge {
+
+inline void check_written(
+    const char* op, const char* name, const Tensor& x, const Tensor& weight) {
+  check_matrix(op, name, x);
+  STD_TORCH_CHECK(
+      x.size(0) == weight.size(0) && x.size(1) == weight.size(1), op, ": ", name,
+      " must have the shape of weight");
+  STD_TORCH_CHECK(x.is_contiguous(), op, ": ", name, " is written in place and must be contiguous");
+}
+
+// Rising row numbers come once each: no two tasks write to one row.
+inline void check_rising(const char* op, const Tensor& row, int64_t words) {
+  STD_TORCH_CHECK(row.scalar_type() == ScalarType::Long, op, ": row must be int64");
+  const int64_t rows = row.size(0);
+  const int64_t* r = row.const_data_ptr<int64_t>();
+  bool good = rows == 0 || (r[0] >= 0 && r[rows - 1] < words);
+  for (int64_t i = 1; i < rows; ++i) good &= r[i - 1] < r[i];
+  STD_TORCH_CHECK(
+      good, op, ": row must rise within [0, ", words, ") without repeats; coalesce the gradient");
+}
+
+}  // namespace topicforge
