@@ -69,6 +69,16 @@ def test_folded_equals_torchs_on_the_dense_product(training, bias, scale, dtype)
     )
 
 
+@pytest.mark.parametrize("scale", [False, True])
+def test_folded_gradients_are_the_slopes(scale):
+    torch.manual_seed(0)
+    layer = with_state(5, bias=True, scale=scale)
+    learned = [layer.bias, *([layer.scale] if scale else [])]
+    x = torch.softmax(torch.randn(7, 3, dtype=torch.float64), -1).requires_grad_()
+    weight = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    torch.autograd.gradcheck(lambda x, w, *_: layer.fold(x, w), (x, weight, *learned))
+
+
 def test_without_a_batch_the_running_statistics_are_folded_also_in_training():
     torch.manual_seed(0)
     layer = with_state(5).train()
