@@ -10,6 +10,7 @@ what it was written for, not what it finds. :data:`API_VERSION` is what this top
 
 from topicforge import distributed, ops, options
 from topicforge.api import API_VERSION, hookimpl
+from topicforge.clusters import corpus_vectors
 from topicforge.contracts import (
     Batch,
     Callback,
@@ -47,6 +48,7 @@ from topicforge.errors import (
     TrainingError,
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
+from topicforge.layers import Dropout
 
 __all__ = [
     "API_VERSION",
@@ -59,6 +61,7 @@ __all__ = [
     "Dirichlet",
     "Distribution",
     "Divergence",
+    "Dropout",
     "Dynamics",
     "Encoder",
     "EpochReport",
@@ -83,6 +86,7 @@ __all__ = [
     "Sides",
     "TopicForgeError",
     "TrainingError",
+    "corpus_vectors",
     "distributed",
     "hookimpl",
     "ops",

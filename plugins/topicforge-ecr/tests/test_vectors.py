@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from topicforge.plugin import Context, OptionError
+from topicforge.plugin import Context, OptionError, corpus_vectors
 
-from topicforge_ecr.corpus_vectors import corpus_vectors
 from topicforge_ecr.decoder import EcrDecoder
 from topicforge_ecr.vectors import read_vectors
 

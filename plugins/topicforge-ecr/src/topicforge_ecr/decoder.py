@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from topicforge.plugin import Batch, Context, Decoder, OptionError, ops, options
+from topicforge.plugin import Batch, Context, Decoder, OptionError, corpus_vectors, ops, options
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from topicforge_ecr.centres import centres
 from topicforge_ecr.clustering import clustering, distances
-from topicforge_ecr.corpus_vectors import centres, corpus_vectors
 from topicforge_ecr.options import WHERE, shares
 from topicforge_ecr.vectors import read_vectors
 
@@ -46,7 +46,7 @@ class EcrDecoder(Decoder):
         context: sizes, word frequencies, and the vocabulary where ``vectors`` is looked up by word.
         width: E; ``None`` takes the width of ``vectors``, 100 for ``corpus``, 200 without.
         vectors: word vectors to start from: ``corpus``, those of the training documents
-            (:func:`topicforge_ecr.corpus_vectors.corpus_vectors`); pretrained ones, GloVe or
+            (:func:`topicforge.plugin.corpus_vectors`); pretrained ones, GloVe or
             word2vec text, .npy, or an array (rows, E); ``None``, random ones. They are scaled to
             unit length, as temperature takes for granted, topics start at their
             k-means centres, and words without a vector start at random.
