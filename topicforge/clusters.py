@@ -16,6 +16,8 @@ from topicforge.errors import TrainingError
 
 #: words that serve as contexts of all others: the most frequent ones; bounds time and memory
 _MAX_CONTEXTS = 5000
+#: rows of positive PMI that are worked on at a time
+_ROWS = 64
 #: of the word vectors, where nobody asks for another
 WIDTH = 100
 
@@ -149,13 +151,24 @@ def _positive_pmi(present: Any, frequency: NDArray[np.float64]) -> Any:
     """M of :func:`clusters`, (V, contexts)."""
     n_documents, vocab_size = present.shape
     contexts = np.sort(np.argsort(-frequency, kind="stable")[:_MAX_CONTEXTS])
-    together = sp.coo_array(present.T @ present[:, contexts])
-    row, column = together.row, contexts[together.col]
-    with np.errstate(divide="ignore"):
-        pmi = np.log(n_documents * together.data / (frequency[row] * frequency[column]))
-    keep = (row != column) & (pmi > 0)
+    together = sp.csr_array(present.T @ present[:, contexts])
+    of_context = frequency[contexts]
+    kept, columns, values = np.zeros(vocab_size + 1, dtype=np.int64), [], []
+    # some rows at a time: of words that often meet, nearly all pairs are there
+    for first in range(0, vocab_size, _ROWS):
+        last = min(first + _ROWS, vocab_size)
+        part = slice(together.indptr[first], together.indptr[last])
+        row = np.repeat(np.arange(first, last), np.diff(together.indptr[first : last + 1]))
+        column = together.indices[part]
+        with np.errstate(divide="ignore"):
+            expected = frequency[row] * of_context[column]
+            pmi = np.log(n_documents * together.data[part] / expected)
+        keep = (row != contexts[column]) & (pmi > 0)
+        kept[first + 1 : last + 1] = np.bincount(row[keep] - first, minlength=last - first)
+        columns.append(column[keep])
+        values.append(pmi[keep].astype(np.float32))
     return sp.csr_array(
-        (pmi[keep].astype(np.float32), (row[keep], together.col[keep])),
+        (np.concatenate(values), np.concatenate(columns), np.cumsum(kept)),
         shape=(vocab_size, len(contexts)),
     )
 

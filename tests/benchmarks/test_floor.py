@@ -1,0 +1,55 @@
+"""The floor's terms, hand-worked for one cell, and the script at tiny size; never a time."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "scale"
+
+
+@pytest.fixture
+def floor(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    spec = importlib.util.spec_from_file_location("floor", FOLDER / "floor.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "floor", module)
+    spec.loader.exec_module(module)
+    yield module
+    monkeypatch.delitem(sys.modules, "against_topmost", raising=False)
+
+
+def test_the_terms_of_etm_hand_worked(floor):
+    """V = 1000, 65 words a document, 600 different words a batch of 200; H = 800, E = 200, K = 50."""
+    of = {t.name: t for t in floor.terms("etm", "adam", 1000, 13_000.0, 600.0)}
+    assert of["first layer, forward: rows of the words"].flops == 2 * 13_000 * 800
+    assert of["first layer, gradient"].bytes == 4 * 1000 * 800
+    assert of["first layer, step of 1,000 rows"].bytes == 28 * 1000 * 800
+    assert of["hidden layer, forward and backward"].flops == 768_000_000
+    assert of["normaliser: rho alpha^T of all words"].flops == 20_000_000
+    lazy = {t.name: t for t in floor.terms("etm", "lazy-adam", 1000, 13_000.0, 600.0)}
+    assert lazy["first layer, step of 600 rows"].bytes == 28 * 600 * 800
+    late = {t.name: t for t in floor.terms("etm", "deferred-adam", 1000, 13_000.0, 600.0)}
+    assert late["first layer, step of 600 rows"].bytes == 52 * 600 * 800
+
+
+def test_prodlda_multiplies_all_words_four_times_over(floor):
+    """Logits forward and two gradients over B documents, W C twice over K."""
+    every = floor.terms("prodlda", "adam", 1000, 13_000.0, 600.0)
+    of_words = sum(t.flops for t in every if "normaliser" in t.name or "gradients" in t.name)
+    assert of_words == 3 * 2 * 200 * 1000 * 50
+
+
+def test_the_script_runs(floor, monkeypatch, capsys):
+    monkeypatch.setattr(floor, "matrix_rate", lambda: 1e11)
+    monkeypatch.setattr(floor, "bandwidth", lambda: 1e10)
+    arguments = ["--sizes", "700", "--documents", "400", "--epochs", "1", "--threads", "1"]
+    monkeypatch.setattr(sys, "argv", ["floor.py", *arguments])
+    floor.main()
+    shown = capsys.readouterr().out
+    assert "matrix products 100 GFLOP/s, memory 10.0 GB/s" in shown
+    for model in ("etm", "prodlda"):
+        for optimiser in ("adam", "deferred-adam", "lazy-adam"):
+            # the terms, the ratio, the profile
+            assert shown.count(f"{model}, {optimiser}, V = 700") == 3
