@@ -10,6 +10,7 @@ from topicforge.plugin import (
     Batch,
     Context,
     DiagonalNormal,
+    Dropout,
     Encoder,
     InputError,
     Latent,
@@ -78,7 +79,7 @@ class ContextualEncoder(Encoder):
         layers: list[nn.Module] = []
         for before, after in zip(sizes, widths, strict=False):
             layers += [nn.Linear(before, after), nn.Softplus()]
-        layers.append(nn.Dropout(options.share(self.where, "dropout", dropout)))
+        layers.append(Dropout(options.share(self.where, "dropout", dropout)))
         self.body = nn.Sequential(*layers)
         self.loc = BatchHead(widths[-1], context.n_latent)
         self.log_var = BatchHead(widths[-1], context.n_latent)
@@ -143,7 +144,7 @@ class CombinedEncoder(ContextualEncoder):
     ) -> None:
         self._width = options.whole(self.where, "width", width)
         super().__init__(context, hidden=hidden, dropout=dropout)
-        self.hide = nn.Dropout(options.share(self.where, "word_dropout", word_dropout))
+        self.hide = Dropout(options.share(self.where, "word_dropout", word_dropout), entries=True)
         self.words = nn.Parameter(torch.empty(context.vocab_size, self._width))
         nn.init.xavier_uniform_(self.words)
         self.bias = nn.Parameter(torch.zeros(self._width))

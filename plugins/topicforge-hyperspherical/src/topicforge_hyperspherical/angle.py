@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from topicforge.plugin import distributed
 from torch import Tensor
 
 _NODES, _WEIGHTS = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(128))
@@ -111,34 +112,51 @@ class ImplicitAngle(torch.autograd.Function):
         return None, gradients[0] * torch.where(below, -integral, integral), None
 
 
-def draw_angle(kappa: Tensor, width: int) -> Tensor:
+def draw_angle(kappa: Tensor, width: int, *, documents: bool = False) -> Tensor:
     """Draw the angle to the mean direction, by rejection from a transformed Beta.
+
+    How many numbers a draw takes depends on its kappa. So where several processes share a batch,
+    each draws for all of its documents and keeps its own.
 
     Args:
         kappa: (...) float64, >= 0.
         width: L >= 2.
+        documents: the last dimension of kappa is this process' documents.
+
+    Raises:
+        InputError: with ``documents``, not a kappa for each of them.
+        TrainingError: with ``documents``, another process is gone.
 
     Source: Wood 1994, algorithm VM*.
     """
+    share = distributed.current() if documents else None
     with torch.no_grad():
-        shape = torch.tensor((width - 1) / 2, dtype=kappa.dtype, device=kappa.device)
-        beta = torch.distributions.Beta(shape, shape)
-        flat = kappa.detach().reshape(-1)
-        b = (width - 1) / (2 * flat + (4 * flat.square() + (width - 1) ** 2).sqrt())
-        x0 = (1 - b) / (1 + b)
-        top = flat * x0 + (width - 1) * torch.log1p(-x0.square())
-        # a kappa that is no number accepts nothing: its angle stays NaN, for training to report
-        out = torch.full_like(flat, torch.nan)
-        left = flat.isfinite().nonzero().squeeze(-1)
-        while left.numel():
-            y = beta.sample(left.shape)
-            bb = b[left]
-            # 1 - w without cancellation: w = (1 - (1 + b) y) / (1 - (1 - b) y)
-            defect = 2 * bb * y / (1 - (1 - bb) * y)
-            score = flat[left] * (1 - defect) + (width - 1) * torch.log1p(-x0[left] * (1 - defect))
-            accept = score - top[left] >= torch.rand_like(y).log()
-            out[left[accept]] = 2 * (defect[accept] / 2).clamp(0, 1).sqrt().asin()
-            left = left[~accept]
-        angle = out.reshape(kappa.shape)
+        if share is None:
+            angle = _reject(kappa.detach(), width)
+        else:
+            whole = distributed.gather(kappa.detach().movedim(-1, 0).contiguous())
+            angle = _reject(whole.movedim(0, -1), width)[..., share.own_documents]
     result: Tensor = ImplicitAngle.apply(angle, kappa, width)
     return result
+
+
+def _reject(kappa: Tensor, width: int) -> Tensor:
+    shape = torch.tensor((width - 1) / 2, dtype=kappa.dtype, device=kappa.device)
+    beta = torch.distributions.Beta(shape, shape)
+    flat = kappa.reshape(-1)
+    b = (width - 1) / (2 * flat + (4 * flat.square() + (width - 1) ** 2).sqrt())
+    x0 = (1 - b) / (1 + b)
+    top = flat * x0 + (width - 1) * torch.log1p(-x0.square())
+    # a kappa that is no number accepts nothing: its angle stays NaN, for training to report
+    out = torch.full_like(flat, torch.nan)
+    left = flat.isfinite().nonzero().squeeze(-1)
+    while left.numel():
+        y = beta.sample(left.shape)
+        bb = b[left]
+        # 1 - w without cancellation: w = (1 - (1 + b) y) / (1 - (1 - b) y)
+        defect = 2 * bb * y / (1 - (1 - bb) * y)
+        score = flat[left] * (1 - defect) + (width - 1) * torch.log1p(-x0[left] * (1 - defect))
+        accept = score - top[left] >= torch.rand_like(y).log()
+        out[left[accept]] = 2 * (defect[accept] / 2).clamp(0, 1).sqrt().asin()
+        left = left[~accept]
+    return out.reshape(kappa.shape)

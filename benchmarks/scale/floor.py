@@ -1,0 +1,195 @@
+"""What a training step must cost on this machine, term by term, and what it costs.
+
+    python benchmarks/scale/floor.py --counts train.npz --threads 2      # two minutes
+
+The cells are those of ``against_topmost.py``: its networks, batch of 200, K = 50, float32. Each term of a
+step has its floating-point operations and the bytes that must come from memory or go there; its floor is
+operations at the rate of ``torch.mm`` (2048 x 2048) plus bytes at the bandwidth of ``x.mul_()``, both of
+this run and these threads. Bytes are counted as if whatever is smaller than the vocabulary stayed in
+the caches. Element-wise work (exponentials, dropout, batch norm of the hidden layers), Python and dispatch
+are not in the floor: they are in what is measured.
+
+The step is that of the best epoch. Shown must be: it takes at most twice its floor. The last table is
+torch's profile of such an epoch: where the time goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from against_topmost import BATCH, SETTINGS, K, counts_of
+
+ASKED = 2.0
+#: bytes a parameter: w, m, v and the gradient read, w, m and v written
+ADAM = 28
+#: w, m and v read and written
+CATCH_UP = 24
+EMBEDDING = 200
+GROUPS = {
+    "our operators": ("topicforge::", "GeneratedBackwardFor_topicforge"),
+    "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::addmv", "aten::mv"),
+    "dense Adam": ("aten::_fused_adam",),
+    "rest of torch": ("",),
+}
+
+
+@dataclass(frozen=True)
+class Term:
+    """A part of a step: operations and bytes."""
+
+    name: str
+    flops: float
+    bytes: float
+
+
+def terms(model: str, optimiser: str, vocab_size: int, entries: float, words: float) -> list[Term]:
+    """What one step must do.
+
+    Args:
+        model: ``etm`` or ``prodlda``.
+        optimiser: ``adam``, ``deferred-adam`` or ``lazy-adam``.
+        vocab_size: V.
+        entries: different words a document, summed over a batch.
+        words: R, different words of a batch.
+    """
+    V, R, B = vocab_size, words, BATCH
+    H = SETTINGS[model]["encoder__hidden"][0]
+    rows = V if optimiser == "adam" else R
+    step = ADAM + (CATCH_UP if optimiser == "deferred-adam" else 0)
+    encoder = [
+        Term("batch: entries gathered", 0, 20 * entries),
+        Term("first layer, forward: rows of the words", 2 * entries * H, 4 * R * H),
+        Term("first layer, gradient", 2 * entries * H, 4 * rows * H),
+        Term(f"first layer, step of {rows:,.0f} rows", 0, step * rows * H),
+        Term("hidden layer, forward and backward", 3 * 2 * B * H * H, 0),
+        Term("two heads, forward and backward", 3 * 2 * B * H * 2 * K, 0),
+        Term("steps of hidden layer and heads", 0, ADAM * (H * H + 2 * H * K)),
+    ]
+    if model == "etm":
+        E = EMBEDDING
+        return [
+            *encoder,
+            Term("normaliser: rho alpha^T of all words", 2 * V * E * K, 4 * V * E),
+            Term("its gradient: beta^T rho", 2 * V * E * K, 4 * V * E),
+            Term("logits of the words and their gradient", 2 * 2 * R * E * K, 2 * 4 * R * E),
+            Term("likelihood of the entries", 3 * 2 * entries * K, 3 * 4 * R * K),
+        ]
+    return [
+        *encoder,
+        Term("batch norm: W C, forward and backward", 2 * 2 * V * K * K, 2 * 4 * V * K),
+        Term("normaliser: theta W^T", 2 * B * V * K, 4 * V * K),
+        Term("its gradients of theta and W", 2 * 2 * B * V * K, 2 * 4 * V * K),
+        Term("decoder's step", 0, ADAM * V * K),
+    ]
+
+
+def matrix_rate() -> float:
+    """Operations a second of a product of 2048 x 2048 matrices, at best."""
+    a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
+    return 2 * 2048.0**3 / _best(lambda: a @ b, 8)
+
+
+def bandwidth() -> float:
+    """Bytes a second that scaling 256 MB in place reads and writes, at best."""
+    x = torch.ones(1 << 26)
+    return 8.0 * x.numel() / _best(lambda: x.mul_(1.0), 8)
+
+
+def _best(work: object, rounds: int) -> float:
+    found = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()  # type: ignore[operator]
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+def batches(counts: sp.csr_array) -> tuple[float, float]:
+    """Entries and different words of a batch of documents in random order, on average."""
+    order = np.random.default_rng(0).permutation(counts.shape[0])
+    parts = [counts[order[i : i + BATCH]] for i in range(0, len(order) - BATCH + 1, BATCH)]
+    return (
+        float(np.mean([part.nnz for part in parts])),
+        float(np.mean([len(np.unique(part.indices)) for part in parts])),
+    )
+
+
+def measured(
+    model: str, optimiser: str, counts: sp.csr_array, epochs: int
+) -> tuple[float, dict[str, float]]:
+    """Seconds of a step of the best epoch, and the profile of one more."""
+    from topicforge import TopicModel
+
+    made = TopicModel(
+        n_topics=K, epochs=epochs, batch_size=BATCH, optimiser=optimiser, **SETTINGS[model]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made.fit(counts)
+        seconds = BATCH / max(report.documents_per_second for report in made.history_)
+        steps = -(-counts.shape[0] // BATCH)
+        made.partial_fit(counts)
+        with torch.profiler.profile() as profile:
+            made.partial_fit(counts)
+    share = dict.fromkeys(GROUPS, 0.0)
+    for event in profile.key_averages():
+        group = next(g for g, names in GROUPS.items() if event.key.startswith(names))
+        share[group] += event.self_cpu_time_total / 1e6 / steps
+    return seconds, share
+
+
+def main() -> None:
+    """Print rates, floors against steps, and profiles."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--counts", type=Path, help=".npz with 5,000 columns")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 50_000], help="V")
+    parser.add_argument("--documents", type=int, default=4_000)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    rate, width = matrix_rate(), bandwidth()
+    print(f"matrix products {rate / 1e9:,.0f} GFLOP/s, memory {width / 1e9:,.1f} GB/s\n")
+    summary, profiles = [], []
+    for size in given.sizes:
+        if size == 5_000 and given.counts is None:
+            continue
+        counts = counts_of(size, given.counts, given.documents)
+        entries, words = batches(counts)
+        for model in SETTINGS:
+            for optimiser in ("adam", "deferred-adam", "lazy-adam"):
+                cell = f"{model}, {optimiser}, V = {size:,}"
+                parts = terms(model, optimiser, size, entries, words)
+                print(f"{cell}: {entries:,.0f} entries and {words:,.0f} words a batch")
+                print(f"  {'term':<42} {'MFLOP':>8} {'MB':>8} {'ms':>8}")
+                floor = 0.0
+                for part in parts:
+                    seconds = part.flops / rate + part.bytes / width
+                    floor += seconds
+                    print(
+                        f"  {part.name:<42} {part.flops / 1e6:>8,.0f} {part.bytes / 1e6:>8,.1f} "
+                        f"{seconds * 1e3:>8.2f}"
+                    )
+                step, share = measured(model, optimiser, counts, given.epochs)
+                print(f"  {'floor':<60} {floor * 1e3:>8.2f}\n", flush=True)
+                missed = "  missed" if step > ASKED * floor else ""
+                summary.append(
+                    f"{cell:<34} {floor * 1e3:>8.1f} {step * 1e3:>8.1f} {step / floor:>6.2f} "
+                    f"{ASKED:>6}{missed}"
+                )
+                numbers = " ".join(f"{seconds * 1e3:>16.1f}" for seconds in share.values())
+                profiles.append(f"{cell:<34} {numbers}")
+    print(f"{'cell':<34} floor ms  step ms  ratio  asked", *summary, sep="\n")
+    print(f"\n{'ms a step by the profiler':<34} {' '.join(f'{g:>16}' for g in GROUPS)}")
+    print(*profiles, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
