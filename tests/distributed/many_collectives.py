@@ -5,6 +5,7 @@ import torch
 from topicforge import distributed
 from topicforge.distributed import Share
 from topicforge.errors import InputError, TrainingError
+from topicforge.layers import word_layer
 
 #: documents and entries of each process, for each number of processes; an empty share among them
 SPLITS = {
@@ -65,6 +66,35 @@ def average_of_losses(share):
     return {"gradient": a.grad / share.world_size}
 
 
+def words_of_all(share):
+    """(crow, col, value, goal) of the whole batch: as many entries as the split says, five words, H = 3."""
+    lengths, words = [], 5
+    for documents, entries in zip(share.documents, share.entries, strict=True):
+        ends = torch.linspace(0, entries, documents + 1).long() if documents else torch.zeros(1)
+        lengths.append(ends.diff().long())
+    crow = torch.cat([torch.zeros(1, dtype=torch.int64), torch.cat(lengths).cumsum(0)])
+    col = torch.arange(share.n_entries) % words
+    return crow, col, whole(share.n_entries, seed=5), whole(share.n_documents, 3, seed=6)
+
+
+def word_layers(share):
+    """One entry a document or many: gradients of the weight, strided and of rows, and of the bias."""
+    crow, col, value, goal = words_of_all(share)
+    own, entries = share.own_documents, share.own_entries
+    crow = crow[own.start : own.stop + 1] - crow[own.start]
+    out = {}
+    for name, sparse in (("strided", False), ("rows", True)):
+        weight = whole(5, 3, seed=7).requires_grad_()
+        bias = whole(3, seed=8).requires_grad_()
+        y = word_layer(
+            crow, col[entries], value[entries], weight, bias, sparse_grad=sparse, shared=True
+        )
+        (y * goal[own]).sum().backward()
+        out[name] = weight.grad.to_dense() if sparse else weight.grad
+        out[f"{name} y"], out[f"{name} bias"] = y, bias.grad
+    return out
+
+
 def drawn(share):
     torch.manual_seed(7)
     own, entries = share.documents[share.rank], share.entries[share.rank]
@@ -120,6 +150,7 @@ def refused(share):
         "gather": message(lambda: distributed.gather(torch.zeros(own + 1, 2))),
         "mean": message(lambda: distributed.mean(torch.zeros(()))),
         "randn": message(lambda: distributed.batch_randn((own + 2, 2), like)),
+        "entries": message(lambda: distributed.gather_entries([torch.zeros(99)])),
         "words": message(lambda: distributed.batch_dropout(torch.zeros(99), 0.5, entries=True)),
         "draws": message(lambda: distributed.batch_draws(torch.randn, own + 1)),
         "step": message(out_of_step),
@@ -139,6 +170,6 @@ def in_share(case, documents, entries):
 def cases(world):
     return {
         f"{case.__name__} {split}": in_share(case, *counts)
-        for case in (gathered, summed, average_of_losses, drawn, agreed, refused)
+        for case in (gathered, summed, average_of_losses, word_layers, drawn, agreed, refused)
         for split, counts in SPLITS[world].items()
     }

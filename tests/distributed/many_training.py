@@ -20,6 +20,8 @@ FITS = {
         70, {"preset": "nvdm-gsm", "encoder__hidden": (12,), "decoder__width": 8,
              "dynamics": [("alternate", {"epochs": 1}), ("free-bits", {"nats": 0.5})]},
     ),
+    "lazy": (70, {"preset": "nvdm-gsm", "encoder__hidden": (12,), "optimiser": "lazy-adam"}),
+    "deferred": (70, {"optimiser": "deferred-adam", "batch_size": 10}),
     "held out": (70, {"validation_fraction": 0.3, "patience": 1}),
     "accumulated": (70, {"accumulate": 2, "gradient_clip": 0.5}),
     "fewer documents than processes": (3, {"batch_size": 200, "encoder__width": 2}),

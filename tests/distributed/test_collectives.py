@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from many_collectives import SPLITS, weight, whole
+from many_collectives import SPLITS, weight, whole, words_of_all
 
 from topicforge import distributed
 from topicforge.distributed import Share
@@ -68,6 +68,28 @@ def test_the_average_of_the_gradients_is_the_whole_batch_gradient(processes, spl
 
 
 @split_names
+def test_a_shared_word_layer_has_the_whole_batch_gradient_averaged(processes, split):
+    share = Share(0, *SPLITS[processes.world][split])
+    crow, col, value, goal = words_of_all(share)
+    dense = torch.zeros(share.n_documents, 5, dtype=torch.float64)
+    dense.index_put_(
+        (torch.arange(share.n_documents).repeat_interleave(crow.diff()), col),
+        value,
+        accumulate=True,
+    )
+    expected = dense.T @ goal / processes.world
+    first = 0
+    for rank, result in enumerate(processes.of(f"word_layers {split}")):
+        rows = slice(first, first + share.documents[rank])
+        first = rows.stop
+        for name in ("strided", "rows"):
+            torch.testing.assert_close(result[name], expected, rtol=1e-12, atol=1e-12)
+            y = dense[rows] @ whole(5, 3, seed=7) + whole(3, seed=8)
+            torch.testing.assert_close(result[f"{name} y"], y, rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(result[f"{name} bias"], goal[rows].sum(0))
+
+
+@split_names
 def test_noise_is_torchs_own_for_the_whole_batch(processes, split):
     found = processes.of(f"drawn {split}")
     documents, entries = SPLITS[processes.world][split]
@@ -115,8 +137,9 @@ def test_what_is_not_a_row_a_document_is_refused_before_anything_is_sent(process
         for name in ("gather", "randn", "draws"):
             assert f"must be this process' {own} documents" in said[name]
             assert said[name].startswith("InputError: distributed.")
-        assert "got 99" in said["words"]
-        assert "entries" in said["words"]
+        for name in ("words", "entries"):
+            assert "got 99" in said[name]
+            assert "entries" in said[name]
         assert said["step"].startswith("TrainingError: epoch 1: torch's generator")
         assert "batch_randn" in said["step"]
 

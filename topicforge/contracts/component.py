@@ -66,3 +66,23 @@ class Component(nn.Module):
         for module in able:
             module.row_sparse = wanted
         return bool(able)
+
+    def share_row_gradients(self, wanted: bool = True) -> list[nn.Parameter]:
+        """Set ``row_shared = wanted`` in every module of this component that declares it.
+
+        Training on several processes asks the encoder for this. A module takes part by an attribute
+        ``row_shared``, False at first, and ``row_parameter``, the name of its weight, (V, H): with True
+        its backward pass gives the weight the gradient of the whole batch, averaged over the
+        processes, so that V x H numbers need not travel
+        (``topicforge.layers.word_layer`` does it). One without it stays as it is.
+
+        Args:
+            wanted: shared gradients from now on, or own ones again.
+
+        Returns:
+            The parameters whose gradients are shared.
+        """
+        able: list[Any] = [module for module in self.modules() if hasattr(module, "row_shared")]
+        for module in able:
+            module.row_shared = wanted
+        return [getattr(module, module.row_parameter) for module in able] if wanted else []

@@ -30,7 +30,14 @@ function here does what torch alone does, bit for bit, without a process group.
 """
 
 from topicforge.distributed.check import check_in_step
-from topicforge.distributed.collectives import anywhere, gather, gather_rows, mean, total
+from topicforge.distributed.collectives import (
+    anywhere,
+    gather,
+    gather_entries,
+    gather_rows,
+    mean,
+    total,
+)
 from topicforge.distributed.noise import (
     batch_draws,
     batch_dropout,
@@ -53,6 +60,7 @@ __all__ = [
     "check_in_step",
     "current",
     "gather",
+    "gather_entries",
     "gather_rows",
     "mean",
     "peers_alive",

@@ -100,6 +100,28 @@ def gather_rows(tensors: Sequence[Tensor]) -> list[Tensor]:
     return out
 
 
+@torch.no_grad()
+def gather_entries(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Own entries to all entries, in the order of the ranks; without a gradient.
+
+    Args:
+        tensors: each (own entries,): words, counts, or what else stands beside them.
+
+    Returns:
+        Each (entries of all processes,); the tensors themselves where this process works alone.
+
+    Raises:
+        InputError: a tensor has not a number for each of this process' entries.
+        TrainingError: another process is gone.
+    """
+    share = current()
+    if share is None or share.world_size == 1:
+        return list(tensors)
+    for x in tensors:
+        require_rows("gather_entries", x.shape, share.entries[share.rank], "entries")
+    return [_joined(x[:, None], share, share.entries)[:, 0] for x in tensors]
+
+
 def anywhere(flag: bool, device: torch.device) -> bool:
     """Return True if the flag is true on any process.
 
@@ -133,6 +155,17 @@ def _reduced(x: Tensor, share: Share, what: str) -> Tensor:
     return y
 
 
+def _joined(x: Tensor, share: Share, sizes: Sequence[int]) -> Tensor:
+    """All processes' rows (or entries), ``sizes`` of each."""
+    # gloo takes tensors of one shape alone
+    padded = x.new_zeros(max(sizes), x.shape[1])
+    padded[: len(x)] = x
+    parts = [torch.empty_like(padded) for _ in sizes]
+    with peers_alive("gather"):
+        torch_distributed.all_gather(parts, padded, group=share.group)
+    return torch.cat([part[:n] for part, n in zip(parts, sizes, strict=True)])
+
+
 class _Total(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, share: Share) -> Tensor:
@@ -149,14 +182,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, share: Share) -> Tensor:
         ctx.share = share
-        # gloo takes tensors of one shape alone
-        longest = max(share.documents)
-        padded = x.new_zeros(longest, x.shape[1])
-        padded[: len(x)] = x.detach()
-        parts = [torch.empty_like(padded) for _ in share.documents]
-        with peers_alive("gather"):
-            torch_distributed.all_gather(parts, padded, group=share.group)
-        return torch.cat([part[:n] for part, n in zip(parts, share.documents, strict=True)])
+        return _joined(x.detach(), share, share.documents)
 
     @staticmethod
     @once_differentiable

@@ -8,12 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from topicforge import ops
 from topicforge.clusters import WIDTH, bounded_width, clusters
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.distributions import DiagonalNormal
 from topicforge.errors import InputError
-from topicforge.layers import Dropout
+from topicforge.layers import Dropout, word_layer
 from topicforge.options import is_number, positive, require, share, whole
 
 _WHERE = "encoder 'spectral'"
@@ -42,6 +41,8 @@ class SpectralEncoder(Encoder):
     """
 
     row_sparse: bool = False
+    row_shared: bool = False
+    row_parameter: ClassVar[str] = "word"
     latent: ClassVar[Latent] = Latent(DiagonalNormal)
     idf: Tensor
     zero: Tensor
@@ -93,9 +94,10 @@ class SpectralEncoder(Encoder):
             )
         value = self.word_dropout(batch.count.log1p() * self.idf[batch.col])
         sparse = self.row_sparse and self.training
-        f = ops.sparse_linear(
-            batch.crow, batch.col, value, self.word, self.zero, sparse_grad=sparse
-        )
+        f = word_layer(
+            batch.crow, batch.col, value, self.word, self.zero,
+            sparse_grad=sparse, shared=self.row_shared and self.training,
+        )  # fmt: skip
         h = F.normalize(f, dim=1, eps=1e-6)
         return DiagonalNormal(self.loc(h), self.log_var(h))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from topicforge import ops
 from topicforge.contracts import Batch
-from topicforge.layers import Dropout, Mlp, activation
+from topicforge.layers import Dropout, Mlp, activation, word_layer
 from topicforge.options import one_of, share, widths
 
 INPUTS = ("counts", "normalized", "log1p", "log1p-normalized")
@@ -50,9 +50,14 @@ class Trunk(nn.Module):
     Attributes:
         row_sparse: give the first layer's weight a gradient of the words that occur alone
             (:meth:`topicforge.contracts.Component.use_row_gradients`).
+        row_shared: that gradient is the average over processes already
+            (:meth:`topicforge.contracts.Component.share_row_gradients`).
+        row_parameter: name of that weight.
     """
 
     row_sparse: bool = False
+    row_shared: bool = False
+    row_parameter: ClassVar[str] = "weight"
 
     def __init__(
         self,
@@ -81,8 +86,9 @@ class Trunk(nn.Module):
         """Return (B, width)."""
         value = self.word_dropout(input_values(batch, self.transform))
         sparse = self.row_sparse and self.training
-        h = ops.sparse_linear(
-            batch.crow, batch.col, value, self.weight, self.bias, sparse_grad=sparse
-        )
+        h = word_layer(
+            batch.crow, batch.col, value, self.weight, self.bias,
+            sparse_grad=sparse, shared=self.row_shared and self.training,
+        )  # fmt: skip
         features: Tensor = self.dropout(self.rest(self.activation(h)))
         return features

@@ -6,6 +6,7 @@ from topicforge.layers.dropout import Dropout
 from topicforge.layers.frequency_bias import start_at_log_frequency
 from topicforge.layers.head import Head
 from topicforge.layers.mlp import Mlp
+from topicforge.layers.word_layer import word_layer
 
 __all__ = [
     "BatchNorm",
@@ -15,4 +16,5 @@ __all__ = [
     "activation",
     "start_at_log_frequency",
     "variant",
+    "word_layer",
 ]

@@ -96,6 +96,51 @@ def _sparse_linear(
     return reference.sparse_linear(crow, col, value, weight, bias, sparse_grad)
 
 
+@torch.no_grad()
+def weight_gradient(
+    grad: Tensor, crow: Tensor, col: Tensor, value: Tensor, weight: Tensor, sparse_grad: bool
+) -> Tensor:
+    """X^T dY, the gradient of :func:`sparse_linear` at its weight, by itself.
+
+    Args:
+        grad: (B, H) dY.
+        crow: (B + 1,) int64.
+        col: (nnz,) int64 words, valid.
+        value: (nnz,) inputs.
+        weight: (V, H), for its shape and kind.
+        sparse_grad: only the rows that occur.
+
+    Returns:
+        (V, H), strided or sparse.
+    """
+    value, grad = value.to(weight.dtype), grad.to(weight.dtype)
+    if not _library.serves(_NAME, "auto", weight.device.type):
+        wide = weight.detach().requires_grad_()
+        with torch.enable_grad():
+            y = reference.sparse_linear(
+                crow, col, value, wide, wide.new_zeros(wide.shape[1]), sparse_grad
+            )
+        return torch.autograd.grad(y, wide, grad)[0]
+    if sparse_grad:
+        return _rows_of_words(grad, crow, col, value, weight)
+    dense: Tensor = torch.ops.topicforge._sparse_linear_backward(
+        grad, crow, col, value, weight, False, True, False
+    )[1]
+    return dense
+
+
+def _rows_of_words(
+    grad: Tensor, crow: Tensor, col: Tensor, value: Tensor, weight: Tensor
+) -> Tensor:
+    word, rows = torch.ops.topicforge._sparse_linear_backward_rows(
+        grad, crow, col, value, weight.shape[0]
+    )
+    # The words rise and none comes twice: coalesced as it is, and no check is owed.
+    return torch.sparse_coo_tensor(
+        word[None], rows, weight.shape, is_coalesced=True, check_invariants=False
+    )
+
+
 class _SparseGradient(torch.autograd.Function):
     """The native operator with a sparse gradient of the weight: the rows that occur, and no more.
 
@@ -116,15 +161,7 @@ class _SparseGradient(torch.autograd.Function):
         grad_value, _, grad_bias = torch.ops.topicforge._sparse_linear_backward(
             grad, crow, col, value, weight, want_value, False, want_bias
         )
-        grad_weight = None
-        if want_weight:
-            word, rows = torch.ops.topicforge._sparse_linear_backward_rows(
-                grad, crow, col, value, weight.shape[0]
-            )
-            # The words rise and none comes twice: coalesced as it is, and no check is owed.
-            grad_weight = torch.sparse_coo_tensor(
-                word[None], rows, weight.shape, is_coalesced=True, check_invariants=False
-            )
+        grad_weight = _rows_of_words(grad, crow, col, value, weight) if want_weight else None
         return (
             None,
             None,

@@ -40,8 +40,7 @@ class DeferredAdam(LazyAdam):
     the step sizes after step ``base``; tensors and numbers alone.
 
     Raises:
-        OptionError: a number outside its domain, a gradient with another sparse layout, or of rows
-            that were not caught up.
+        OptionError: a number outside its domain, or a gradient with another layout than before.
 
     Source: Kingma and Ba 2015, algorithm 1.
     """
@@ -92,19 +91,16 @@ class DeferredAdam(LazyAdam):
             state["since"] = torch.zeros(p.shape[0], dtype=torch.int64, device=p.device)
             state["rates"] = torch.zeros(_WINDOW, dtype=torch.float64)
             state["base"] = torch.zeros((), dtype=torch.int64)
-        row, _ = gradient_rows(p)
-        since, done = state["since"], int(state["step"])
-        if row.numel() and int(since[row].min()) != done:
-            raise OptionError(
-                "DeferredAdam: rows with a gradient must have done every step before they are read, "
-                "but some have not; call catch_up(rows) before the forward pass"
-            )
+        done = int(state["step"])
         if done - int(state["base"]) == _WINDOW:
             self._catch_up(p, None, group)
             state["base"].fill_(done)
         state["rates"][done - int(state["base"])] = group["lr"]
+        row, _ = gradient_rows(p)
+        # those that other processes read, where several train together
+        self._catch_up(p, row, group)
         super()._step_rows(p, group)
-        since[row] = done + 1
+        state["since"][row] = done + 1
 
     def _step_dense(self, params: list[Tensor], group: dict[str, Any]) -> None:
         for p in params:

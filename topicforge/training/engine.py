@@ -57,11 +57,6 @@ class Engine:
         processes: Processes,
     ) -> None:
         by_rows = options.optimiser in _BY_ROWS
-        if by_rows and not processes.alone:
-            raise OptionError(
-                f"TopicModel: optimiser={options.optimiser!r} steps the rows of one process' words, but "
-                f"{processes.count} processes train together; use optimiser='adam'"
-            )
         if by_rows and options.compile:
             raise OptionError(
                 f"TopicModel: optimiser={options.optimiser!r} needs the gradient of the words that "
@@ -108,11 +103,14 @@ class Engine:
         """
         options = self._options
         encoder, decoder = self._network.encoder, self._network.decoder
+        self._shared = encoder.share_row_gradients(not self._processes.alone)
         able = [
             encoder.use_row_gradients(options.optimiser in _BY_ROWS),
             # its normaliser reads every word in every step, and so nothing of it can be put off
             decoder.use_row_gradients(options.optimiser == "lazy-adam"),
         ]
+        if not self._processes.alone:
+            self._check_rows_are_shared()
         if options.optimiser in _BY_ROWS and not any(able):
             warnings.warn(
                 f"TopicModel: optimiser={options.optimiser!r} is plain Adam here, because all gradients of "
@@ -127,6 +125,17 @@ class Engine:
             weight_decay=options.weight_decay,
             fused=self._device.type in ("cpu", "cuda"),
         )
+
+    def _check_rows_are_shared(self) -> None:
+        for part in (self._network.encoder, self._network.decoder):
+            for module in part.modules():
+                if getattr(module, "row_sparse", False) and not hasattr(module, "row_shared"):
+                    raise OptionError(
+                        f"TopicModel: optimiser={self._options.optimiser!r} steps the rows of a batch's "
+                        f"words, but {type(module).__name__} of {type(part).__name__} knows those of its "
+                        f"own process alone, and {self._processes.count} train together; use "
+                        "optimiser='adam'"
+                    )
 
     def move(self, phase: str, epoch: int) -> None:
         """Let those parts move that an epoch moves.
@@ -194,7 +203,13 @@ class Engine:
 
     def _wrapped(self) -> Callable[..., tuple[Tensor, dict[str, Tensor], Tensor]]:
         module: nn.Module = self._plain
-        if not self._processes.alone and any(p.requires_grad for p in self._trainable):
+        shared = {id(p) for p in self._shared}
+        averaged = [p for p in self._trainable if p.requires_grad and id(p) not in shared]
+        for p in self._shared:  # the engine below does so for the others
+            torch.distributed.broadcast(p.detach(), 0)
+        if not self._processes.alone and averaged:
+            names = [name for name, p in module.named_parameters() if id(p) in shared]
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(module, names)  # type: ignore[no-untyped-call]
             module = DistributedDataParallel(
                 module,
                 # batch statistics are those of all processes already
