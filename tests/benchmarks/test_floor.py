@@ -27,15 +27,16 @@ def test_the_terms_of_etm_hand_worked(floor):
     assert of["first layer, gradient"].bytes == 4 * 1000 * 800
     assert of["first layer, step of 1,000 rows"].bytes == 28 * 1000 * 800
     assert of["hidden layer, forward and backward"].flops == 768_000_000
-    assert of["normaliser: rho alpha^T of all words"].flops == 20_000_000
+    assert of["normaliser of beta: rho alpha^T"].flops == 20_000_000
+    assert of["normaliser of beta: rho alpha^T"].bytes == 800_000
     lazy = {t.name: t for t in floor.terms("etm", "lazy-adam", 1000, 13_000.0, 600.0)}
     assert lazy["first layer, step of 600 rows"].bytes == 28 * 600 * 800
     late = {t.name: t for t in floor.terms("etm", "deferred-adam", 1000, 13_000.0, 600.0)}
     assert late["first layer, step of 600 rows"].bytes == 52 * 600 * 800
 
 
-def test_prodlda_multiplies_all_words_four_times_over(floor):
-    """Logits forward and two gradients over B documents, W C twice over K."""
+def test_prodlda_multiplies_all_words_three_times_over(floor):
+    """Logits forward and two gradients, each over B documents, V words and K topics."""
     every = floor.terms("prodlda", "adam", 1000, 13_000.0, 600.0)
     of_words = sum(t.flops for t in every if "normaliser" in t.name or "gradients" in t.name)
     assert of_words == 3 * 2 * 200 * 1000 * 50
