@@ -22,6 +22,8 @@ FITS = {
     ),
     "lazy": (70, {"preset": "nvdm-gsm", "encoder__hidden": (12,), "optimiser": "lazy-adam"}),
     "deferred": (70, {"optimiser": "deferred-adam", "batch_size": 10}),
+    # enough for the first layer's gradient to be shared by documents (120 > 25 x 4)
+    "many words": (70, {"preset": "w-lda", "encoder__hidden": (12,), "batch_size": 4, "epochs": 1}),
     "held out": (70, {"validation_fraction": 0.3, "patience": 1}),
     "accumulated": (70, {"accumulate": 2, "gradient_clip": 0.5}),
     "fewer documents than processes": (3, {"batch_size": 200, "encoder__width": 2}),
@@ -31,7 +33,8 @@ FITS = {
 def fit(name):
     """Everything that a fit leaves, as tensors."""
     n, settings = FITS[name]
-    counts = sp.csr_array(np.random.default_rng(1).poisson(0.5, (n, 30)))
+    words = 120 if name == "many words" else 30
+    counts = sp.csr_array(np.random.default_rng(1).poisson(0.5, (n, words)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # k-means and EM on so few documents
         model = TopicModel(**{**SMALL, **settings}).fit(counts)

@@ -31,6 +31,9 @@ _NO_BROADCAST: dict[str, Any] = {
 }
 #: optimisers that want the gradients of the words that occur
 _BY_ROWS = {"lazy-adam": LazyAdam, "deferred-adam": DeferredAdam}
+#: words a document of the batch from which on documents travel faster than the first layer's gradient,
+#: as measured between two processes of one machine (benchmarks/scale/processes.py)
+_WIDE = 25
 _PARTS = ("encoder", "link", "prior", "decoder")
 
 
@@ -103,7 +106,9 @@ class Engine:
         """
         options = self._options
         encoder, decoder = self._network.encoder, self._network.decoder
-        self._shared = encoder.share_row_gradients(not self._processes.alone)
+        many = not self._processes.alone
+        wide = self._network.context.vocab_size > _WIDE * options.batch_size
+        self._shared = encoder.share_row_gradients(many and (wide or options.optimiser in _BY_ROWS))
         able = [
             encoder.use_row_gradients(options.optimiser in _BY_ROWS),
             # its normaliser reads every word in every step, and so nothing of it can be put off
@@ -214,6 +219,8 @@ class Engine:
                 module,
                 # batch statistics are those of all processes already
                 **_NO_BROADCAST,
+                # else every gradient is copied once more
+                gradient_as_bucket_view=True,
                 # autoencoder pretraining leaves the prior out, a divergence of weight 0 its own
                 find_unused_parameters=True,
             )
