@@ -58,6 +58,8 @@ def train(network: str, size: int, given: argparse.Namespace) -> dict[str, list[
         warnings.simplefilter("ignore")
         model.fit(counts)
     if many:
+        # who leaves first takes the connection from under who still reads from it
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()
     return {
         "losses": [report.loss for report in model.history_],
