@@ -77,6 +77,15 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
       "int n_words) -> (Tensor, Tensor)");
+  // Batch norm over a batch of mean `mean` and covariance `covariance`, folded into the weight:
+  // (folded, shift, y, var); the last two are the moments and serve the backward.
+  m.def(
+      "batch_norm_fold(Tensor weight, Tensor mean, Tensor covariance, Tensor gain, float eps) "
+      "-> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "_batch_norm_fold_backward(Tensor grad, Tensor grad_shift, Tensor weight, Tensor mean, "
+      "Tensor covariance, Tensor gain, Tensor y, Tensor var, float eps) "
+      "-> (Tensor, Tensor, Tensor, Tensor)");
   // Documents of a corpus as a batch: (crow, col, count); nothing is differentiated.
   m.def(
       "gather_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows, int vocab_size) "

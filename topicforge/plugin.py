@@ -48,7 +48,7 @@ from topicforge.errors import (
     TrainingError,
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
-from topicforge.layers import Dropout
+from topicforge.layers import Dropout, word_layer
 
 __all__ = [
     "API_VERSION",
@@ -91,4 +91,5 @@ __all__ = [
     "hookimpl",
     "ops",
     "options",
+    "word_layer",
 ]

@@ -52,7 +52,7 @@ class Component(nn.Module):
         The optimiser ``lazy-adam`` asks encoder and decoder for this, ``deferred-adam`` the encoder, and
         a step then costs what the words of the batch cost; the forward pass must read no other rows.
         A module takes part by an attribute ``row_sparse``, False at first, that it passes on:
-        ``ops.sparse_linear(..., sparse_grad=self.row_sparse and self.training)``; what is traced
+        ``word_layer(..., sparse_grad=self.row_sparse and self.training)``; what is traced
         or exported after training must have dense gradients. One without it stays as it is: its
         gradients are dense and are stepped by plain Adam.
 
@@ -73,8 +73,9 @@ class Component(nn.Module):
         Training on several processes asks the encoder for this. A module takes part by an attribute
         ``row_shared``, False at first, and ``row_parameter``, the name of its weight, (V, H): with True
         its backward pass gives the weight the gradient of the whole batch, averaged over the
-        processes, so that V x H numbers need not travel
-        (``topicforge.layers.word_layer`` does it). One without it stays as it is.
+        processes, so that V x H numbers need not travel;
+        ``word_layer(..., shared=self.row_shared and self.training)`` does it. One without it stays
+        as it is.
 
         Args:
             wanted: shared gradients from now on, or own ones again.

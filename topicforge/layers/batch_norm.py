@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from topicforge import ops
 from topicforge.distributed import current, mean, total
 from topicforge.options import require
 
@@ -109,7 +107,10 @@ class BatchNorm(nn.Module):
             # in full precision under autocast too: these are sums over the whole batch
             with torch.autocast(weight.device.type, enabled=False):
                 covariance = total(centred.T @ centred) / n
-                folded, shift, mean_y, var = _Fold.apply(weight, mean_x, covariance, self.scale)  # type: ignore[no-untyped-call]
+                gain = weight.new_ones(len(weight)) if self.scale is None else self.scale
+                folded, shift, mean_y, var = ops.batch_norm_fold(
+                    weight, mean_x, covariance, gain, _EPS
+                )
             self._remember(mean_y, var, n)
         else:
             scale = self._scaled((self.running_var + _EPS).rsqrt())
@@ -127,46 +128,6 @@ class BatchNorm(nn.Module):
         self.running_mean.lerp_(mean_y, _MOMENTUM)
         # as torch does: normalise by the biased variance, keep the unbiased one
         self.running_var.lerp_(var * (n / (n - 1)), _MOMENTUM)
-
-
-class _Fold(torch.autograd.Function):
-    """(s W, -s y, y, v): y = W m, v_v = w_v^T C w_v, s = gain / sqrt(v + 1e-3).
-
-    As one function, because autograd's own steps keep ten matrices of the size of W, and what they
-    cost is the memory. With P = W C and the gradients G of s W and g of -s y:
-    ds = sum_k G W - g y, dv = -ds s / (2 (v + 1e-3)), dy = -g s,
-    dW = G s + dy m^T + 2 dv P, dm = W^T dy, dC = W^T (dv W), dgain = ds / sqrt(v + 1e-3).
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, weight: Tensor, mean_x: Tensor, covariance: Tensor, gain: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        projected = weight @ covariance
-        mean_y, var = weight @ mean_x, torch.linalg.vecdot(projected, weight)
-        root = (var + _EPS).rsqrt()
-        scale = root if gain is None else gain * root
-        ctx.save_for_backward(weight, mean_x, projected, mean_y, root, scale)
-        ctx.mark_non_differentiable(mean_y, var)
-        return weight * scale[:, None], -mean_y * scale, mean_y, var
-
-    @staticmethod
-    @once_differentiable
-    def backward(
-        ctx: Any, grad: Tensor, grad_shift: Tensor, *_: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        weight, mean_x, projected, mean_y, root, scale = ctx.saved_tensors
-        grad_scale = torch.linalg.vecdot(grad, weight) - grad_shift * mean_y
-        grad_var = -0.5 * grad_scale * scale * root.square()
-        grad_mean = -grad_shift * scale
-        grad_weight = grad * scale[:, None]
-        grad_weight.addr_(grad_mean, mean_x).addcmul_(projected, grad_var[:, None], value=2)
-        return (
-            grad_weight,
-            grad_mean @ weight,
-            (weight * grad_var[:, None]).T @ weight,
-            grad_scale * root if ctx.needs_input_grad[3] else None,
-        )
 
 
 def _documents(x: Tensor) -> int:

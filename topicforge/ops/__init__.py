@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "adam_catch_up",
+    "batch_norm_fold",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
@@ -28,6 +29,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from topicforge.ops._adam_catch_up import adam_catch_up
+    from topicforge.ops._batch_norm_fold import batch_norm_fold
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion_kernel import diffusion_kernel
     from topicforge.ops._diffusion_mmd import diffusion_mmd
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 # shadow the function topicforge.ops.x.
 _HOMES = {
     "adam_catch_up": "_adam_catch_up",
+    "batch_norm_fold": "_batch_norm_fold",
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion_kernel",
     "diffusion_mmd": "_diffusion_mmd",

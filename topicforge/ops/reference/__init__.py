@@ -5,6 +5,7 @@ nothing and casts nothing: the front doors do that once for both implementations
 """
 
 from topicforge.ops.reference.adam_catch_up import adam_catch_up
+from topicforge.ops.reference.batch_norm_fold import batch_norm_fold
 from topicforge.ops.reference.diffusion import diffusion_kernel, diffusion_mmd
 from topicforge.ops.reference.dirichlet import sample_log_dirichlet
 from topicforge.ops.reference.gather_rows import gather_rows
@@ -22,6 +23,7 @@ from topicforge.ops.reference.sparse_linear import sparse_linear
 
 __all__ = [
     "adam_catch_up",
+    "batch_norm_fold",
     "diffusion_kernel",
     "diffusion_mmd",
     "gather_rows",
