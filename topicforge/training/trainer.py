@@ -19,6 +19,7 @@ from topicforge.training.batches import of_rows, to_batch
 from topicforge.training.checkpoint import Checkpoints
 from topicforge.training.documents import Documents
 from topicforge.training.engine import Engine
+from topicforge.training.heap import freed_memory_stays
 from topicforge.training.options import TrainingOptions
 from topicforge.training.order import n_batches, shuffled
 from topicforge.training.processes import Processes
@@ -79,6 +80,7 @@ class Trainer:
         """One report a finished epoch."""
         return self.state.history
 
+    @freed_memory_stays()
     def fit(self, documents: Documents, start: FitStart) -> None:
         """Pretrain, start the prior from data where it wants that, then train all epochs.
 
@@ -107,6 +109,7 @@ class Trainer:
             self.network.eval()
             self.watchers.fit_end(ending)
 
+    @freed_memory_stays()
     def fit_more(self, documents: Documents) -> None:
         """One more epoch over these documents (``partial_fit``)."""
         training = Selection(documents.counts)
