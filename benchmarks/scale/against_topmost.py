@@ -29,8 +29,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from synthetic import draw, zipf
 
 BATCH, K = 200, 50
+#: words of a synthetic document
+DISTINCT = 65
 #: contestant -> least ratio of documents a second to TopMost's at V = 5,000 and V = 50,000
 ASKED = {
     ("etm", "adam"): (4, 10),
@@ -57,14 +60,10 @@ def counts_of(size: int, path: Path | None, documents: int) -> sp.csr_array:
     if size == 5_000:
         assert path is not None
         return sp.csr_array(sp.load_npz(path))[:documents].astype(np.float32)
-    rng = np.random.default_rng(0)
-    p = 1 / np.arange(1, size + 1)
-    p /= p.sum()
-    words = [np.sort(rng.choice(size, 65, replace=False, p=p)) for _ in range(documents)]
-    return sp.csr_array(
-        (np.ones(65 * documents, np.float32), np.concatenate(words), np.arange(documents + 1) * 65),
-        shape=(documents, size),
-    )
+    words = draw(documents, zipf(size), DISTINCT, np.random.default_rng(0))
+    starts = np.arange(documents + 1) * DISTINCT
+    ones = np.ones(words.size, np.float32)
+    return sp.csr_array((ones, words.ravel(), starts), shape=(documents, size))
 
 
 def ours(model: str, optimiser: str, counts: sp.csr_array, epochs: int) -> float:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from synthetic import zipf
 
 LENGTH = 100
 _BLOCK = 5_000
@@ -28,12 +29,12 @@ _BLOCK = 5_000
 def write_text(path: Path, documents: int, vocab_size: int) -> None:
     """Write a line a document; word v is drawn with probability proportional to 1 / (v + 1)."""
     rng = np.random.default_rng(0)
-    cdf = np.cumsum(1 / np.arange(1, vocab_size + 1))
+    cdf = zipf(vocab_size)
     names = np.array([f"w{v}" for v in range(vocab_size)])
     with path.open("w") as file:
         for start in range(0, documents, _BLOCK):
             n = min(_BLOCK, documents - start)
-            words = np.searchsorted(cdf, rng.random((n, LENGTH)) * cdf[-1], side="right")
+            words = np.searchsorted(cdf, rng.random((n, LENGTH)), side="right")
             file.writelines(" ".join(row) + "\n" for row in names[words])
 
 

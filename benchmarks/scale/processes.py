@@ -33,7 +33,7 @@ def train(network: str, size: int, given: argparse.Namespace) -> dict[str, list[
     """Fit in this process, alone or with its siblings: losses and rates by epoch."""
     import scipy.sparse as sp
     import torch
-    from synthetic import draw
+    from synthetic import draw, zipf
 
     from topicforge import TopicModel
 
@@ -41,8 +41,7 @@ def train(network: str, size: int, given: argparse.Namespace) -> dict[str, list[
     many = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if many:
         torch.distributed.init_process_group("gloo")
-    cdf = np.cumsum(1 / np.arange(1, size + 1))
-    words = draw(given.documents, cdf / cdf[-1], given.words, np.random.default_rng(0))
+    words = draw(given.documents, zipf(size), given.words, np.random.default_rng(0))
     ends = np.arange(given.documents + 1) * given.words
     counts = sp.csr_array(
         (np.ones(words.size, np.float32), words.ravel(), ends), shape=(given.documents, size)

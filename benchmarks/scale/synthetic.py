@@ -19,6 +19,12 @@ from topicforge.corpus.streaming.pieces import save_array
 _BLOCK = 5_000
 
 
+def zipf(vocab_size: int) -> NDArray[np.float64]:
+    """(V,) sums of the words' probabilities."""
+    cdf: NDArray[np.float64] = np.cumsum(1 / np.arange(1, vocab_size + 1))
+    return cdf / cdf[-1]
+
+
 def draw(
     documents: int, cdf: NDArray[np.float64], distinct: int, rng: np.random.Generator
 ) -> NDArray[np.int32]:
@@ -69,8 +75,7 @@ def write_corpus(
     """
     assert 0 < distinct < vocab_size
     rng = np.random.default_rng(seed)
-    cdf = np.cumsum(1 / np.arange(1, vocab_size + 1))
-    cdf /= cdf[-1]
+    cdf = zipf(vocab_size)
     (folder / "shards").mkdir(parents=True)
     sizes, total = [], 0
     for number, start in enumerate(range(0, documents, shard_documents)):

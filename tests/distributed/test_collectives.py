@@ -100,8 +100,8 @@ def test_noise_is_torchs_own_for_the_whole_batch(processes, split):
         "rand": torch.rand(b, 2),
         "entries": torch.randn(nnz, dtype=torch.float64),
         "second": torch.randn(2, b, 3, dtype=torch.float64),
-        "dropout": torch.dropout(torch.ones(b, 20, dtype=torch.float64), 0.3, True),
-        "words": torch.dropout(torch.ones(nnz), 0.5, True),
+        "dropout": (torch.rand(b, 20, dtype=torch.float64) >= 0.3).double() * (1 / 0.7),
+        "words": (torch.rand(nnz) >= 0.5) * 2.0,
         "draws": torch.randn(b, 2),
     }
     a = whole(b, 4).exp().requires_grad_()
@@ -163,7 +163,7 @@ def test_alone_everything_is_torchs_own():
     )
     torch.manual_seed(3)
     torchs = (
-        torch.randn(5, 2), torch.rand(5, 2), torch.dropout(torch.ones(50), 0.5, True),
+        torch.randn(5, 2), torch.rand(5, 2), (torch.rand(50) >= 0.5) * 2.0,
         torch._standard_gamma(a), torch.randn(3, 2),
     )  # fmt: skip
     assert all(torch.equal(x, y) for x, y in zip(ours, torchs, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -37,11 +38,15 @@ class Batch:
         """B."""
         return self.crow.numel() - 1
 
-    @property
+    @cached_property
     def row(self) -> Tensor:
         """(nnz,) int64: the document each entry belongs to."""
-        documents = torch.arange(self.n_documents, device=self.crow.device)
-        return documents.repeat_interleave(self.crow.diff(), output_size=self.col.numel())
+        return torch.repeat_interleave(self.crow.diff(), output_size=self.col.numel())
+
+    @property
+    def has_most_words(self) -> bool:
+        """Whether there are more entries than words, so that few words are missing."""
+        return self.col.numel() > self.vocab_size
 
     def words(self) -> tuple[Tensor, Tensor]:
         """(R,) int64 different words, rising, and (nnz,) int64 the place of each entry's word there."""

@@ -137,12 +137,12 @@ class EmbeddingDecoder(TopicsOverWords):
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         """(B,), touching only the words that occur: O(nnz K)."""
         learning = self.training and torch.is_grad_enabled()
-        fixed = not self.rho.requires_grad
-        if not learning or (self.lazy_words is None and not fixed):
+        # without a gradient of its own, rho is wanted at the batch's words and in the normaliser
+        by_words = not self.rho.requires_grad and not batch.has_most_words
+        if not learning or (self.lazy_words is None and not by_words):
             return super().log_likelihood(theta, batch)
         words, col = batch.words()
-        if fixed or self.lazy_words is None:
-            # without a gradient of its own, rho is wanted at the batch's words and in the normaliser
+        if self.lazy_words is None:
             logits = self.rho[words] @ self.alpha.T
             beta = torch.exp(logits - log_normaliser(self.rho, self.alpha))
         else:

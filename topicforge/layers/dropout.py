@@ -10,8 +10,8 @@ from topicforge.distributed import batch_dropout
 class Dropout(nn.Module):
     """y = x m / (1 - p), m = 1 with probability 1 - p, else 0, in training; else y = x.
 
-    Where several processes share a batch a document's mask does not depend on which process has
-    it; in one process this is ``torch.nn.Dropout`` (Srivastava et al. 2014).
+    As ``torch.nn.Dropout`` (Srivastava et al. 2014), but where several processes share a batch a
+    document's mask does not depend on which process has it.
 
     Args:
         p: share dropped, in [0, 1].

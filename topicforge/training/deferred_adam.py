@@ -10,7 +10,7 @@ from torch import Tensor
 
 from topicforge import ops
 from topicforge.errors import OptionError
-from topicforge.training.lazy_adam import LazyAdam, gradient_rows
+from topicforge.training.lazy_adam import LazyAdam
 
 #: steps whose rates are kept; then all rows catch up, which costs one dense step in so many
 _WINDOW = 4096
@@ -85,7 +85,7 @@ class DeferredAdam(LazyAdam):
                     device = p.device if name == "since" else torch.device("cpu")
                     self.state[p][name] = kept[name].to(device, copy=True)
 
-    def _step_rows(self, p: Tensor, group: dict[str, Any]) -> None:
+    def _step_rows(self, p: Tensor, row: Tensor, rows: Tensor, group: dict[str, Any]) -> None:
         state = self.state[p]
         if "since" not in state:
             state["since"] = torch.zeros(p.shape[0], dtype=torch.int64, device=p.device)
@@ -96,10 +96,9 @@ class DeferredAdam(LazyAdam):
             self._catch_up(p, None, group)
             state["base"].fill_(done)
         state["rates"][done - int(state["base"])] = group["lr"]
-        row, _ = gradient_rows(p)
         # those that other processes read, where several train together
         self._catch_up(p, row, group)
-        super()._step_rows(p, group)
+        super()._step_rows(p, row, rows, group)
         state["since"][row] = done + 1
 
     def _step_dense(self, params: list[Tensor], group: dict[str, Any]) -> None:

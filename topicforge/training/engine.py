@@ -59,8 +59,7 @@ class Engine:
         device: torch.device,
         processes: Processes,
     ) -> None:
-        by_rows = options.optimiser in _BY_ROWS
-        if by_rows and options.compile:
+        if options.optimiser in _BY_ROWS and options.compile:
             raise OptionError(
                 f"TopicModel: optimiser={options.optimiser!r} needs the gradient of the words that "
                 "occur, which no compiled network gives; set compile=False"
@@ -106,17 +105,17 @@ class Engine:
         """
         options = self._options
         encoder, decoder = self._network.encoder, self._network.decoder
-        many = not self._processes.alone
+        many, by_rows = not self._processes.alone, options.optimiser in _BY_ROWS
         wide = self._network.context.vocab_size > _WIDE * options.batch_size
-        self._shared = encoder.share_row_gradients(many and (wide or options.optimiser in _BY_ROWS))
+        self._shared = encoder.share_row_gradients(many and (wide or by_rows))
         able = [
-            encoder.use_row_gradients(options.optimiser in _BY_ROWS),
+            encoder.use_row_gradients(by_rows),
             # its normaliser reads every word in every step, and so nothing of it can be put off
             decoder.use_row_gradients(options.optimiser == "lazy-adam"),
         ]
-        if not self._processes.alone:
+        if many:
             self._check_rows_are_shared()
-        if options.optimiser in _BY_ROWS and not any(able):
+        if by_rows and not any(able):
             warnings.warn(
                 f"TopicModel: optimiser={options.optimiser!r} is plain Adam here, because all gradients of "
                 f"{type(encoder).__name__} and {type(decoder).__name__} are dense",

@@ -85,7 +85,7 @@ class LazyAdam(torch.optim.Optimizer):
                 if p.grad.layout == torch.strided:
                     dense.append(p)
                 else:
-                    self._step_rows(p, group)
+                    self._step_rows(p, *gradient_rows(p), group)
             if dense:
                 self._step_dense(dense, group)
         return loss
@@ -100,8 +100,7 @@ class LazyAdam(torch.optim.Optimizer):
         for name in ("exp_avg", "exp_avg_sq"):
             state[name] = torch.zeros_like(p, memory_format=torch.preserve_format)
 
-    def _step_rows(self, p: Tensor, group: dict[str, Any]) -> None:
-        row, rows = gradient_rows(p)
+    def _step_rows(self, p: Tensor, row: Tensor, rows: Tensor, group: dict[str, Any]) -> None:
         state = self.state[p]
         state["step"] += 1
         beta1, beta2 = group["betas"]

@@ -67,7 +67,7 @@ class Objective(nn.Module):
         half = self._options.precision == "bfloat16"
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
             if phase == "train":
-                terms = self._run(batch, self._rules.latent)
+                terms = self._run(batch, self._rules.latent if self._rules.moves_latent else None)
             else:
                 terms = self.network.autoencode(batch)
         self._check(terms)

@@ -108,6 +108,11 @@ class Rules:
             value = rule.dynamics.divergence(value)
         return value
 
+    @property
+    def moves_latent(self) -> bool:
+        """Whether any rule has a word in :meth:`latent`."""
+        return any(type(rule.dynamics).latent is not Dynamics.latent for rule in self._rules)
+
     def latent(self, z: Tensor) -> Tensor:
         """What the link is given.
 
