@@ -77,6 +77,8 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
       "int n_words) -> (Tensor, Tensor)");
+  // (log Z_k, mean of the weight under softmax_v(w_v · t_k)), both from one pass over the words.
+  m.def("log_partition(Tensor weight, Tensor topic) -> (Tensor, Tensor)");
   // Batch norm over a batch of mean `mean` and covariance `covariance`, folded into the weight:
   // (folded, shift, y, var); the last two are the moments and serve the backward.
   m.def(

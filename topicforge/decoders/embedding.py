@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from topicforge import ops
 from topicforge.clusters import corpus_vectors
 from topicforge.contracts import Batch, Context
-from topicforge.decoders.lazy_words import LazyWords, log_normaliser
+from topicforge.decoders.lazy_words import LazyWords
 from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.decoders.word_vectors import read_word_vectors
 from topicforge.errors import OptionError, TrainingError
@@ -144,7 +144,7 @@ class EmbeddingDecoder(TopicsOverWords):
         words, col = batch.words()
         if self.lazy_words is None:
             logits = self.rho[words] @ self.alpha.T
-            beta = torch.exp(logits - log_normaliser(self.rho, self.alpha))
+            beta = torch.exp(logits - ops.log_partition(self.rho, self.alpha))
         else:
             beta = self.lazy_words(self.rho, self.alpha, words)
         return -ops.sparse_multinomial_nll(batch.crow, col, batch.count, theta, beta)

@@ -18,6 +18,7 @@ __all__ = [
     "gather_rows",
     "kernels_report",
     "lazy_adam_rows",
+    "log_partition",
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from topicforge.ops._gather_rows import gather_rows
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
     from topicforge.ops._library import kernels_report
+    from topicforge.ops._log_partition import log_partition
     from topicforge.ops._mixture_kl_bound import mixture_kl_bound
     from topicforge.ops._mixture_log_prob import mixture_log_prob
     from topicforge.ops._mixture_responsibilities import mixture_responsibilities
@@ -55,6 +57,7 @@ _HOMES = {
     "gather_rows": "_gather_rows",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
+    "log_partition": "_log_partition",
     "mixture_kl_bound": "_mixture_kl_bound",
     "mixture_log_prob": "_mixture_log_prob",
     "mixture_responsibilities": "_mixture_responsibilities",

@@ -9,84 +9,16 @@
 
 #include "cpu/kernels/csr.h"
 #include "cpu/kernels/logarithm.h"
-#include "cpu/kernels/tiles.h"
+#include "cpu/kernels/word_tiles.h"
 
 namespace topicforge {
 namespace {
 
-constexpr int kTile = 48;  // words; a multiple of kBlock on every instruction set
-static_assert(kTile % kBlock == 0, "a tile is made of whole blocks");
 constexpr int64_t kDocumentsPerTask = 32;
 constexpr int64_t kMostChunks = 32;
 constexpr int64_t kPartialElements = int64_t(1) << 24;  // of all copies of theta's gradient
 
-inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-template <class T>
-inline T infinity() {
-  return T(__builtin_inf());
-}
-
-// theta as panels of documents, one after the other, the rest of the last one zero.
-template <class T>
-class Panels {
- public:
-  static constexpr int P = kPanel<T>;
-
-  Panels(const Pool& pool, const ProductProblem<T>& problem)
-      : count(divide_up(problem.x.documents, P)), K(problem.K), data_(pool, count * P * K) {
-    for_tasks<T>(pool, count, 0, [&](int64_t panel, T*) {
-      const int64_t first = panel * P, left = problem.x.documents - first;
-      fill_panel(problem.theta + first * K, K, left < P ? left : P, K, data_.get() + panel * P * K);
-    });
-  }
-  const T* operator[](int64_t panel) const { return data_.get() + panel * P * K; }
-
-  int64_t count, K;
-
- private:
-  Scratch<T> data_;
-};
-
-// Words first ... first + kTile - 1: their weights and biases; beyond the vocabulary weight 0 and
-// bias -inf, so that they have probability 0.
-template <class T>
-struct WordTile {
-  const T* weight;
-  T bias[kTile];
-
-  // `scratch` holds kTile * K elements.
-  WordTile(const ProductProblem<T>& problem, int64_t first, T* scratch) {
-    const int64_t left = problem.x.words - first, K = problem.K;
-    const int64_t valid = left < kTile ? left : kTile;
-    for (int64_t v = 0; v < kTile; ++v) {
-      bias[v] = v < valid ? problem.bias[first + v] : -infinity<T>();
-    }
-    weight = problem.weight + first * K;
-    if (valid < kTile) {
-      for (int64_t i = 0; i < kTile * K; ++i) scratch[i] = i < valid * K ? weight[i] : T(0);
-      weight = scratch;
-    }
-  }
-};
-
-// logits[v * P + i] = w_v · theta_i + bias_v for the words of a tile and the documents of a panel.
-template <class T>
-inline void tile_logits(const WordTile<T>& words, const T* panel, int64_t K, T* logits) {
-  constexpr int P = kPanel<T>, L = kLanes<T>;
-  for (int v = 0; v < kTile; v += kBlock) {
-    Vec<T> acc[kBlock][2];
-    products(words.weight + v * K, K, panel, K, acc);
-    TOPICFORGE_UNROLL
-    for (int r = 0; r < kBlock; ++r) {
-      const Vec<T> b = splat<T>(words.bias[v + r]);
-      store<T>(logits + (v + r) * P, acc[r][0] + b);
-      store<T>(logits + (v + r) * P + L, acc[r][1] + b);
-    }
-  }
-}
-
-// One vector of documents: most = max(most, logits) and total = Σ exp(logit - most) so far.
+// One vector of points: most = max(most, logits) and total = Σ exp(logit - most) so far.
 template <class T>
 inline void stream_log_sum_exp(const T* logits, T* most, T* total) {
   constexpr int P = kPanel<T>;
@@ -109,7 +41,7 @@ int64_t words_per_chunk(const ProductProblem<T>& problem, int64_t most_chunks) {
 template <class T>
 void log_sum_exp_of(const ProductProblem<T>& problem, T* out, const Pool& pool) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
-  const Panels<T> panels(pool, problem);
+  const Panels<T> panels(pool, problem.theta, problem.x.documents, problem.K);
   const int64_t K = problem.K, V = problem.x.words, padded = panels.count * P;
   const int64_t chunk = words_per_chunk(problem, kMostChunks), chunks = divide_up(V, chunk);
   const Scratch<T> partial(pool, chunks * 2 * padded);
@@ -120,7 +52,7 @@ void log_sum_exp_of(const ProductProblem<T>& problem, T* out, const Pool& pool) 
     for (int64_t i = 0; i < padded; ++i) most[i] = -infinity<T>(), total[i] = T(0);
     const int64_t end = (task + 1) * chunk < V ? (task + 1) * chunk : V;
     for (int64_t v = task * chunk; v < end; v += kTile) {
-      const WordTile<T> words(problem, v, scratch + kTile * P);
+      const WordTile<T> words(problem.weight, problem.bias, V, K, v, scratch + kTile * P);
       for (int64_t panel = 0; panel < panels.count; ++panel) {
         tile_logits(words, panels[panel], K, logits);
         stream_log_sum_exp(logits, most + panel * P, total + panel * P);
@@ -233,7 +165,7 @@ void backward(
   const SparseRows<T>& x = problem.x;
   const int64_t K = problem.K, V = x.words, B = x.documents;
   const bool want_words = grad_weight != nullptr || grad_bias != nullptr;
-  const Panels<T> panels(pool, problem);
+  const Panels<T> panels(pool, problem.theta, problem.x.documents, problem.K);
   const int64_t padded = panels.count * P, stride = divide_up(K, L) * L;
 
   // slope: -g_b x_i a entry. scale: g_b N_b a document. shift: the log-sum-exp; +inf for documents
@@ -272,7 +204,7 @@ void backward(
     for (int64_t i = 0; theta_grad != nullptr && i < padded * K; ++i) theta_grad[i] = T(0);
     const int64_t end = (task + 1) * chunk < V ? (task + 1) * chunk : V;
     for (int64_t v = task * chunk; v < end; v += kTile) {
-      const WordTile<T> words(problem, v, copy);
+      const WordTile<T> words(problem.weight, problem.bias, V, K, v, copy);
       for (int64_t i = 0; i < kTile * (stride + L); ++i) words_grad[i] = T(0);
       for (int64_t panel = 0; panel < panels.count; ++panel) {
         tile_logits(words, panels[panel], K, h);

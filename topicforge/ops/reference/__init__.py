@@ -10,6 +10,7 @@ from topicforge.ops.reference.diffusion import diffusion_kernel, diffusion_mmd
 from topicforge.ops.reference.dirichlet import sample_log_dirichlet
 from topicforge.ops.reference.gather_rows import gather_rows
 from topicforge.ops.reference.lazy_adam import lazy_adam_rows
+from topicforge.ops.reference.log_partition import log_partition
 from topicforge.ops.reference.mixture import (
     mixture_kl_bound,
     mixture_log_prob,
@@ -28,6 +29,7 @@ __all__ = [
     "diffusion_mmd",
     "gather_rows",
     "lazy_adam_rows",
+    "log_partition",
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
