@@ -17,6 +17,7 @@ from topicforge.decoders.lazy_words import LazyWords
 from topicforge.decoders.topics_over_words import TopicsOverWords
 from topicforge.decoders.word_vectors import read_word_vectors
 from topicforge.errors import OptionError, TrainingError
+from topicforge.layers import product
 from topicforge.options import require, truth, whole
 
 _WHERE = "decoder 'embedding'"
@@ -132,7 +133,7 @@ class EmbeddingDecoder(TopicsOverWords):
 
     def logits(self) -> Tensor:
         """Rho alpha^T, (V, K)."""
-        return self.rho @ self.alpha.T
+        return product(self.rho, self.alpha)
 
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         """(B,), touching only the words that occur: O(nnz K)."""
@@ -143,7 +144,7 @@ class EmbeddingDecoder(TopicsOverWords):
             return super().log_likelihood(theta, batch)
         words, col = batch.words()
         if self.lazy_words is None:
-            logits = self.rho[words] @ self.alpha.T
+            logits = product(self.rho[words], self.alpha)
             beta = torch.exp(logits - ops.log_partition(self.rho, self.alpha))
         else:
             beta = self.lazy_words(self.rho, self.alpha, words)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from topicforge.clusters import clusters
 from topicforge.contracts import Context
 from topicforge.decoders.topics_over_words import TopicsOverWords
+from topicforge.layers import product
 from topicforge.options import one_of, require, whole
 
 _WHERE = "decoder 'mixture'"
@@ -78,4 +79,4 @@ class MixtureDecoder(TopicsOverWords):
 
     def logits(self) -> Tensor:
         """(V, K)."""
-        return self.free if self.width is None else self.word @ self.topic.T
+        return self.free if self.width is None else product(self.word, self.topic)

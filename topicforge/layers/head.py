@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from topicforge.layers.batch_norm import VARIANTS, BatchNorm, variant
+from topicforge.layers.linear import Linear
 from topicforge.options import require
 
 
@@ -31,7 +32,7 @@ class Head(nn.Module):
         self.scale = scale
         kind = variant(where, batch_norm)
         # batch norm subtracts the batch's mean, so a bias before it would never get a gradient
-        self.linear = nn.Linear(width, n_out, bias=kind is None)
+        self.linear = Linear(width, n_out, bias=kind is None)
         self.norm = None if kind is None else BatchNorm(n_out, **VARIANTS[kind])
 
     def start_at(self, value: float) -> None:

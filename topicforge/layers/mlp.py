@@ -8,6 +8,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from topicforge.layers.dropout import Dropout
+from topicforge.layers.linear import Linear
 
 
 class Mlp(nn.Module):
@@ -26,7 +27,7 @@ class Mlp(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in pairwise(widths))
+        self.layers = nn.ModuleList(Linear(below, above) for below, above in pairwise(widths))
         self.dropout = Dropout(dropout)
         self.activation = activation
 
