@@ -47,7 +47,14 @@ CATCH_UP = 24
 GROUPS = {
     "Adam by rows": ("topicforge::lazy_adam_rows", "topicforge::adam_catch_up"),
     "our operators": ("topicforge::", "GeneratedBackwardFor_topicforge"),
-    "products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::addmv", "aten::mv"),
+    "products": (
+        "aten::mm",
+        "aten::addmm",
+        "aten::bmm",
+        "aten::addmv",
+        "aten::mv",
+        "mkldnn::_linear",
+    ),
     "dense Adam": ("aten::_fused_adam",),
     "memory": ("aten::empty", "aten::zero", "aten::fill_", "aten::resize_", "aten::copy_"),
     "other of torch": ("",),

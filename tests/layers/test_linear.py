@@ -53,6 +53,8 @@ def test_large_products_are_onednns_and_others_torchs(monkeypatch):
     with torch.autocast("cpu", torch.bfloat16):
         ours, _, x = pair("large")
         assert ours(x).dtype == torch.bfloat16
+    ours.eval()
+    assert type(ours(x).grad_fn).__name__ == "AddmmBackward0"
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     assert makers("large") == "AddmmBackward0"
 

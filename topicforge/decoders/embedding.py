@@ -144,7 +144,7 @@ class EmbeddingDecoder(TopicsOverWords):
             return super().log_likelihood(theta, batch)
         words, col = batch.words()
         if self.lazy_words is None:
-            logits = product(self.rho[words], self.alpha)
+            logits = self.rho[words] @ self.alpha.T
             beta = torch.exp(logits - ops.log_partition(self.rho, self.alpha))
         else:
             beta = self.lazy_words(self.rho, self.alpha, words)
