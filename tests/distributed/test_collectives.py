@@ -90,7 +90,7 @@ def test_a_shared_word_layer_has_the_whole_batch_gradient_averaged(processes, sp
 
 
 @split_names
-def test_noise_is_torchs_own_for_the_whole_batch(processes, split):
+def test_noise_is_that_of_one_process_with_the_whole_batch(processes, split):
     found = processes.of(f"drawn {split}")
     documents, entries = SPLITS[processes.world][split]
     b, nnz = sum(documents), sum(entries)
@@ -100,8 +100,8 @@ def test_noise_is_torchs_own_for_the_whole_batch(processes, split):
         "rand": torch.rand(b, 2),
         "entries": torch.randn(nnz, dtype=torch.float64),
         "second": torch.randn(2, b, 3, dtype=torch.float64),
-        "dropout": (torch.rand(b, 20, dtype=torch.float64) >= 0.3).double() * (1 / 0.7),
-        "words": (torch.rand(nnz) >= 0.5) * 2.0,
+        "dropout": distributed.batch_dropout(torch.ones(b, 20, dtype=torch.float64), 0.3),
+        "words": distributed.batch_dropout(torch.ones(nnz), 0.5, entries=True),
         "draws": torch.randn(b, 2),
     }
     a = whole(b, 4).exp().requires_grad_()
@@ -157,15 +157,16 @@ def test_alone_everything_is_torchs_own():
     ours = (
         distributed.batch_randn((5, 2), like),
         distributed.batch_rand((5, 2), like, entries=True),
-        distributed.batch_dropout(torch.ones(50), 0.5),
         distributed.batch_gamma(a),
         distributed.batch_draws(lambda n: torch.randn(n, 2), 3),
     )
     torch.manual_seed(3)
     torchs = (
-        torch.randn(5, 2), torch.rand(5, 2), (torch.rand(50) >= 0.5) * 2.0,
-        torch._standard_gamma(a), torch.randn(3, 2),
-    )  # fmt: skip
+        torch.randn(5, 2),
+        torch.rand(5, 2),
+        torch._standard_gamma(a),
+        torch.randn(3, 2),
+    )
     assert all(torch.equal(x, y) for x, y in zip(ours, torchs, strict=True))
     x = torch.randn(4, 3)
     assert distributed.gather(x) is x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -70,12 +71,33 @@ def batch_dropout(x: Tensor, p: float, *, entries: bool = False) -> Tensor:
     if p == 0:
         return x
     with torch.no_grad():
-        # single precision at least: a threshold among the few numbers of bfloat16 is another p
-        like = x if x.dtype.itemsize >= 4 else x.new_empty((), dtype=torch.float32)
-        # on the CPU a uniform number costs a quarter of torch's own Bernoulli draw
-        keep = batch_rand(x.shape, like, entries=entries) >= p
-        mask = keep.to(x.dtype).mul_(1 / (1 - p) if p < 1 else 0.0)
+        if x.device.type == "cpu":
+            mask = _mask_of_bits(x, p, entries)
+        else:
+            # single precision at least: a threshold among the few numbers of bfloat16 is another p
+            like = x if x.dtype.itemsize >= 4 else x.new_empty((), dtype=torch.float32)
+            keep = batch_rand(x.shape, like, entries=entries) >= p
+            mask = keep.to(x.dtype).mul_(1 / (1 - p) if p < 1 else 0.0)
     return x * mask
+
+
+def _mask_of_bits(x: Tensor, p: float, entries: bool) -> Tensor:
+    """Sixteen random bits a value, four values of a drawn number: a sixth of a uniform's time.
+
+    p is rounded to a multiple of 2^-16, in the factor 1 / (1 - p) too, so that the mean stays 1.
+    """
+    dropped = round(p * 2**16)
+    if dropped >= 2**16:
+        return torch.zeros_like(x)
+    bits = _own_rows("batch_dropout", _sixteen_bits, x.shape, x, entries, 0)
+    return (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
+
+
+def _sixteen_bits(shape: tuple[int, ...], **_: Any) -> Tensor:
+    """All numbers from -2^15 to 2^15 - 1 with equal chance, int16."""
+    n = math.prod(shape)
+    whole = torch.empty((n + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    return whole.view(torch.int16)[:n].view(shape)
 
 
 def batch_gamma(concentration: Tensor, n: int | None = None) -> Tensor:
