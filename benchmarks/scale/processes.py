@@ -127,8 +127,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.one:
         found = train(given.one[0], int(given.one[1]), given)
         if os.environ.get("RANK", "0") == "0":
-            print(json.dumps(found))
-        return 0
+            print(json.dumps(found), flush=True)
+        # torch's threads outlive the process group; now and then the interpreter's end meets one that
+        # nobody waited for, and the C++ library aborts a process whose work is done
+        os._exit(0)
     options = list(sys.argv[1:] if argv is None else argv)
     lines, held = table(
         {
