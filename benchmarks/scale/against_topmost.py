@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from synthetic import draw, zipf
+import synthetic
 
 BATCH, K = 200, 50
 #: words of a synthetic document
@@ -60,10 +60,7 @@ def counts_of(size: int, path: Path | None, documents: int) -> sp.csr_array:
     if size == 5_000:
         assert path is not None
         return sp.csr_array(sp.load_npz(path))[:documents].astype(np.float32)
-    words = draw(documents, zipf(size), DISTINCT, np.random.default_rng(0))
-    starts = np.arange(documents + 1) * DISTINCT
-    ones = np.ones(words.size, np.float32)
-    return sp.csr_array((ones, words.ravel(), starts), shape=(documents, size))
+    return synthetic.counts(documents, size, DISTINCT)
 
 
 def ours(model: str, optimiser: str, counts: sp.csr_array, epochs: int) -> float:

@@ -31,9 +31,8 @@ NETWORKS = ("etm-paper", "default")
 
 def train(network: str, size: int, given: argparse.Namespace) -> dict[str, list[float]]:
     """Fit in this process, alone or with its siblings: losses and rates by epoch."""
-    import scipy.sparse as sp
     import torch
-    from synthetic import draw, zipf
+    from synthetic import counts
 
     from topicforge import TopicModel
 
@@ -41,11 +40,7 @@ def train(network: str, size: int, given: argparse.Namespace) -> dict[str, list[
     many = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if many:
         torch.distributed.init_process_group("gloo")
-    words = draw(given.documents, zipf(size), given.words, np.random.default_rng(0))
-    ends = np.arange(given.documents + 1) * given.words
-    counts = sp.csr_array(
-        (np.ones(words.size, np.float32), words.ravel(), ends), shape=(given.documents, size)
-    )
+    documents = counts(given.documents, size, given.words)
     model = TopicModel(
         network,
         n_topics=given.topics,
@@ -55,7 +50,7 @@ def train(network: str, size: int, given: argparse.Namespace) -> dict[str, list[
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(counts)
+        model.fit(documents)
     if many:
         # who leaves first takes the connection from under who still reads from it
         torch.distributed.barrier()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from topicforge.corpus import Corpus
@@ -52,6 +53,14 @@ def draw(
         words[open_rows[done]] = word[done][kept].reshape(-1, distinct)
         open_rows, drawn = open_rows[~done], drawn[~done]
     return words
+
+
+def counts(documents: int, vocab_size: int, distinct: int, seed: int = 0) -> sp.csr_array:
+    """(documents, V) counts in memory, each word of a document once."""
+    words = draw(documents, zipf(vocab_size), distinct, np.random.default_rng(seed))
+    starts = np.arange(documents + 1) * distinct
+    ones = np.ones(words.size, np.float32)
+    return sp.csr_array((ones, words.ravel(), starts), shape=(documents, vocab_size))
 
 
 def write_corpus(

@@ -7,16 +7,12 @@
 #include "cpu/kernels/batch_norm_fold.h"
 
 #include "cpu/kernels/square_root.h"
-#include "cpu/kernels/tiles.h"
+#include "cpu/kernels/word_tiles.h"
 
 namespace topicforge {
 namespace {
 
-constexpr int kTile = 48;  // words; a multiple of kBlock on every instruction set
-static_assert(kTile % kBlock == 0, "a tile is made of whole blocks");
 constexpr int64_t kMostChunks = 16;
-
-inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // K filled up to whole panels; C as panels of its columns (it is symmetric: of its rows) and m, both
 // filled up with zeros.
@@ -103,16 +99,11 @@ inline T reciprocal_root(T x) {
   return T(1) / lanes[0];
 }
 
-inline int64_t words_per_chunk(int64_t V) {
-  const int64_t words = divide_up(divide_up(V, kMostChunks), kTile) * kTile;
-  return words > 0 ? words : kTile;  // no words are no chunks, but of some size
-}
-
 template <class T>
 void forward(const FoldProblem<T>& problem, const FoldResult<T>& out, const Pool& pool) {
   const int64_t V = problem.V, K = problem.K;
   const Moments<T> moments(pool, problem);
-  const int64_t width = moments.width, chunk = words_per_chunk(V);
+  const int64_t width = moments.width, chunk = words_per_chunk(V, kMostChunks);
   for_tasks<T>(pool, divide_up(V, chunk), 2 * kTile * width, [&](int64_t task, T* scratch) {
     T *rows = scratch, *projected = scratch + kTile * width;
     const int64_t end = (task + 1) * chunk < V ? (task + 1) * chunk : V;
@@ -143,7 +134,8 @@ void backward(
   constexpr int P = kPanel<T>, L = kLanes<T>;
   const int64_t V = problem.V, K = problem.K;
   const Moments<T> moments(pool, problem);
-  const int64_t width = moments.width, chunk = words_per_chunk(V), chunks = divide_up(V, chunk);
+  const int64_t width = moments.width;
+  const int64_t chunk = words_per_chunk(V, kMostChunks), chunks = divide_up(V, chunk);
   // A task's own gradients: (width,) of m, then (K, P) of each panel of C's columns.
   const int64_t own = width + K * width;
   const Scratch<T> partial(pool, chunks * own);

@@ -46,7 +46,7 @@ void run(const PartitionProblem<T>& problem, T* log_partition, T* mean, const Po
   constexpr int P = kPanel<T>, L = kLanes<T>;
   const int64_t V = problem.V, K = problem.K, E = problem.E;
   const Panels<T> panels(pool, problem.topic, K, E);
-  const int64_t chunk = divide_up(divide_up(V, kMostChunks), kTile) * kTile;
+  const int64_t chunk = words_per_chunk(V, kMostChunks);
   const int64_t chunks = divide_up(V, chunk);
   // A task's panels one after the other: largest logits, totals, then sums, (E, P).
   const int64_t of_panel = (2 + E) * P, own = panels.count * of_panel;

@@ -34,16 +34,11 @@ inline void stream_log_sum_exp(const T* logits, T* most, T* total) {
 }
 
 template <class T>
-int64_t words_per_chunk(const ProductProblem<T>& problem, int64_t most_chunks) {
-  return divide_up(divide_up(problem.x.words, most_chunks), kTile) * kTile;
-}
-
-template <class T>
 void log_sum_exp_of(const ProductProblem<T>& problem, T* out, const Pool& pool) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
   const Panels<T> panels(pool, problem.theta, problem.x.documents, problem.K);
   const int64_t K = problem.K, V = problem.x.words, padded = panels.count * P;
-  const int64_t chunk = words_per_chunk(problem, kMostChunks), chunks = divide_up(V, chunk);
+  const int64_t chunk = words_per_chunk(V, kMostChunks), chunks = divide_up(V, chunk);
   const Scratch<T> partial(pool, chunks * 2 * padded);
   for_tasks<T>(pool, chunks, kTile * P + kTile * K, [&](int64_t task, T* scratch) {
     T* logits = scratch;
@@ -189,7 +184,7 @@ void backward(
   }
   int64_t most_chunks = kPartialElements / (padded * K + 1);
   most_chunks = most_chunks < 4 ? 4 : (most_chunks > kMostChunks ? kMostChunks : most_chunks);
-  const int64_t chunk = words_per_chunk(problem, most_chunks), chunks = divide_up(V, chunk);
+  const int64_t chunk = words_per_chunk(V, most_chunks), chunks = divide_up(V, chunk);
   const Scratch<T> partial(pool, grad_theta != nullptr ? chunks * padded * K : 0);
   const Transpose by_word(pool, want_words ? x : SparseRows<T>{x.crow, x.col, x.value, 0, 0, 0});
   const bool near = fits_cache<T>(B, K);

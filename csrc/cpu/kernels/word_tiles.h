@@ -12,6 +12,12 @@ static_assert(kTile % kBlock == 0, "a tile is made of whole blocks");
 
 inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Words of a task: of whole tiles, in at most so many tasks.
+inline int64_t words_per_chunk(int64_t words, int64_t most_chunks) {
+  const int64_t chunk = divide_up(divide_up(words, most_chunks), kTile) * kTile;
+  return chunk > 0 ? chunk : kTile;  // no words are no chunks, but of some size
+}
+
 template <class T>
 inline T infinity() {
   return T(__builtin_inf());
