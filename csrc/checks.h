@@ -16,6 +16,14 @@ inline void check_matrix(const char* op, const char* name, const Tensor& x) {
   STD_TORCH_CHECK(x.dim() == 2, op, ": ", name, " must have 2 dimensions, but has ", x.dim());
 }
 
+inline void check_shape(
+    const char* op, const char* name, const Tensor& x, int64_t rows, int64_t columns) {
+  check_matrix(op, name, x);
+  STD_TORCH_CHECK(
+      x.size(0) == rows && x.size(1) == columns, op, ": ", name, " must have shape (", rows, ", ",
+      columns, "), but has (", x.size(0), ", ", x.size(1), ")");
+}
+
 inline void check_vector(const char* op, const char* name, const Tensor& x, int64_t size) {
   STD_TORCH_CHECK(
       x.dim() == 1 && x.size(0) == size, op, ": ", name, " must have shape (", size,

@@ -77,8 +77,11 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
   m.def(
       "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
       "int n_words) -> (Tensor, Tensor)");
-  // (log Z_k, mean of the weight under softmax_v(w_v · t_k)), both from one pass over the words.
-  m.def("log_partition(Tensor weight, Tensor topic) -> (Tensor, Tensor)");
+  // (rows of softmax_v(w_v · t_k), mean of the weight under it), both from one pass over the words.
+  m.def("topic_word_rows(Tensor weight, Tensor topic, Tensor word) -> (Tensor, Tensor)");
+  m.def(
+      "_topic_word_rows_backward(Tensor grad, Tensor beta, Tensor mean, Tensor weight, "
+      "Tensor word) -> Tensor");
   // Batch norm over a batch of mean `mean` and covariance `covariance`, folded into the weight:
   // (folded, shift, y, var); the last two are the moments and serve the backward.
   m.def(

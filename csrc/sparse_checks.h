@@ -29,14 +29,6 @@ inline void check_rows(
       ": a batch must have fewer than 2^31 documents and entries; split it");
 }
 
-inline void check_shape(
-    const char* op, const char* name, const Tensor& x, int64_t rows, int64_t columns) {
-  check_matrix(op, name, x);
-  STD_TORCH_CHECK(
-      x.size(0) == rows && x.size(1) == columns, op, ": ", name, " must have shape (", rows, ", ",
-      columns, "), but has (", x.size(0), ", ", x.size(1), ")");
-}
-
 inline Tensor new_vector(const Tensor& like, int64_t size) {
   const std::array<int64_t, 1> shape{size};
   return torch::stable::new_empty(like, {shape.data(), shape.size()});

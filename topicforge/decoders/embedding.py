@@ -144,8 +144,7 @@ class EmbeddingDecoder(TopicsOverWords):
             return super().log_likelihood(theta, batch)
         words, col = batch.words()
         if self.lazy_words is None:
-            logits = self.rho[words] @ self.alpha.T
-            beta = torch.exp(logits - ops.log_partition(self.rho, self.alpha))
+            beta = ops.topic_word_rows(self.rho, self.alpha, words)
         else:
             beta = self.lazy_words(self.rho, self.alpha, words)
         return -ops.sparse_multinomial_nll(batch.crow, col, batch.count, theta, beta)

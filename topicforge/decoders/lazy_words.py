@@ -73,7 +73,7 @@ class LazyWords(nn.Module):
             )
         with torch.no_grad():
             normaliser = log_normaliser(rho, alpha)
-        rows = _Rows.apply(rho, words) if self.row_sparse else rho[words]  # type: ignore[no-untyped-call]
+        rows = _Rows.apply(rho, words) if self.row_sparse else rho.index_select(0, words)  # type: ignore[no-untyped-call]
         logits = rows @ alpha.T
         normaliser = _Normaliser.apply(logits, normaliser, words, self)  # type: ignore[no-untyped-call]
         return torch.exp(logits - normaliser)
@@ -82,7 +82,7 @@ class LazyWords(nn.Module):
         """Add -c of a step, ``push`` (K,), and return what the words (R,) owe now, (R, K)."""
         self.step += 1
         self.total += push
-        owed = self.total - self.paid[words]
+        owed = self.total - self.paid.index_select(0, words)
         self.paid[words] = self.total
         if int(self.step) % ROUND == 0:
             self.paid -= self.total

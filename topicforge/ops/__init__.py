@@ -18,7 +18,6 @@ __all__ = [
     "gather_rows",
     "kernels_report",
     "lazy_adam_rows",
-    "log_partition",
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
@@ -26,6 +25,7 @@ __all__ = [
     "sample_log_dirichlet",
     "sparse_linear",
     "sparse_multinomial_nll",
+    "topic_word_rows",
 ]
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from topicforge.ops._gather_rows import gather_rows
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
     from topicforge.ops._library import kernels_report
-    from topicforge.ops._log_partition import log_partition
     from topicforge.ops._mixture_kl_bound import mixture_kl_bound
     from topicforge.ops._mixture_log_prob import mixture_log_prob
     from topicforge.ops._mixture_responsibilities import mixture_responsibilities
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from topicforge.ops._sample_log_dirichlet import sample_log_dirichlet
     from topicforge.ops._sparse_linear import sparse_linear
     from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
+    from topicforge.ops._topic_word_rows import topic_word_rows
 
 # Front-door modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
@@ -57,7 +57,6 @@ _HOMES = {
     "gather_rows": "_gather_rows",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
-    "log_partition": "_log_partition",
     "mixture_kl_bound": "_mixture_kl_bound",
     "mixture_log_prob": "_mixture_log_prob",
     "mixture_responsibilities": "_mixture_responsibilities",
@@ -65,6 +64,7 @@ _HOMES = {
     "sample_log_dirichlet": "_sample_log_dirichlet",
     "sparse_linear": "_sparse_linear",
     "sparse_multinomial_nll": "_sparse_multinomial_nll",
+    "topic_word_rows": "_topic_word_rows",
 }
 
 

@@ -43,15 +43,22 @@ def check_row_numbers(name: str, what: str, x: Tensor, device: torch.device) -> 
         raise InputError(f"{name}: {what} must be on {device} beside weight, but is on {x.device}")
 
 
-def check_rows_rise(name: str, row: Tensor, vocab_size: int) -> None:
+def check_rows_rise(
+    name: str,
+    row: Tensor,
+    vocab_size: int,
+    *,
+    what: str = "row",
+    advice: str = "coalesce() a sparse gradient first",
+) -> None:
     """Each row once, in order, below V."""
     if not row.shape[0]:
         return
     first, last = int(row[0]), int(row[-1])
     if not (first >= 0 and last < vocab_size and bool((row.diff() > 0).all())):
         raise InputError(
-            f"{name}: row must rise within [0, {vocab_size}) without repeats, but runs from {first} "
-            f"to {last}; coalesce() a sparse gradient first"
+            f"{name}: {what} must rise within [0, {vocab_size}) without repeats, but runs from {first} "
+            f"to {last}; {advice}"
         )
 
 

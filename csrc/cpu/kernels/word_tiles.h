@@ -45,7 +45,8 @@ class Panels {
 };
 
 // Words first ... first + kTile - 1: their weights and biases; beyond the vocabulary weight 0 and
-// bias -inf, so that they have probability 0.
+// bias -inf, so that they have probability 0. A vector may be read at any of the words' numbers,
+// if `scratch` has room for one behind the last.
 template <class T>
 struct WordTile {
   const T* weight;
@@ -59,7 +60,7 @@ struct WordTile {
       bias[v] = v >= valid ? -infinity<T>() : biases == nullptr ? T(0) : biases[first + v];
     }
     weight = all + first * K;
-    if (valid < kTile) {
+    if (left * K < kTile * K + kLanes<T>) {
       for (int64_t i = 0; i < kTile * K; ++i) scratch[i] = i < valid * K ? weight[i] : T(0);
       weight = scratch;
     }

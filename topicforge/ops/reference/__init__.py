@@ -10,7 +10,6 @@ from topicforge.ops.reference.diffusion import diffusion_kernel, diffusion_mmd
 from topicforge.ops.reference.dirichlet import sample_log_dirichlet
 from topicforge.ops.reference.gather_rows import gather_rows
 from topicforge.ops.reference.lazy_adam import lazy_adam_rows
-from topicforge.ops.reference.log_partition import log_partition
 from topicforge.ops.reference.mixture import (
     mixture_kl_bound,
     mixture_log_prob,
@@ -21,6 +20,7 @@ from topicforge.ops.reference.multinomial import (
     sparse_multinomial_nll,
 )
 from topicforge.ops.reference.sparse_linear import sparse_linear
+from topicforge.ops.reference.topic_word_rows import topic_word_rows, topic_word_rows_gradient
 
 __all__ = [
     "adam_catch_up",
@@ -29,7 +29,6 @@ __all__ = [
     "diffusion_mmd",
     "gather_rows",
     "lazy_adam_rows",
-    "log_partition",
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
@@ -37,4 +36,6 @@ __all__ = [
     "sample_log_dirichlet",
     "sparse_linear",
     "sparse_multinomial_nll",
+    "topic_word_rows",
+    "topic_word_rows_gradient",
 ]

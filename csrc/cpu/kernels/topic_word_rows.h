@@ -1,0 +1,36 @@
+// Rows of a softmax over all words, and the gradient of its topics.
+#pragma once
+
+#include <cstdint>
+
+#include "cpu/instruction_set.h"
+#include "cpu/pool.h"
+
+namespace topicforge {
+
+template <class T>
+struct TopicWordProblem {
+  const T* weight;  // (V, E)
+  const T* topic;   // (K, E)
+  const int64_t* word;  // (R,) rising, below V
+  int64_t V, K, E, R;
+};
+
+template <class T>
+struct TopicWordRowsFunctions {
+  // beta (R, K), and mean (K, E), that of all words' weights under each topic.
+  void (*forward)(const TopicWordProblem<T>&, T* beta, T* mean, const Pool&);
+  // topic_grad (K, E), of grad (R, K) of beta; the problem's topic is not read.
+  void (*backward)(
+      const TopicWordProblem<T>&, const T* grad, const T* beta, const T* mean, T* topic_grad,
+      const Pool&);
+};
+
+struct TopicWordRowsKernels {
+  TopicWordRowsFunctions<float> f32;
+  TopicWordRowsFunctions<double> f64;
+};
+
+TOPICFORGE_KERNEL_TABLE(TopicWordRowsKernels, topic_word_rows)
+
+}  // namespace topicforge
