@@ -3,7 +3,7 @@
 import torch
 
 from topicforge import distributed
-from topicforge.distributed import Share
+from topicforge.distributed import Share, noise
 from topicforge.errors import InputError, TrainingError
 from topicforge.layers import word_layer
 
@@ -48,7 +48,13 @@ def summed(share):
     z = whole(share.n_documents, 4)[share.own_documents].requires_grad_()
     m = distributed.mean(z)
     (m**2 * weight(share.rank, m)).sum().backward()
-    return {"total": y, "x.grad": x.grad, "mean": m, "z.grad": z.grad}
+    several = z.detach().requires_grad_()
+    first, second = distributed.means([several, several[:, 1]])
+    (first**2 * weight(share.rank, m)).sum().add(second).backward()
+    return {
+        "total": y, "x.grad": x.grad, "mean": m, "z.grad": z.grad,
+        "means": torch.cat([first, second[None]]), "means.grad": several.grad,
+    }  # fmt: skip
 
 
 def average_of_losses(share):
@@ -118,6 +124,24 @@ def drawn(share):
     return out
 
 
+def drawn_in_blocks(share):
+    """With blocks of 6 numbers instead of tens of thousands."""
+    torch.manual_seed(7)
+    own, entries = share.documents[share.rank], share.entries[share.rank]
+    like = torch.zeros((), dtype=torch.float64)
+    whole_block, noise._BLOCK = noise._BLOCK, 6
+    out = {
+        "randn": distributed.batch_randn((own, 3), like),
+        "rand": distributed.batch_rand((own, 9), like),
+        "entries": distributed.batch_randn((entries,), like, entries=True),
+        "second": distributed.batch_randn((2, own, 1), like, dim=1),
+        "dropout": distributed.batch_dropout(torch.ones(own, 5), 0.3),
+    }
+    noise._BLOCK = whole_block
+    out["next"] = torch.randn(3)
+    return out
+
+
 def agreed(share):
     own = distributed.agree(share.documents[share.rank], share.entries[share.rank])
     return {
@@ -170,6 +194,15 @@ def in_share(case, documents, entries):
 def cases(world):
     return {
         f"{case.__name__} {split}": in_share(case, *counts)
-        for case in (gathered, summed, average_of_losses, word_layers, drawn, agreed, refused)
+        for case in (
+            gathered,
+            summed,
+            average_of_losses,
+            word_layers,
+            drawn,
+            drawn_in_blocks,
+            agreed,
+            refused,
+        )
         for split, counts in SPLITS[world].items()
     }

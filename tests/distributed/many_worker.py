@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import many_collectives
+import many_gradients
 import many_networks
 import many_training
 import torch
@@ -14,7 +15,7 @@ from torch import distributed as torch_distributed
 from topicforge import distributed
 from topicforge.errors import TrainingError
 
-MODULES = (many_collectives, many_networks, many_training)
+MODULES = (many_collectives, many_gradients, many_networks, many_training)
 
 
 def main(folder: Path, rank: int, world: int) -> None:

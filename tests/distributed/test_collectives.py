@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from many_collectives import SPLITS, weight, whole, words_of_all
+from many_collectives import SPLITS, drawn_in_blocks, weight, whole, words_of_all
 
 from topicforge import distributed
 from topicforge.distributed import Share
@@ -54,6 +54,9 @@ def test_totals_and_means_and_their_gradients(processes, split):
         torch.testing.assert_close(
             result["z.grad"], gradient.expand(result["z.grad"].shape), check_stride=False
         )
+        torch.testing.assert_close(result["means"], torch.cat([m, m[1:2]]))
+        second = torch.tensor([0, world / b, 0, 0], dtype=torch.float64)
+        torch.testing.assert_close(result["means.grad"], result["z.grad"] + second)
 
 
 @split_names
@@ -114,6 +117,19 @@ def test_noise_is_that_of_one_process_with_the_whole_batch(processes, split):
         assert torch.equal(got, value), name
     after = torch.randn(3)
     assert all(torch.equal(result["next"], after) for result in found)
+
+
+@split_names
+def test_blocks_of_noise_are_those_of_one_process(processes, split):
+    found = processes.of(f"drawn_in_blocks {split}")
+    documents, entries = SPLITS[processes.world][split]
+    one = drawn_in_blocks(Share(0, (sum(documents),), (sum(entries),)))
+    for name in ("randn", "rand", "entries", "second", "dropout"):
+        got = stacked(found, name, 1 if name == "second" else 0)
+        assert torch.equal(got, one[name]), name
+    assert all(torch.equal(result["next"], one["next"]) for result in found)
+    values = one["randn"].flatten()
+    assert len(values.unique()) == len(values)
 
 
 @split_names

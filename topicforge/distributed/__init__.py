@@ -20,13 +20,15 @@ It is dL / d theta wherever 1/N sum_s L_s = L. Two ways to have that, which may 
   what a rule over gathered latents gives (MMD), and what a penalty on parameters gives.
 
 Noise follows the documents and not the processes: all processes keep torch's global generator in
-one state, each draws for all B documents and keeps the rows of its own (:func:`batch_randn`). The
-cost is B draws a process instead of B / N. Training must therefore seed every process equally, and
-nothing may draw a number of values from the global generator that differs between processes;
+one state, each draws for all B documents and keeps the rows of its own (:func:`batch_randn`). On the
+CPU a draw of more than 65,536 numbers is made in blocks of rows, each from a generator of its own whose
+seed comes from the global one; so a process draws the blocks of its own rows, at their cost. Training
+must therefore seed every process equally, and nothing may draw a number of values from the global
+generator that differs between processes;
 :func:`check_in_step` finds out.
 
 Who trains puts every step in ``with sharing(share)``. Outside of it there is one process, and every
-function here does what torch alone does, bit for bit, without a process group.
+function here does what torch alone does, without a process group; bit for bit, but for those blocks.
 """
 
 from topicforge.distributed.check import check_in_step
@@ -36,6 +38,7 @@ from topicforge.distributed.collectives import (
     gather_entries,
     gather_rows,
     mean,
+    means,
     total,
 )
 from topicforge.distributed.noise import (
@@ -63,6 +66,7 @@ __all__ = [
     "gather_entries",
     "gather_rows",
     "mean",
+    "means",
     "peers_alive",
     "sharing",
     "total",

@@ -46,11 +46,31 @@ def mean(x: Tensor) -> Tensor:
         InputError: x has not a row for each of this process' documents.
         TrainingError: another process is gone.
     """
+    return means([x])[0]
+
+
+def means(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """:func:`mean` of several tensors of one type, in one message.
+
+    Args:
+        tensors: each (own documents, ...).
+
+    Returns:
+        Each the shape without its first dimension.
+
+    Raises:
+        InputError: a tensor has not a row for each of this process' documents.
+        TrainingError: another process is gone.
+    """
     share = current()
     if share is None or share.world_size == 1:
-        return x.mean(0)
-    require_rows("mean", x.shape, share.documents[share.rank], "documents")
-    return total(x.sum(0)) / share.n_documents
+        return [x.mean(0) for x in tensors]
+    for x in tensors:
+        require_rows("mean", x.shape, share.documents[share.rank], "documents")
+    sums = torch.cat([x.sum(0).flatten() for x in tensors])
+    widths = [x.shape[1:].numel() for x in tensors]
+    parts = torch.split(total(sums) / share.n_documents, widths)
+    return [part.view(x.shape[1:]) for part, x in zip(parts, tensors, strict=True)]
 
 
 def gather(x: Tensor) -> Tensor:

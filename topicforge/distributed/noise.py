@@ -13,6 +13,10 @@ from torch.autograd.function import once_differentiable
 from topicforge.distributed.collectives import gather, require_rows
 from topicforge.distributed.share import current
 
+#: numbers that one seed gives: many, so that seeding costs nothing beside them, and few enough that every
+#: process draws little of what is others'
+_BLOCK = 2**16
+
 
 def batch_randn(
     shape: Sequence[int], like: Tensor, *, entries: bool = False, dim: int = 0
@@ -26,7 +30,7 @@ def batch_randn(
         dim: dimension of the documents.
 
     Returns:
-        ``shape``; where this process works alone, ``torch.randn(shape)``.
+        ``shape``; where this process works alone, up to 65,536 numbers are ``torch.randn(shape)``.
 
     Raises:
         InputError: ``shape[dim]`` is another number.
@@ -46,7 +50,7 @@ def batch_rand(
         dim: dimension of the documents.
 
     Returns:
-        ``shape``; where this process works alone, ``torch.rand(shape)``.
+        ``shape``; where this process works alone, up to 65,536 numbers are ``torch.rand(shape)``.
 
     Raises:
         InputError: ``shape[dim]`` is another number.
@@ -93,10 +97,13 @@ def _mask_of_bits(x: Tensor, p: float, entries: bool) -> Tensor:
     return (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
 
 
-def _sixteen_bits(shape: tuple[int, ...], **_: Any) -> Tensor:
+def _sixteen_bits(
+    shape: tuple[int, ...], generator: torch.Generator | None = None, **_: Any
+) -> Tensor:
     """All numbers from -2^15 to 2^15 - 1 with equal chance, int16."""
     n = math.prod(shape)
-    whole = torch.empty((n + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    whole = torch.empty((n + 3) // 4, dtype=torch.int64)
+    whole.random_(-(2**63), None, generator=generator)
     return whole.view(torch.int16)[:n].view(shape)
 
 
@@ -158,18 +165,34 @@ def _own_rows(
     entries: bool,
     dim: int,
 ) -> Tensor:
+    """What is drawn for the own rows; a block of rows has a seed of its own, so others' are not drawn.
+
+    A draw of one block, and any on a GPU or in a compiled network, is one draw for all rows.
+    """
     share = current()
     if share is None:
-        return draw(tuple(shape), dtype=like.dtype, device=like.device)
-    if entries:
-        counts, rows, what = share.entries, share.own_entries, "entries"
+        n, own = shape[dim], slice(0, shape[dim])
     else:
-        counts, rows, what = share.documents, share.own_documents, "documents"
-    require_rows(where, shape[dim:], counts[share.rank], what)
-    whole = [*shape]
-    whole[dim] = sum(counts)
-    drawn = draw(tuple(whole), dtype=like.dtype, device=like.device)
-    return drawn.narrow(dim, rows.start, rows.stop - rows.start)
+        if entries:
+            counts, own, what = share.entries, share.own_entries, "entries"
+        else:
+            counts, own, what = share.documents, share.own_documents, "documents"
+        require_rows(where, shape[dim:], counts[share.rank], what)
+        n = sum(counts)
+    before, after = tuple(shape[:dim]), tuple(shape[dim + 1 :])
+    kind: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
+    block = max(1, _BLOCK // max(1, math.prod(before) * math.prod(after)))
+    if n <= block or like.device.type != "cpu" or torch.compiler.is_compiling():
+        return draw((*before, n, *after), **kind).narrow(dim, own.start, own.stop - own.start)
+    seeds = torch.randint(2**63 - 1, (-(-n // block),)).tolist()
+    source = torch.Generator()
+    parts = [draw((*before, 0, *after), **kind)]
+    for first in range(own.start // block * block, own.stop, block):
+        source.manual_seed(seeds[first // block])
+        drawn = draw((*before, min(block, n - first), *after), generator=source, **kind)
+        begin, end = max(own.start - first, 0), min(own.stop - first, drawn.shape[dim])
+        parts.append(drawn.narrow(dim, begin, end - begin))
+    return torch.cat(parts, dim)
 
 
 class _ImplicitGamma(torch.autograd.Function):

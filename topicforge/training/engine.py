@@ -22,6 +22,7 @@ from topicforge.training.objective import Objective
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes
 from topicforge.training.rules import Rules
+from topicforge.training.shared_gradients import share_gradients
 
 #: newer torch has another word for it and warns of the old one
 _NO_BROADCAST: dict[str, Any] = {
@@ -223,4 +224,5 @@ class Engine:
                 # autoencoder pretraining leaves the prior out, a divergence of weight 0 its own
                 find_unused_parameters=True,
             )
+            share_gradients(module)
         return module

@@ -71,10 +71,11 @@ class Objective(nn.Module):
             else:
                 terms = self.network.autoencode(batch)
         self._check(terms)
-        reconstruction = distributed.mean(terms.reconstruction)
-        divergence = terms.divergence
-        if divergence.ndim:
-            divergence = distributed.mean(divergence)
+        if terms.divergence.ndim:
+            both = [terms.reconstruction, terms.divergence]
+            reconstruction, divergence = distributed.means(both)
+        else:
+            reconstruction, divergence = distributed.mean(terms.reconstruction), terms.divergence
         weight = self.weight(now) if phase == "train" else 0.0
         loss = self._scale * reconstruction + weight * self._rules.divergence(divergence)
         penalties = dict(terms.penalties)
