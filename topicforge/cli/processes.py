@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import typer
 
@@ -48,5 +49,10 @@ def joined() -> Iterator[int]:
     engine.init_process_group("nccl" if on_gpu else "gloo", store=shelf, rank=rank, world_size=size)
     try:
         yield engine.get_rank()
+        # who leaves first would take the connection from under who still reads from it
+        with suppress(RuntimeError):  # the others were interrupted and are gone
+            engine.barrier()
     finally:
         engine.destroy_process_group()
+        # what still holds the group is circles; its threads must not outlive the interpreter
+        gc.collect()

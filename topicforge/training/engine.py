@@ -170,6 +170,14 @@ class Engine:
                 parameter.grad = None
         self.objective = self._wrapped()
 
+    def release(self) -> None:
+        """Let go of torch's data parallel engine until somebody trains again.
+
+        It holds the processes' group, whose threads have to end before the interpreter does.
+        """
+        self.objective = self._plain
+        self._moving = None
+
     def reads(self, batch: Batch) -> None:
         """Make the weights of a batch's words those of this step."""
         if isinstance(self.optimiser, DeferredAdam):

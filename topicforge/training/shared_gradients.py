@@ -24,9 +24,9 @@ def share_gradients(module: DistributedDataParallel) -> bool:
 
     gloo sends them through the network's layers even between two processes of one machine, which
     takes both processors' time from the training: of two processes of one thread, etm-paper at
-    V = 5,000, a fifth of a step of 4,000 documents (benchmarks/scale/processes.py). Here every process writes its gradients to memory
-    that all of them see, adds up its part of everybody's, and reads the other parts back: five
-    readings or writings of the gradients, and two small messages a step.
+    V = 5,000, a fifth of a step of 4,000 documents (benchmarks/scale/processes.py). Here every
+    process writes its gradients to memory that all of them see, adds up its part of everybody's, and
+    reads the other parts back: some six passes over the gradients, and two small messages a step.
 
     Where the processes are on several machines or on GPUs, where a parameter is not float32, and where
     there is no room for N + 1 gradients in ``/dev/shm``, nothing changes.

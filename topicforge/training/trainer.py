@@ -107,6 +107,7 @@ class Trainer:
             raise
         finally:
             self.network.eval()
+            self._engine.release()
             self.watchers.fit_end(ending)
 
     @freed_memory_stays()
@@ -116,6 +117,7 @@ class Trainer:
         self._pretrain(documents, training)
         self._epoch(documents, training, None)
         self.network.eval()
+        self._engine.release()
 
     # ---- phases -------------------------------------------------------------------------
 
