@@ -9,6 +9,7 @@ from topicforge.contracts import Callback
 from topicforge.errors import OptionError
 from topicforge.training import deferred_adam
 from topicforge.training.deferred_adam import DeferredAdam
+from topicforge.training.engine import Engine
 
 
 def rows_gradient(weight, row, seed):
@@ -47,6 +48,19 @@ def test_every_row_ends_where_adam_takes_it(monkeypatch, window, betas):
         kept = late.state[deferred][name]
         torch.testing.assert_close(kept, adam.state[dense][name], rtol=1e-12, atol=1e-12)
     assert torch.equal(deferred[30:], start[30:])
+
+
+def test_without_waiting_every_row_is_where_adam_has_it_after_each_step():
+    start = torch.linspace(-1, 1, 40 * 5, dtype=torch.float64).view(40, 5)
+    rows, dense = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    at_once, adam = DeferredAdam([rows], 0.1, waits=False), torch.optim.Adam([dense], 0.1)
+    for step, row in enumerate(draws(30, 20)):
+        rows.grad = rows_gradient(rows, row, step)
+        dense.grad = rows.grad.to_dense()
+        for optimiser in (at_once, adam):
+            optimiser.param_groups[0]["lr"] = 0.1 / (1 + step)
+            optimiser.step()
+        torch.testing.assert_close(rows, dense, rtol=1e-12, atol=1e-12)
 
 
 def test_its_state_survives_a_round_trip_bit_for_bit():
@@ -102,17 +116,40 @@ def fitted(planted, optimiser, **options):
     ],
     ids=str,
 )
-def test_a_model_is_adams(planted, more):
-    adam, late = (fitted(planted, name, **more) for name in ("adam", "deferred-adam"))
+def test_a_model_is_adams(planted, more, monkeypatch):
+    late, rows = (fitted(planted, name, **more) for name in ("deferred-adam", "adam"))
+    monkeypatch.setattr(Engine, "_rows_pay", lambda _: False)
+    adam = fitted(planted, "adam", **more)
     assert isinstance(late._trainer._engine.optimiser, DeferredAdam)
+    assert isinstance(adam._trainer._engine.optimiser, torch.optim.Adam)
     since = [s["since"] for s in late._trainer._engine.optimiser.state.values() if "since" in s]
     assert len(since) == 1
     # 75 steps of float32, whose roundings differ, of a normalised gradient
-    np.testing.assert_allclose(
-        late.transform(planted[0]), adam.transform(planted[0]), rtol=0, atol=2e-4
-    )
-    for one, other in zip(late.history_, adam.history_, strict=True):
-        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+    for ours in (late, rows):
+        np.testing.assert_allclose(
+            ours.transform(planted[0]), adam.transform(planted[0]), rtol=0, atol=2e-4
+        )
+        for one, other in zip(ours.history_, adam.history_, strict=True):
+            assert one.loss == pytest.approx(other.loss, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("more", "by_rows"),
+    [({"batch_size": 2}, True), ({"batch_size": 400}, False), ({"weight_decay": 0.1}, False)],
+    ids=str,
+)
+def test_adam_keeps_a_gradient_by_rows_where_a_batch_cannot_have_most_words(more, by_rows):
+    # 300 words, 20 of them a document
+    counts = np.zeros((40, 300), dtype=np.int64)
+    counts[np.arange(40)[:, None], np.arange(40)[:, None] * 7 + np.arange(20)] = 1
+    more = {"batch_size": 2, **more}
+    model = TopicModel(n_topics=3, epochs=1, **more).fit(counts)
+    optimiser = model._trainer._engine.optimiser
+    assert isinstance(optimiser, DeferredAdam) == by_rows
+    if by_rows:
+        assert not optimiser.waits
+        since = [s["since"] for s in optimiser.state.values() if "since" in s]
+        assert [int(s.min()) for s in since] == [20]
 
 
 def since_after_each_step(monkeypatch):

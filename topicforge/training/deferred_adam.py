@@ -35,6 +35,9 @@ class DeferredAdam(LazyAdam):
         eps: ε, > 0.
         weight_decay: 0: it pulls at every row in every step.
         fused: torch's fused kernel for dense gradients.
+        waits: False: absent rows take their step with the others, and nobody needs :meth:`catch_up`.
+            A step then reads and writes all rows, as a dense one does, but no gradient of V rows is
+            ever made.
 
     State: that of LazyAdam, and ``since`` (V,), the step that each row has done, with ``rates`` (4096,),
     the step sizes after step ``base``; tensors and numbers alone.
@@ -54,6 +57,7 @@ class DeferredAdam(LazyAdam):
         weight_decay: float = 0.0,
         *,
         fused: bool = False,
+        waits: bool = True,
     ) -> None:
         if weight_decay:
             raise OptionError(
@@ -61,6 +65,7 @@ class DeferredAdam(LazyAdam):
                 f"got {weight_decay!r}; use optimiser='adam'"
             )
         super().__init__(params, lr, betas, eps, fused=fused)
+        self.waits = waits
 
     @torch.no_grad()
     def catch_up(self, row: Tensor | None = None) -> None:
@@ -100,6 +105,9 @@ class DeferredAdam(LazyAdam):
         self._catch_up(p, row, group)
         super()._step_rows(p, row, rows, group)
         state["since"][row] = done + 1
+        if not self.waits:
+            self._catch_up(p, None, group)
+            state["base"].fill_(done + 1)
 
     def _step_dense(self, params: list[Tensor], group: dict[str, Any]) -> None:
         for p in params:

@@ -19,7 +19,8 @@ class TrainingOptions:
     Args:
         epochs: passes over the documents.
         batch_size: documents a step.
-        optimiser: ``adam``; ``deferred-adam``: the same to rounding, at a cost that follows the batch's
+        optimiser: ``adam``, which on the CPU keeps the first layer's gradient by rows where a batch can't
+            have most words; ``deferred-adam``: the same to rounding, at a cost that follows the batch's
             words: in the encoder's first layer an absent word takes its steps when it next comes
             (:class:`~topicforge.training.deferred_adam.DeferredAdam`); ``lazy-adam``: a step moves
             only the words of the batch, which changes results
