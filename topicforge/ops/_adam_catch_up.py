@@ -88,6 +88,11 @@ def adam_catch_up(
     reference.adam_catch_up(*tensors, *numbers)
 
 
+def is_native(device: str) -> bool:
+    """Whether there is a native operator for tensors of a device type."""
+    return _library.serves(_NAME, "auto", device)
+
+
 def _check_steps(since: Tensor, row: Tensor, rates: Tensor, base: int) -> None:
     check_rows_rise(_NAME, row, since.shape[0])
     found = since[row]

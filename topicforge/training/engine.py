@@ -17,7 +17,6 @@ from topicforge import distributed
 from topicforge.contracts import Batch, Progress
 from topicforge.errors import OptionError, TrainingError
 from topicforge.network import Network
-from topicforge.ops import _library
 from topicforge.training.deferred_adam import DeferredAdam
 from topicforge.training.lazy_adam import LazyAdam, clip_gradients
 from topicforge.training.objective import Objective
@@ -142,8 +141,11 @@ class Engine:
         """Whether plain Adam had better be given the rows of a batch's words: it has few of all words.
 
         The steps are the same to rounding and no row waits for its own; at V = 50,000 etm needs a fifth
-        less memory and a tenth less time (benchmarks/scale/against_topmost.py).
+        less memory (benchmarks/scale/against_topmost.py).
         """
+        # importing an operator loads the library, which nobody but who trains needs
+        from topicforge.ops._adam_catch_up import is_native
+
         facts = self._network.context
         return (
             facts.vocab_size > self._options.batch_size * facts.mean_length
@@ -151,7 +153,7 @@ class Engine:
             and not self._options.compile
             and not self._options.weight_decay
             and self._device.type == "cpu"
-            and _library.serves("adam_catch_up", "auto", "cpu")
+            and is_native("cpu")
         )
 
     def _check_rows_are_shared(self) -> None:
