@@ -15,7 +15,8 @@ batch-norm statistics (they follow from the logits). Nor are exponentials, dropo
 work, Python and dispatch. Bytes are counted as if whatever is smaller than the vocabulary stayed in the
 caches, and nothing else did; where a cache holds the first layer too (small V), a step may go below.
 
-Adam reads w, m, v and the gradient of all V x H weights and writes w, m, v. A deferred Adam ends at the same
+Adam reads w, m, v and the gradient of all V x H weights and writes w, m, v; where a batch can't have most
+words the gradient is of the batch's rows. A deferred Adam ends at the same
 weights but lets the rows that a batch lacks catch up when they are next read, and so goes below Adam's floor;
 its own counts the batch's rows twice, once to catch up and once to step. Lazy Adam leaves absent rows
 alone.
@@ -84,12 +85,17 @@ def terms(model: str, optimiser: str, vocab_size: int, entries: float, words: fl
     V, R, B = vocab_size, words, BATCH
     H = SETTINGS[model]["encoder__hidden"][0]
     rows = V if optimiser == "adam" else R
-    step = ADAM + (CATCH_UP if optimiser == "deferred-adam" else 0)
+    with_gradient = V if optimiser == "adam" and entries >= V else R
+    late = {"adam": V - with_gradient, "deferred-adam": R, "lazy-adam": 0}[optimiser]
     encoder = [
         Term("batch: entries gathered", 0, 20 * entries),
         Term("first layer, forward: rows of the words", 2 * entries * H, 4 * R * H),
-        Term("first layer, gradient", 2 * entries * H, 4 * rows * H),
-        Term(f"first layer, step of {rows:,.0f} rows", 0, step * rows * H),
+        Term("first layer, gradient", 2 * entries * H, 4 * with_gradient * H),
+        Term(
+            f"first layer, step of {rows:,.0f} rows",
+            0,
+            (ADAM * with_gradient + CATCH_UP * late) * H,
+        ),
         Term("hidden layer, forward and backward", 3 * 2 * B * H * H, 0),
         Term("two heads, forward and backward", 3 * 2 * B * H * 2 * K, 0),
         Term("steps of hidden layer and heads", 0, ADAM * (H * H + 2 * H * K)),

@@ -1,6 +1,6 @@
 """Documents a second of two processes of one thread against one process of one thread.
 
-    python benchmarks/scale/processes.py --documents 4000 --epochs 3 --rounds 3
+    python benchmarks/scale/processes.py --documents 64000 --batch 16000 --epochs 3 --rounds 3
 
 Synthetic documents (Zipf vocabulary, 80 distinct words each), K = 50, one global batch for both: the two
 processes hold half of it each (DDP over gloo, started by torchrun). Networks: ETM with 800-800 hidden

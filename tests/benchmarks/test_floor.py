@@ -29,6 +29,10 @@ def test_the_terms_of_etm_hand_worked(floor):
     assert of["hidden layer, forward and backward"].flops == 768_000_000
     assert of["normaliser of beta: rho alpha^T"].flops == 20_000_000
     assert of["normaliser of beta: rho alpha^T"].bytes == 800_000
+    wide = {t.name: t for t in floor.terms("etm", "adam", 20_000, 13_000.0, 600.0)}
+    assert wide["first layer, gradient"].bytes == 4 * 600 * 800
+    step = (28 * 600 + 24 * 19_400) * 800
+    assert wide["first layer, step of 20,000 rows"].bytes == step
     lazy = {t.name: t for t in floor.terms("etm", "lazy-adam", 1000, 13_000.0, 600.0)}
     assert lazy["first layer, step of 600 rows"].bytes == 28 * 600 * 800
     late = {t.name: t for t in floor.terms("etm", "deferred-adam", 1000, 13_000.0, 600.0)}
