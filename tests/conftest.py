@@ -4,6 +4,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+# tests that run side by side (pytest -n) have a processor each, and so do the processes they start:
+# waiting for one another's threads takes longer than the tests
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import scipy.sparse as sp

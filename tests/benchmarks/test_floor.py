@@ -1,23 +1,13 @@
 """The floor's terms, hand-worked for one cell, and the script at tiny size; never a time."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "scale"
-
 
 @pytest.fixture
-def floor(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("floor", FOLDER / "floor.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "floor", module)
-    spec.loader.exec_module(module)
-    yield module
-    monkeypatch.delitem(sys.modules, "against_topmost", raising=False)
+def floor(script):
+    return script("floor")
 
 
 def test_the_terms_of_etm_hand_worked(floor):

@@ -1,28 +1,11 @@
 """The scripts of scale at tiny size: what they write, their tables and verdicts; never a time."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from topicforge.corpus import Corpus
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks" / "scale"
 TINY = ["--vocabulary", "300", "--words", "8", "--topics", "3", "--hidden", "6", "--batch", "20"]
-
-
-@pytest.fixture(scope="module")
-def script():
-    """Scripts by name; their folder is searched for what they share."""
-    names = set(sys.modules)
-    sys.path.insert(0, str(SCRIPTS))
-    yield importlib.import_module
-    sys.path.remove(str(SCRIPTS))
-    for name in ("synthetic", "documents", "transform", "processes"):
-        if name not in names:
-            sys.modules.pop(name, None)
 
 
 # ---- documents ----------------------------------------------------------------------------

@@ -62,7 +62,8 @@ std::vector<T> rows(int64_t V, int64_t K, int64_t E, int64_t step, const Pool& p
 template <class T>
 void check_type() {
   constexpr int64_t sizes[][4] = {{1, 1, 1, 1},   {7, 3, 13, 2},   {300, 40, 5, 1},
-                                  {1000, 2, 33, 7}, {48, 65, 64, 3}, {20, 5, 3, 50}};
+                                  {1000, 2, 33, 7}, {48, 65, 64, 3}, {20, 5, 3, 50},
+                                  {100, 50, 200, 3}};
   for (const auto& size : sizes) {
     const auto first = rows<T>(size[0], size[1], size[2], size[3], harness::pool(1));
     for (int64_t threads : {2, 5}) {

@@ -49,9 +49,13 @@ void log_sum_exp_of(const ProductProblem<T>& problem, T* out, const Pool& pool) 
     for (int64_t v = task * chunk; v < end; v += kTile) {
       const WordTile<T> words(problem.weight, problem.bias, V, K, v, scratch + kTile * P);
       for (int64_t panel = 0; panel < panels.count; ++panel) {
-        tile_logits(words, panels[panel], K, logits);
-        stream_log_sum_exp(logits, most + panel * P, total + panel * P);
-        stream_log_sum_exp(logits + L, most + panel * P + L, total + panel * P + L);
+        panels.with_vectors(panel, [&](auto vectors) {
+          constexpr int N = decltype(vectors)::value;
+          tile_logits<N>(words, panels[panel], K, logits);
+          for (int64_t at = 0; at < N * L; at += L) {
+            stream_log_sum_exp(logits + at, most + panel * P + at, total + panel * P + at);
+          }
+        });
       }
     }
   });
@@ -96,17 +100,18 @@ void forward(const ProductProblem<T>& problem, T* nll, T* log_sum_exp, const Poo
   });
 }
 
-// out[r][0, N vectors) += Σ_{i < P} weights[r * P + i] · rows[i * stride + 0 ...), r < R.
+// out[r][0, N vectors) += Σ_{i < points} weights[r * P + i] · rows[i * stride + 0 ...), r < R.
 template <int R, int N, class T>
-inline void add_outer_block(const T* weights, const T* rows, int64_t stride, T* out) {
+inline void add_outer_block(
+    int64_t points, const T* weights, const T* rows, int64_t stride, T* out, int64_t out_stride) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
   Vec<T> acc[R][N];
   TOPICFORGE_UNROLL
   for (int r = 0; r < R; ++r) {
     TOPICFORGE_UNROLL
-    for (int j = 0; j < N; ++j) acc[r][j] = load(out + r * stride + j * L);
+    for (int j = 0; j < N; ++j) acc[r][j] = load(out + r * out_stride + j * L);
   }
-  for (int i = 0; i < P; ++i) {
+  for (int64_t i = 0; i < points; ++i) {
     Vec<T> row[N];
     TOPICFORGE_UNROLL
     for (int j = 0; j < N; ++j) row[j] = load(rows + i * stride + j * L);
@@ -120,37 +125,81 @@ inline void add_outer_block(const T* weights, const T* rows, int64_t stride, T* 
   TOPICFORGE_UNROLL
   for (int r = 0; r < R; ++r) {
     TOPICFORGE_UNROLL
-    for (int j = 0; j < N; ++j) store<T>(out + r * stride + j * L, acc[r][j]);
+    for (int j = 0; j < N; ++j) store<T>(out + r * out_stride + j * L, acc[r][j]);
   }
 }
 
-// out[v][k] += Σ_{i < P} weights[v * P + i] · rows[i][k] for the words of a tile; rows and out have
-// `stride` columns, a multiple of a vector.
+// The gradient of a tile's words from a panel of documents: columns of whole vectors are summed with
+// columns as lanes, and the few behind the last of them with documents as lanes, which are added
+// up once a tile. 50 columns cost little more than 50 lanes, and not 64.
 template <class T>
-inline void add_outer(const T* weights, const T* rows, int64_t stride, T* out) {
-  constexpr int P = kPanel<T>, L = kLanes<T>;
-  constexpr int N = kManyRegisters ? 4 : 2, R = kManyRegisters ? 6 : 4;
-  static_assert(kTile % R == 0, "a tile is made of whole blocks");
-  for (int64_t k = 0; k < stride;) {
-    const int64_t left = (stride - k) / L;
-    auto rows_of = [&](auto count) {
-      for (int v = 0; v < kTile; v += R) {
-        add_outer_block<R, decltype(count)::value>(
-            weights + v * P, rows + k, stride, out + v * stride + k);
+struct Columns {
+  // Columns in vectors, and those behind them; as many vectors as hold all, where those are many.
+  explicit Columns(int64_t K)
+      : rest(4 * (K % kLanes<T>) < kPanel<T> ? K % kLanes<T> : 0),
+        whole(divide_up(K - rest, kLanes<T>) * kLanes<T>),
+        stride(whole + rest) {}
+
+  // out[v][0, whole) += Σ_i weights[v * P + i] · rows[i][0, whole), N vectors of points i;
+  // lanes[v][k][:] += weights[v][:] · panel[whole + k][:].
+  template <int N>
+  void add(const T* weights, const T* rows, const T* panel, T* out, T* lanes) const {
+    constexpr int P = kPanel<T>, L = kLanes<T>;
+    for (int64_t k = 0; k < whole;) {
+      const int64_t left = (whole - k) / L;
+      const auto vectors = [&](auto count) {
+        constexpr int C = decltype(count)::value, R = rows_beside(C);
+        static_assert(kTile % R == 0, "a tile is made of whole blocks");
+        for (int v = 0; v < kTile; v += R) {
+          add_outer_block<R, C>(
+              N * L, weights + v * P, rows + k, whole, out + v * stride + k, stride);
+        }
+        k += C * L;
+      };
+      if constexpr (kManyRegisters) {
+        if (left == 3) {
+          vectors(Count<3>{});
+          continue;
+        } else if (left >= 4) {
+          vectors(Count<4>{});
+          continue;
+        }
       }
-      k += decltype(count)::value * L;
-    };
-    if (left >= N) {
-      rows_of(Count<N>{});
-    } else if (left == 3) {
-      rows_of(Count<3>{});
-    } else if (left == 2) {
-      rows_of(Count<2>{});
-    } else {
-      rows_of(Count<1>{});
+      if (left >= 2) {
+        vectors(Count<2>{});
+      } else {
+        vectors(Count<1>{});
+      }
+    }
+    for (int64_t k = 0; k < rest; ++k) {
+      const T* point = panel + (whole + k) * P;
+      for (int v = 0; v < kTile; ++v) {
+        T* at = lanes + (v * rest + k) * L;
+        Vec<T> sum = load(at);
+        TOPICFORGE_UNROLL
+        for (int j = 0; j < N; ++j) sum += load(weights + v * P + j * L) * load(point + j * L);
+        store<T>(at, sum);
+      }
     }
   }
-}
+
+  // out[v][whole + k] = Σ lanes[v][k][:].
+  void finish(const T* lanes, T* out) const {
+    for (int64_t v = 0; v < kTile; ++v) {
+      for (int64_t k = 0; k < rest; ++k) {
+        out[v * stride + whole + k] =
+            sum_of_lanes<T, TOPICFORGE_VECTOR_BYTES>(lanes + (v * rest + k) * kLanes<T>);
+      }
+    }
+  }
+
+  // Rows of a block of accumulators with so many vectors each.
+  static constexpr int rows_beside(int vectors) {
+    return kManyRegisters ? (vectors < 3 ? 12 : 24 / vectors) : 4;
+  }
+
+  int64_t rest, whole, stride;
+};
 
 template <class T>
 void backward(
@@ -159,9 +208,10 @@ void backward(
   constexpr int P = kPanel<T>, L = kLanes<T>;
   const SparseRows<T>& x = problem.x;
   const int64_t K = problem.K, V = x.words, B = x.documents;
+  const Columns<T> columns(K);
   const bool want_words = grad_weight != nullptr || grad_bias != nullptr;
   const Panels<T> panels(pool, problem.theta, problem.x.documents, problem.K);
-  const int64_t padded = panels.count * P, stride = divide_up(K, L) * L;
+  const int64_t padded = panels.count * P;
 
   // slope: -g_b x_i a entry. scale: g_b N_b a document. shift: the log-sum-exp; +inf for documents
   // that only fill a panel, whose probabilities then are 0.
@@ -175,11 +225,11 @@ void backward(
     scale[b] = b < B ? grad[b] * total : T(0);
     shift[b] = b < B ? log_sum_exp[b] : infinity<T>();
   }
-  // Documents as they come, rows filled up to whole vectors, for the weight's gradient.
-  const Scratch<T> rows(pool, grad_weight != nullptr ? padded * stride : 0);
+  // Documents as they come, in whole vectors of columns, for the weight's gradient.
+  const Scratch<T> rows(pool, grad_weight != nullptr ? padded * columns.whole : 0);
   for (int64_t b = 0; grad_weight != nullptr && b < padded; ++b) {
-    for (int64_t k = 0; k < stride; ++k) {
-      rows[b * stride + k] = b < B && k < K ? problem.theta[b * K + k] : T(0);
+    for (int64_t k = 0; k < columns.whole; ++k) {
+      rows[b * columns.whole + k] = b < B && k < K ? problem.theta[b * K + k] : T(0);
     }
   }
   int64_t most_chunks = kPartialElements / (padded * K + 1);
@@ -189,43 +239,50 @@ void backward(
   const Transpose by_word(pool, want_words ? x : SparseRows<T>{x.crow, x.col, x.value, 0, 0, 0});
   const bool near = fits_cache<T>(B, K);
 
-  const int64_t per_worker = kTile * (P + K + stride + L);
+  const int64_t per_worker = kTile * (P + K + columns.stride + (columns.rest + 1) * L);
   for_tasks<T>(pool, chunks, per_worker, [&](int64_t task, T* scratch) {
     T* h = scratch;                  // logits, then their gradients: kTile * P
     T* copy = h + kTile * P;         // for the last tile of words: kTile * K
     T* words_grad = copy + kTile * K;  // kTile * stride
-    T* bias_grad = words_grad + kTile * stride;  // kTile * L, lanes not yet summed
+    // Lanes not yet summed: of the bias kTile * L, of the rest of the columns kTile * rest * L.
+    T* bias_grad = words_grad + kTile * columns.stride;
+    T* rest_grad = bias_grad + kTile * L;
     T* theta_grad = grad_theta != nullptr ? partial.get() + task * padded * K : nullptr;
     for (int64_t i = 0; theta_grad != nullptr && i < padded * K; ++i) theta_grad[i] = T(0);
     const int64_t end = (task + 1) * chunk < V ? (task + 1) * chunk : V;
     for (int64_t v = task * chunk; v < end; v += kTile) {
       const WordTile<T> words(problem.weight, problem.bias, V, K, v, copy);
-      for (int64_t i = 0; i < kTile * (stride + L); ++i) words_grad[i] = T(0);
+      for (T* at = words_grad; at < scratch + per_worker; ++at) *at = T(0);
       for (int64_t panel = 0; panel < panels.count; ++panel) {
-        tile_logits(words, panels[panel], K, h);
-        for (int half = 0; half < P; half += L) {
-          const Vec<T> top = load(shift.get() + panel * P + half);
-          const Vec<T> factor = load(scale.get() + panel * P + half);
-          for (int r = 0; r < kTile; ++r) {
-            T* at = h + r * P + half;
-            const Vec<T> g = exponential<T>(load(at) - top) * factor;
-            store<T>(at, g);
-            store<T>(bias_grad + r * L, load(bias_grad + r * L) + g);
+        panels.with_vectors(panel, [&](auto vectors) {
+          constexpr int N = decltype(vectors)::value;
+          tile_logits<N>(words, panels[panel], K, h);
+          for (int half = 0; half < N * L; half += L) {
+            const Vec<T> top = load(shift.get() + panel * P + half);
+            const Vec<T> factor = load(scale.get() + panel * P + half);
+            for (int r = 0; r < kTile; ++r) {
+              T* at = h + r * P + half;
+              const Vec<T> g = exponential<T>(load(at) - top) * factor;
+              store<T>(at, g);
+              store<T>(bias_grad + r * L, load(bias_grad + r * L) + g);
+            }
           }
-        }
-        if (theta_grad != nullptr) {
-          add_weighted(words.weight, K, h, kTile, K, theta_grad + panel * P * K);
-        }
-        if (grad_weight != nullptr) {
-          add_outer(h, rows.get() + panel * P * stride, stride, words_grad);
-        }
+          if (theta_grad != nullptr) {
+            add_weighted<T, N>(words.weight, K, h, kTile, K, theta_grad + panel * P * K);
+          }
+          if (grad_weight != nullptr) {
+            columns.template add<N>(
+                h, rows.get() + panel * P * columns.whole, panels[panel], words_grad, rest_grad);
+          }
+        });
       }
+      if (grad_weight != nullptr) columns.finish(rest_grad, words_grad);
       for (int64_t r = 0; want_words && r < kTile && v + r < V; ++r) {
         const Visit<int32_t> documents = by_word.visit(v + r, near);
         const Permuted<T> slopes = by_word.values(slope.get(), v + r);
         if (grad_weight != nullptr) {
           add_scaled_rows<T>(
-              grad_weight + (v + r) * K, words_grad + r * stride, K, slopes, documents,
+              grad_weight + (v + r) * K, words_grad + r * columns.stride, K, slopes, documents,
               problem.theta, K);
         }
         if (grad_bias != nullptr) {

@@ -68,74 +68,93 @@ inline void fill_panel(const T* rows, int64_t stride, int64_t valid, int64_t K, 
   }
 }
 
-// acc[r][:] = Σ_k rows[r][k] panel[k][:], r < kBlock.
-template <class T>
+// acc[r][:] = Σ_k rows[r][k] panel[k][:], r < kBlock, of the first N vectors of points.
+template <int N, class T>
 inline void products(
-    const T* rows, int64_t stride, const T* panel, int64_t K, Vec<T> (&acc)[kBlock][2]) {
+    const T* rows, int64_t stride, const T* panel, int64_t K, Vec<T> (&acc)[kBlock][N]) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
+  // Every third row has an address of its own and the two below it are reached from there: an
+  // address a row is more than there are registers, and gcc keeps the rest among the vectors.
+  constexpr int step = kBlock % 3 == 0 ? 3 : 2;
+  const T* at[kBlock / step];
   TOPICFORGE_UNROLL
-  for (int r = 0; r < kBlock; ++r) acc[r][0] = acc[r][1] = Vec<T>{};
-  for (int64_t k = 0; k < K; ++k) {
-    const Vec<T> a = load(panel + k * P), b = load(panel + k * P + L);
+  for (int i = 0; i < kBlock / step; ++i) at[i] = rows + i * step * stride;
+  TOPICFORGE_UNROLL
+  for (int r = 0; r < kBlock; ++r) {
     TOPICFORGE_UNROLL
-    for (int r = 0; r < kBlock; ++r) {
-      const Vec<T> x = splat<T>(rows[r * stride + k]);
-      acc[r][0] += x * a;
-      acc[r][1] += x * b;
+    for (int j = 0; j < N; ++j) acc[r][j] = Vec<T>{};
+  }
+  for (int64_t k = 0; k < K; ++k) {
+    Vec<T> point[N];
+    TOPICFORGE_UNROLL
+    for (int j = 0; j < N; ++j) point[j] = load(panel + k * P + j * L);
+    TOPICFORGE_UNROLL
+    for (int i = 0; i < kBlock / step; ++i) {
+      TOPICFORGE_UNROLL
+      for (int r = 0; r < step; ++r) {
+        const Vec<T> x = splat<T>(at[i][r * stride]);
+        TOPICFORGE_UNROLL
+        for (int j = 0; j < N; ++j) acc[i * step + r][j] += x * point[j];
+      }
+      ++at[i];
+      asm("" : "+r"(at[i]));
     }
   }
 }
 
-// out[k][:] += Σ_{j < count} rows[j][k] weights[j][:] for k = first ... first + size - 1.
-template <class T, int size>
+// out[k][:] += Σ_{j < count} rows[j][k] weights[j][:] for k = first ... first + size - 1, of the
+// first N vectors of points.
+template <class T, int size, int N>
 void add_weighted_block(
     const T* rows, int64_t stride, const T* weights, int64_t count, int64_t first, T* out) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
-  Vec<T> acc[size][2];
+  Vec<T> acc[size][N];
   TOPICFORGE_UNROLL
   for (int r = 0; r < size; ++r) {
-    acc[r][0] = load(out + (first + r) * P);
-    acc[r][1] = load(out + (first + r) * P + L);
+    TOPICFORGE_UNROLL
+    for (int i = 0; i < N; ++i) acc[r][i] = load(out + (first + r) * P + i * L);
   }
   for (int64_t j = 0; j < count; ++j) {
-    const Vec<T> a = load(weights + j * P), b = load(weights + j * P + L);
+    Vec<T> weight[N];
+    TOPICFORGE_UNROLL
+    for (int i = 0; i < N; ++i) weight[i] = load(weights + j * P + i * L);
     const T* row = rows + j * stride + first;
     TOPICFORGE_UNROLL
     for (int r = 0; r < size; ++r) {
       const Vec<T> x = splat<T>(row[r]);
-      acc[r][0] += x * a;
-      acc[r][1] += x * b;
+      TOPICFORGE_UNROLL
+      for (int i = 0; i < N; ++i) acc[r][i] += x * weight[i];
     }
   }
   TOPICFORGE_UNROLL
   for (int r = 0; r < size; ++r) {
-    store<T>(out + (first + r) * P, acc[r][0]);
-    store<T>(out + (first + r) * P + L, acc[r][1]);
+    TOPICFORGE_UNROLL
+    for (int i = 0; i < N; ++i) store<T>(out + (first + r) * P + i * L, acc[r][i]);
   }
 }
 
 // Runs add_weighted_block for a size known at run time, 1 <= size <= most.
-template <class T, int most>
+template <class T, int most, int N>
 inline void add_weighted_sized(
     int size, const T* rows, int64_t stride, const T* weights, int64_t count, int64_t first,
     T* out) {
   if (size == most) {
-    add_weighted_block<T, most>(rows, stride, weights, count, first, out);
+    add_weighted_block<T, most, N>(rows, stride, weights, count, first, out);
   } else if constexpr (most > 1) {
-    add_weighted_sized<T, most - 1>(size, rows, stride, weights, count, first, out);
+    add_weighted_sized<T, most - 1, N>(size, rows, stride, weights, count, first, out);
   }
 }
 
 // out[k][:] += Σ_{j < count} rows[j][k] weights[j][:], k < K, in blocks of nearly equal size: a
 // narrow last block would leave the multipliers idle.
-template <class T>
+template <class T, int N = 2>
 inline void add_weighted(
     const T* rows, int64_t stride, const T* weights, int64_t count, int64_t K, T* out) {
   const int64_t blocks = (K + kBlock - 1) / kBlock;
   int64_t first = 0;
   for (int64_t b = 0; b < blocks; ++b) {
     const int size = static_cast<int>((K - first + blocks - b - 1) / (blocks - b));
-    add_weighted_sized<T, kBlock>(size, rows, stride, weights, count, first, out);
+    add_weighted_sized<T, kBlock, N>(size, rows, stride, weights, count, first, out);
     first += size;
   }
 }

@@ -3,13 +3,15 @@
 // them; where a larger logit comes, what was added before is scaled down. So the words are read
 // once, and nothing of V x K is kept.
 //
-// Making logits, topics are lanes, and lanes beyond the last topic idle. Adding up words, the words'
-// dimensions are lanes, so that 50 topics cost 50 rows and not 64 lanes.
+// Making logits, topics are lanes, and the few beyond the last whole vector are taken one by one,
+// with the words' dimensions as lanes. So are all of them where words are added up: 50 topics cost
+// little more than 50 lanes, and not 64.
 //
 // A task is a chunk of words; the chunks depend on the sizes alone. Its largest logits, totals and
 // sums are its own; they are brought together in the order of the chunks.
 #include "cpu/kernels/topic_word_rows.h"
 
+#include "cpu/kernels/csr.h"
 #include "cpu/kernels/logarithm.h"
 #include "cpu/kernels/word_tiles.h"
 
@@ -21,10 +23,10 @@ constexpr int64_t kMostChunks = 16;
 // logits[v][:] = exp(logits[v][:] - most), most and total brought up to them; keep[:] is what the
 // sums so far are to be multiplied by. Returns whether any of it is not 1.
 template <class T>
-inline bool exponentials(T* logits, T* most, T* total, T* keep) {
+inline bool exponentials(int64_t topics, T* logits, T* most, T* total, T* keep) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
   bool scaled = false;
-  for (int half = 0; half < P; half += L) {
+  for (int half = 0; half < topics; half += L) {
     const Vec<T> before = load(most + half);
     Vec<T> top = before;
     for (int v = 0; v < kTile; ++v) top = maximum<T>(top, load(logits + v * P + half));
@@ -57,6 +59,91 @@ struct Vectors {
   int64_t count, last;
 };
 
+// Topics behind the last whole vector of them, where they are few: one of them costs the tile's
+// dimensions by vectors and a sum over lanes a word, and a vector of topics costs every dimension.
+template <class T>
+class Rest {
+ public:
+  Rest(const Pool& pool, const TopicWordProblem<T>& problem)
+      : vectors_(problem.E),
+        count(few(problem.K % kLanes<T>, problem.E) ? problem.K % kLanes<T> : 0),
+        topic_(pool, count * stride()) {
+    const int64_t E = problem.E, first = problem.K - count;
+    for (int64_t k = 0; k < count; ++k) {
+      for (int64_t i = 0; i < vectors_.count; ++i) {
+        // what the vector before has already counts once
+        const int64_t from = vectors_.first(i), again = i * kLanes<T> - from;
+        for (int64_t e = 0; e < kLanes<T>; ++e) {
+          topic_[k * stride() + i * kLanes<T> + e] =
+              e < again ? T(0) : problem.topic[(first + k) * E + from + e];
+        }
+      }
+    }
+  }
+
+  // logits[v * P + k] = w_v · t_k + bias_v for the words of a tile, k < count.
+  void logits(const WordTile<T>& words, int64_t E, T* out) const {
+    for (int64_t k = 0; k < count; k += kAtOnce) sized<kAtOnce>(words, E, k, out + k);
+  }
+
+ private:
+  static constexpr int kAtOnce = 4, kWords = 4;
+  static_assert(kTile % kWords == 0, "a tile is made of whole groups of words");
+
+  static bool few(int64_t topics, int64_t E) {
+    constexpr int64_t lanes = kLanes<T>, sum_costs = 8;
+    return E >= lanes && topics * (divide_up(E, lanes) + sum_costs) < E;
+  }
+  int64_t stride() const { return vectors_.count * kLanes<T>; }
+
+  template <int most>
+  void sized(const WordTile<T>& words, int64_t E, int64_t first, T* out) const {
+    if (count - first >= most) {
+      dots<most>(words, E, first, out);
+    } else if constexpr (most > 1) {
+      sized<most - 1>(words, E, first, out);
+    }
+  }
+
+  template <int topics>
+  void dots(const WordTile<T>& words, int64_t E, int64_t first, T* out) const {
+    constexpr int P = kPanel<T>, L = kLanes<T>;
+    const T* topic = topic_.get() + first * stride();
+    for (int v = 0; v < kTile; v += kWords) {
+      Vec<T> acc[kWords][topics] = {};
+      for (int64_t i = 0; i < vectors_.count; ++i) {
+        Vec<T> t[topics];
+        TOPICFORGE_UNROLL
+        for (int k = 0; k < topics; ++k) t[k] = load(topic + k * stride() + i * L);
+        const T* at = words.weight + v * E + vectors_.first(i);
+        asm("" : "+r"(at));
+        TOPICFORGE_UNROLL
+        for (int r = 0; r < kWords; ++r) {
+          const Vec<T> word = load(at + r * E);
+          TOPICFORGE_UNROLL
+          for (int k = 0; k < topics; ++k) acc[r][k] += word * t[k];
+        }
+      }
+      TOPICFORGE_UNROLL
+      for (int r = 0; r < kWords; ++r) {
+        TOPICFORGE_UNROLL
+        for (int k = 0; k < topics; ++k) {
+          out[(v + r) * P + k] =
+              sum_of_lanes<T, TOPICFORGE_VECTOR_BYTES>(&acc[r][k]) + words.bias[v + r];
+        }
+      }
+    }
+  }
+
+  Vectors<T> vectors_;
+
+ public:
+  int64_t count;
+
+ private:
+  Scratch<T> topic_;
+};
+
 // sums[k][:] += sum_v p[v][k] w_v[:] for some topics k, and vectors i ... i + width - 1 of the words.
 template <class T, int topics, int width>
 void add_words_block(
@@ -87,33 +174,42 @@ void add_words_block(
   }
 }
 
-// The same for a number of topics known at run time, 1 <= topics <= most, and all vectors.
-template <class T, int most>
+// The same for a number of topics known at run time, 1 <= topics <= most.
+template <class T, int most, int width>
 inline void add_words_sized(
-    int topics, const T* p, const T* words, int64_t E, const Vectors<T>& vectors, T* sums) {
+    int topics, const T* p, const T* words, int64_t E, const Vectors<T>& vectors, int64_t i,
+    T* sums) {
   if (topics == most) {
-    int64_t i = 0;
-    for (; i + 2 <= vectors.count; i += 2) {
-      add_words_block<T, most, 2>(p, words, E, vectors, i, sums);
-    }
-    if (i < vectors.count) add_words_block<T, most, 1>(p, words, E, vectors, i, sums);
+    add_words_block<T, most, width>(p, words, E, vectors, i, sums);
   } else if constexpr (most > 1) {
-    add_words_sized<T, most - 1>(topics, p, words, E, vectors, sums);
+    add_words_sized<T, most - 1, width>(topics, p, words, E, vectors, i, sums);
   }
 }
 
-// For all topics of a panel, in blocks of nearly equal size.
-template <class T>
-inline void add_words(
-    int64_t topics, const T* p, const T* words, int64_t E, const Vectors<T>& vectors, T* sums) {
+// For all topics of a panel, in blocks of nearly equal size: what is read of the words stays near
+// from one block to the next.
+template <class T, int width>
+inline void add_words_columns(
+    int64_t topics, const T* p, const T* words, int64_t E, const Vectors<T>& vectors, int64_t i,
+    T* sums) {
   const int64_t blocks = divide_up(topics, kBlock);
   int64_t first = 0;
   for (int64_t b = 0; b < blocks; ++b) {
     const int size = static_cast<int>(divide_up(topics - first, blocks - b));
-    add_words_sized<T, kBlock>(
-        size, p + first, words, E, vectors, sums + first * vectors.count * kLanes<T>);
+    add_words_sized<T, kBlock, width>(
+        size, p + first, words, E, vectors, i, sums + first * vectors.count * kLanes<T>);
     first += size;
   }
+}
+
+template <class T>
+inline void add_words(
+    int64_t topics, const T* p, const T* words, int64_t E, const Vectors<T>& vectors, T* sums) {
+  int64_t i = 0;
+  for (; i + 2 <= vectors.count; i += 2) {
+    add_words_columns<T, 2>(topics, p, words, E, vectors, i, sums);
+  }
+  if (i < vectors.count) add_words_columns<T, 1>(topics, p, words, E, vectors, i, sums);
 }
 
 // The first of the rising words that is not below v.
@@ -136,6 +232,7 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
   const int64_t V = problem.V, K = problem.K, E = problem.E, R = problem.R;
   const Panels<T> panels(pool, problem.topic, K, E);
   const Vectors<T> vectors(E);
+  const Rest<T> rest(pool, problem);
   const int64_t stride = vectors.count * L;
   const int64_t chunk = words_per_chunk(V, kMostChunks);
   const int64_t chunks = divide_up(V, chunk);
@@ -148,6 +245,8 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
     for (int64_t i = 0; i < own; ++i) {
       mine[i] = i < heads && i % (2 * P) < P ? -infinity<T>() : T(0);
     }
+    // lanes behind the last topic, which nobody writes
+    for (int64_t i = 0; i < kTile * P; ++i) logits[i] = T(0);
     const int64_t end = (task + 1) * chunk < V ? (task + 1) * chunk : V;
     int64_t asked = first_from(problem.word, R, task * chunk);
     for (int64_t v = task * chunk; v < end; v += kTile) {
@@ -157,12 +256,18 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
       for (int64_t panel = 0; panel < panels.count; ++panel) {
         const int64_t first = panel * P, topics = K - first < P ? K - first : P;
         T *most = mine + panel * 2 * P, *total = most + P, *sums = mine + heads + first * stride;
-        tile_logits(words, panels[panel], E, logits);
+        const int64_t lanes = topics + first == K ? topics - rest.count : topics;
+        if (lanes > L) {
+          tile_logits<2>(words, panels[panel], E, logits);
+        } else if (lanes > 0) {
+          tile_logits<1>(words, panels[panel], E, logits);
+        }
+        if (lanes < topics) rest.logits(words, E, logits + lanes);
         for (int64_t r = asked; r < after; ++r) {
           const T* row = logits + (problem.word[r] - v) * P;
           for (int64_t k = 0; k < topics; ++k) beta[r * K + first + k] = row[k];
         }
-        if (exponentials(logits, most, total, keep)) {
+        if (exponentials(topics, logits, most, total, keep)) {
           for (int64_t k = 0; k < topics; ++k) {
             for (int64_t i = k * stride; i < (k + 1) * stride; i += L) {
               store<T>(sums + i, load(sums + i) * keep[k]);

@@ -121,6 +121,13 @@ struct Exp<double> {
   static constexpr int64_t half = 0x3fe0000000000000;
 };
 
+template <class T>
+constexpr T reciprocal_factorial(int n) {
+  double product = 1.0;
+  for (int i = 2; i <= n; ++i) product *= i;
+  return static_cast<T>(1.0 / product);
+}
+
 // exp(x), relative error about one unit in the last place. Results next to the subnormal range
 // are 0, exp(-inf) = 0, exp of what overflows is inf, NaN stays NaN.
 template <class T>
@@ -133,9 +140,9 @@ inline Vec<T> exponential(Vec<T> x) {
   const Vec<T> shifted = y * log2_e + E::magic;
   const Vec<T> n = shifted - E::magic;
   const Vec<T> r = (y - n * E::ln2_high) - n * E::ln2_low;
-  Vec<T> p = splat<T>(1);
+  Vec<T> p = splat<T>(reciprocal_factorial<T>(E::degree));
   TOPICFORGE_UNROLL
-  for (int i = E::degree; i >= 1; --i) p = p * (r * (T(1) / T(i))) + T(1);
+  for (int i = E::degree - 1; i >= 0; --i) p = p * r + reciprocal_factorial<T>(i);
   // 2 * 2^(n - 1): n = 128 (1024), reached just below the overflow, has no exponent of its own.
   const Vec<T> half = (Vec<T>)(((Bits<T>)shifted << E::mantissa) + E::half);
   const Vec<T> result = (p * half) * T(2);

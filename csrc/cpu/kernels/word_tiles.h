@@ -1,6 +1,7 @@
 // Logits of all words, a tile at a time: kTile words by one panel of points.
 #pragma once
 
+#include "cpu/kernels/csr.h"
 #include "cpu/kernels/tiles.h"
 #include "cpu/pool.h"
 
@@ -30,7 +31,7 @@ class Panels {
   static constexpr int P = kPanel<T>;
 
   Panels(const Pool& pool, const T* rows, int64_t number, int64_t columns)
-      : count(divide_up(number, P)), K(columns), data_(pool, count * P * K) {
+      : count(divide_up(number, P)), K(columns), number_(number), data_(pool, count * P * K) {
     for_tasks<T>(pool, count, 0, [&](int64_t panel, T*) {
       const int64_t first = panel * P, left = number - first;
       fill_panel(rows + first * K, K, left < P ? left : P, K, data_.get() + panel * P * K);
@@ -38,9 +39,20 @@ class Panels {
   }
   const T* operator[](int64_t panel) const { return data_.get() + panel * P * K; }
 
+  // body(Count<N>{}), N the vectors of a panel that have points.
+  template <class Body>
+  void with_vectors(int64_t panel, const Body& body) const {
+    if (number_ - panel * P > kLanes<T>) {
+      body(Count<2>{});
+    } else {
+      body(Count<1>{});
+    }
+  }
+
   int64_t count, K;
 
  private:
+  int64_t number_;
   Scratch<T> data_;
 };
 
@@ -67,18 +79,19 @@ struct WordTile {
   }
 };
 
-// logits[v * P + i] = w_v · theta_i + bias_v for the words of a tile and the documents of a panel.
-template <class T>
-inline void tile_logits(const WordTile<T>& words, const T* panel, int64_t K, T* logits) {
+// logits[v * P + i] = w_v · theta_i + bias_v for the words of a tile and the points of a panel's
+// first N vectors. Never inline: beside the constants of an exponential gcc keeps sums in memory.
+template <int N, class T>
+__attribute__((noinline)) void tile_logits(const WordTile<T>& words, const T* panel, int64_t K, T* logits) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
   for (int v = 0; v < kTile; v += kBlock) {
-    Vec<T> acc[kBlock][2];
-    products(words.weight + v * K, K, panel, K, acc);
+    Vec<T> acc[kBlock][N];
+    products<N>(words.weight + v * K, K, panel, K, acc);
     TOPICFORGE_UNROLL
     for (int r = 0; r < kBlock; ++r) {
       const Vec<T> b = splat<T>(words.bias[v + r]);
-      store<T>(logits + (v + r) * P, acc[r][0] + b);
-      store<T>(logits + (v + r) * P + L, acc[r][1] + b);
+      TOPICFORGE_UNROLL
+      for (int j = 0; j < N; ++j) store<T>(logits + (v + r) * P + j * L, acc[r][j] + b);
     }
   }
 }
