@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import many_board
 import many_collectives
 import many_gradients
 import many_networks
@@ -15,7 +16,7 @@ from torch import distributed as torch_distributed
 from topicforge import distributed
 from topicforge.errors import TrainingError
 
-MODULES = (many_collectives, many_gradients, many_networks, many_training)
+MODULES = (many_board, many_collectives, many_gradients, many_networks, many_training)
 
 
 def main(folder: Path, rank: int, world: int) -> None:

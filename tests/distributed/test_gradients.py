@@ -1,34 +1,35 @@
 """Gradients averaged in shared memory against torch's own engine over gloo."""
 
-import sys
-
 import pytest
 import torch
 from many_gradients import STEPS, network
 
 
-def test_shared_memory_gives_the_averages_of_torchs_engine(processes):
-    if sys.platform != "linux":
-        pytest.skip("files in memory are at /dev/shm on Linux alone")
+@pytest.mark.parametrize("kind", ["copied", "shared"])
+@pytest.mark.usefixtures("shares_memory")
+def test_shared_memory_gives_the_averages_of_torchs_engine(processes, kind):
     found = processes.of("averaged")
     names = [f"{step} {name}" for step in range(STEPS) for name, _ in network().named_parameters()]
-    assert set(found[0]["shared"]) == set(names)
+    needed = [name for name in names if "unused" not in name]
+    assert any("rare" in name for name in needed)
     for result in found:
-        assert result["taken"]
+        assert set(result[kind]) == set(needed)
         assert result["files"] == []
-        for name in names:
+        for name in needed:
             # sums of as many numbers as there are processes, in another order
             torch.testing.assert_close(
-                result["shared"][name], result["plain"][name], rtol=1e-6, atol=1e-6
+                result[kind][name], result["plain"][name], rtol=1e-6, atol=1e-6
             )
-            assert torch.equal(result["shared"][name], found[0]["shared"][name])
+            assert torch.equal(result[kind][name], found[0][kind][name])
 
 
-def test_where_it_cannot_be_done_torchs_engine_goes_on(processes):
-    averages = processes.of("averaged")
-    for rank, result in enumerate(processes.of("refused")):
-        assert not result["float64"]
-        assert not result["no memory"]
-        assert not result["another machine"]
-        for name, gradient in result["gradients"].items():
-            assert torch.equal(gradient, averages[rank]["plain"][name])
+@pytest.mark.usefixtures("shares_memory")
+def test_what_may_be_written_to_is_each_process_own(processes):
+    for rank, result in enumerate(processes.of("averaged")):
+        for name, gradient in result["written"].items():
+            assert torch.equal(gradient, result["copied"][f"{STEPS - 1} {name}"] + rank)
+
+
+def test_where_it_cannot_be_done_nobody_has_it(processes):
+    for result in processes.of("refused"):
+        assert all(result.values()), result

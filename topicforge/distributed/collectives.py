@@ -169,6 +169,12 @@ def require_rows(where: str, shape: Sequence[int], own: int, what: str) -> None:
 
 
 def _reduced(x: Tensor, share: Share, what: str) -> Tensor:
+    if share.board is not None and share.board.fits(x):
+        first, *others = share.board.everyone(x, what)
+        y = first.clone()
+        for other in others:
+            y += other
+        return y
     y = x.detach().clone(memory_format=torch.contiguous_format)
     with peers_alive(what):
         torch_distributed.all_reduce(y, group=share.group)
@@ -177,12 +183,15 @@ def _reduced(x: Tensor, share: Share, what: str) -> Tensor:
 
 def _joined(x: Tensor, share: Share, sizes: Sequence[int]) -> Tensor:
     """All processes' rows (or entries), ``sizes`` of each."""
-    # gloo takes tensors of one shape alone
+    # all must be of one shape
     padded = x.new_zeros(max(sizes), x.shape[1])
     padded[: len(x)] = x
-    parts = [torch.empty_like(padded) for _ in sizes]
-    with peers_alive("gather"):
-        torch_distributed.all_gather(parts, padded, group=share.group)
+    if share.board is not None and share.board.fits(padded):
+        parts = share.board.everyone(padded, "gather")
+    else:
+        parts = [torch.empty_like(padded) for _ in sizes]
+        with peers_alive("gather"):
+            torch_distributed.all_gather(parts, padded, group=share.group)
     return torch.cat([part[:n] for part, n in zip(parts, sizes, strict=True)])
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import distributed as torch_distributed
 
+from topicforge.distributed.board import Board
 from topicforge.errors import InputError, TrainingError
 
 
@@ -25,6 +26,7 @@ class Share:
         documents: (N,) number of documents of every process.
         entries: (N,) number of entries of every process: distinct words, summed over its documents.
         group: of processes that share, as ``torch.distributed`` made it; ``None`` for all.
+        board: on which small tensors travel, where the processes have one.
 
     Raises:
         InputError: no process, a rank out of range, a negative number, or two lengths.
@@ -34,6 +36,7 @@ class Share:
     documents: tuple[int, ...]
     entries: tuple[int, ...]
     group: Any = None
+    board: Board | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.documents) != len(self.entries):
@@ -112,7 +115,7 @@ def alone() -> Any:
     return sharing(None)
 
 
-def agree(n_documents: int, n_entries: int, group: Any = None) -> Share:
+def agree(n_documents: int, n_entries: int, group: Any = None, board: Board | None = None) -> Share:
     """Tell the other processes how much of the batch is here, and hear it from them.
 
     A collective: every process of the group must call it.
@@ -121,6 +124,7 @@ def agree(n_documents: int, n_entries: int, group: Any = None) -> Share:
         n_documents: of this process, 0 or more.
         n_entries: of this process, 0 or more.
         group: of processes; ``None`` for all.
+        board: of the same processes, where they have one.
 
     Returns:
         This process' share. Without a process group it is the whole batch.
@@ -134,12 +138,15 @@ def agree(n_documents: int, n_entries: int, group: Any = None) -> Share:
     on_gpu = torch_distributed.get_backend(group) == "nccl"
     device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
     own = torch.tensor([n_documents, n_entries], device=device)
-    world = torch_distributed.get_world_size(group)
-    table = [torch.empty_like(own) for _ in range(world)]
-    with peers_alive("agree"):
-        torch_distributed.all_gather(table, own, group=group)
+    if board is not None and board.fits(own):
+        table = board.everyone(own, "agree")
+    else:
+        table = [torch.empty_like(own) for _ in range(torch_distributed.get_world_size(group))]
+        with peers_alive("agree"):
+            torch_distributed.all_gather(table, own, group=group)
     documents, entries = torch.stack(table).T.tolist()
-    return Share(torch_distributed.get_rank(group), tuple(documents), tuple(entries), group)
+    rank = torch_distributed.get_rank(group)
+    return Share(rank, tuple(documents), tuple(entries), group, board)
 
 
 @contextmanager

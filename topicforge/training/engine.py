@@ -23,7 +23,7 @@ from topicforge.training.objective import Objective
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes
 from topicforge.training.rules import Rules
-from topicforge.training.shared_gradients import share_gradients
+from topicforge.training.shared_gradients import SharedGradients
 
 #: newer torch has another word for it and warns of the old one
 _NO_BROADCAST: dict[str, Any] = {
@@ -78,6 +78,7 @@ class Engine:
         #: no gradient waits for batches to come: the moment for a checkpoint
         self.between_steps = True
         self._moving: tuple[bool, ...] | None = None
+        self._gradients: SharedGradients | None = None
         self.restart(options.learning_rate)
 
     @property
@@ -196,11 +197,12 @@ class Engine:
         self.objective = self._wrapped()
 
     def release(self) -> None:
-        """Let go of torch's data parallel engine until somebody trains again.
+        """Let go of what averages gradients until somebody trains again.
 
-        It holds the processes' group, whose threads have to end before the interpreter does.
+        torch's data parallel engine holds the processes' group, whose threads have to end before the
+        interpreter does.
         """
-        self.objective = self._plain
+        self.objective, self._gradients = self._plain, None
         self._moving = None
 
     def reads(self, batch: Batch) -> None:
@@ -234,6 +236,8 @@ class Engine:
         self.between_steps = steps
         if not steps:
             return
+        if self._gradients is not None:
+            self._gradients.average(writable=bool(options.gradient_clip))
         if options.gradient_clip:
             clip_gradients(self._network.parameters(), options.gradient_clip)
         self.optimiser.step()
@@ -241,21 +245,25 @@ class Engine:
 
     def _wrapped(self) -> Callable[..., tuple[Tensor, dict[str, Tensor], Tensor]]:
         module: nn.Module = self._plain
+        self._gradients = None
         shared = {id(p) for p in self._shared}
         averaged = [p for p in self._trainable if p.requires_grad and id(p) not in shared]
-        for p in self._shared:  # the engine below does so for the others
+        if self._processes.alone or not averaged:
+            return module
+        self._gradients = SharedGradients.of_all(self._processes.board, averaged)
+        # torch's engine sees to those that it knows
+        for p in self._shared if self._gradients is None else module.state_dict().values():
             torch.distributed.broadcast(p.detach(), 0)
-        if not self._processes.alone and averaged:
-            names = [name for name, p in module.named_parameters() if id(p) in shared]
-            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(module, names)  # type: ignore[no-untyped-call]
-            module = DistributedDataParallel(
-                module,
-                # batch statistics are those of all processes already
-                **_NO_BROADCAST,
-                # else every gradient is copied once more
-                gradient_as_bucket_view=True,
-                # autoencoder pretraining leaves the prior out, a divergence of weight 0 its own
-                find_unused_parameters=True,
-            )
-            share_gradients(module)
-        return module
+        if self._gradients is not None:
+            return module
+        names = [name for name, p in module.named_parameters() if id(p) in shared]
+        DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(module, names)  # type: ignore[no-untyped-call]
+        return DistributedDataParallel(
+            module,
+            # batch statistics are those of all processes already
+            **_NO_BROADCAST,
+            # else every gradient is copied once more
+            gradient_as_bucket_view=True,
+            # autoencoder pretraining leaves the prior out, a divergence of weight 0 its own
+            find_unused_parameters=True,
+        )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from topicforge import distributed
 from topicforge.contracts import Batch
+from topicforge.distributed.board import Board
 
 
 def shared_seed(seed: int | None, device: torch.device) -> int | None:
@@ -24,7 +27,7 @@ def shared_seed(seed: int | None, device: torch.device) -> int | None:
     return int(drawn)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Processes:
     """This process among others.
 
@@ -36,10 +39,15 @@ class Processes:
     Args:
         rank: 0 for the one that writes files.
         count: how many there are.
+
+    Attributes:
+        board: where small tensors travel and the processes meet, while they are :meth:`together`; ``None``
+            where they share no memory.
     """
 
     rank: int = 0
     count: int = 1
+    board: Board | None = None
 
     @classmethod
     def present(cls) -> Processes:
@@ -53,6 +61,16 @@ class Processes:
         """True for one process."""
         return self.count == 1
 
+    @contextmanager
+    def together(self, device: torch.device) -> Iterator[None]:
+        """Have a board within, where the processes share memory and work there; a collective."""
+        if not self.alone and device.type == "cpu":
+            self.board = Board.of_all()
+        try:
+            yield
+        finally:
+            self.board = None
+
     def own(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return this process' part of a batch that all of them know; it may be empty."""
         return rows if self.alone else np.array_split(rows, self.count)[self.rank]
@@ -61,7 +79,7 @@ class Processes:
         """Agree on who has how much of the batch; ``None`` where this process works alone."""
         if self.alone:
             return None
-        return distributed.agree(batch.n_documents, int(batch.crow[-1]))
+        return distributed.agree(batch.n_documents, int(batch.crow[-1]), board=self.board)
 
     def share_of_nothing(self) -> distributed.Share | None:
         """A share without documents, for what the processes tell each other between batches."""

@@ -98,26 +98,28 @@ class Trainer:
         if self._checkpoints is not None:
             self._checkpoints.resume(self.network, self._engine, self.state, self.device)
         ending: BaseException | None = None
-        try:
-            self.watchers.fit_start(start)
-            self._pretrain(documents, training)
-            self._train(documents, training, held_out)
-        except BaseException as error:
-            ending = error
-            raise
-        finally:
-            self.network.eval()
-            self._engine.release()
-            self.watchers.fit_end(ending)
+        with self.processes.together(self.device):
+            try:
+                self.watchers.fit_start(start)
+                self._pretrain(documents, training)
+                self._train(documents, training, held_out)
+            except BaseException as error:
+                ending = error
+                raise
+            finally:
+                self.network.eval()
+                self._engine.release()
+                self.watchers.fit_end(ending)
 
     @freed_memory_stays()
     def fit_more(self, documents: Documents) -> None:
         """One more epoch over these documents (``partial_fit``)."""
         training = Selection(documents.counts)
-        self._pretrain(documents, training)
-        self._epoch(documents, training, None)
-        self.network.eval()
-        self._engine.release()
+        with self.processes.together(self.device):
+            self._pretrain(documents, training)
+            self._epoch(documents, training, None)
+            self.network.eval()
+            self._engine.release()
 
     # ---- phases -------------------------------------------------------------------------
 
