@@ -440,8 +440,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     theta = network.link(network.posterior(first).mean).exp()
                 else:
                     theta = network.infer(first)
-                total += float(network.decoder.log_likelihood(theta, second).double().sum())
-                words += float(second.count.double().sum())
+                # Apple's GPUs have no float64
+                likelihood = network.decoder.log_likelihood(theta, second)
+                total += float(likelihood.cpu().double().sum())
+                words += float(second.count.cpu().double().sum())
         return total / words
 
     def topics(

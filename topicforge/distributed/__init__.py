@@ -27,6 +27,9 @@ must therefore seed every process equally, and nothing may draw a number of valu
 generator that differs between processes;
 :func:`check_in_step` finds out.
 
+How it travels is another matter: what is small goes over a board in shared memory where all processes are
+on one machine (:class:`~topicforge.distributed.board.Board`), the rest and else through torch.distributed.
+
 Who trains puts every step in ``with sharing(share)``. Outside of it there is one process, and every
 function here does what torch alone does, without a process group; bit for bit, but for those blocks.
 """
