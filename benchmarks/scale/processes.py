@@ -3,7 +3,7 @@
     python benchmarks/scale/processes.py --documents 64000 --batch 16000 --epochs 3 --rounds 3
 
 Synthetic documents (Zipf vocabulary, 80 distinct words each), K = 50, one global batch for both: the two
-processes hold half of it each (DDP over gloo, started by torchrun). Networks: ETM with 800-800 hidden
+processes hold half of it each (started by torchrun). Networks: ETM with 800-800 hidden
 units (preset etm-paper) and the default. In each round the contestants take turns, each in processes
 of its own, and the best epoch of all rounds counts; the first epoch of each fit, in which buffers are
 made, does not. Before any ratio is formed, the loss of every epoch must be the same to 1e-5, relatively.

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 
 from topicforge import TopicModel
+from topicforge.distributed.board import Board
 
 SMALL = {"n_topics": 4, "epochs": 2, "batch_size": 26}
 FITS = {
@@ -28,6 +29,8 @@ FITS = {
     "accumulated": (70, {"accumulate": 2, "gradient_clip": 0.5}),
     "fewer documents than processes": (3, {"batch_size": 200, "encoder__width": 2}),
 }  # fmt: skip
+#: also fitted as processes of several machines do, which share no memory
+APART = ("default", "gmm started from latents", "many words", "accumulated")
 
 
 def fit(name):
@@ -50,6 +53,18 @@ def fit(name):
     }
 
 
+def fit_apart(name):
+    """The same with every message through torch's engine."""
+    of_all, Board.of_all = Board.of_all, lambda: None
+    try:
+        return fit(name)
+    finally:
+        Board.of_all = of_all
+
+
 def cases(world):
     del world
-    return {f"fit {name}": lambda _, name=name: fit(name) for name in FITS}
+    return {
+        **{f"fit {name}": lambda _, name=name: fit(name) for name in FITS},
+        **{f"fit apart {name}": lambda _, name=name: fit_apart(name) for name in APART},
+    }

@@ -14,8 +14,15 @@ def alone(name):
 
 @pytest.mark.parametrize("name", many_training.FITS)
 def test_processes_train_what_one_process_trains(processes, name):
-    wanted = alone(name)
-    results = processes.of(f"fit {name}")
+    _same(processes.of(f"fit {name}"), alone(name), name)
+
+
+@pytest.mark.parametrize("name", many_training.APART)
+def test_so_do_processes_that_share_no_memory(processes, name):
+    _same(processes.of(f"fit apart {name}"), alone(name), name)
+
+
+def _same(results, wanted, name):
     for found in results:
         assert found.keys() == wanted.keys()
         for key, value in wanted.items():
