@@ -66,10 +66,10 @@ class Rest {
  public:
   Rest(const Pool& pool, const TopicWordProblem<T>& problem)
       : vectors_(problem.E),
-        count(few(problem.K % kLanes<T>, problem.E) ? problem.K % kLanes<T> : 0),
-        topic_(pool, count * stride()) {
-    const int64_t E = problem.E, first = problem.K - count;
-    for (int64_t k = 0; k < count; ++k) {
+        count_(few(problem.K % kLanes<T>, problem.E) ? problem.K % kLanes<T> : 0),
+        topic_(pool, count_ * stride()) {
+    const int64_t E = problem.E, first = problem.K - count_;
+    for (int64_t k = 0; k < count_; ++k) {
       for (int64_t i = 0; i < vectors_.count; ++i) {
         // what the vector before has already counts once
         const int64_t from = vectors_.first(i), again = i * kLanes<T> - from;
@@ -81,9 +81,11 @@ class Rest {
     }
   }
 
-  // logits[v * P + k] = w_v · t_k + bias_v for the words of a tile, k < count.
+  int64_t count() const { return count_; }
+
+  // logits[v * P + k] = w_v · t_k + bias_v for the words of a tile, k < count().
   void logits(const WordTile<T>& words, int64_t E, T* out) const {
-    for (int64_t k = 0; k < count; k += kAtOnce) sized<kAtOnce>(words, E, k, out + k);
+    for (int64_t k = 0; k < count_; k += kAtOnce) sized<kAtOnce>(words, E, k, out + k);
   }
 
  private:
@@ -98,7 +100,7 @@ class Rest {
 
   template <int most>
   void sized(const WordTile<T>& words, int64_t E, int64_t first, T* out) const {
-    if (count - first >= most) {
+    if (count_ - first >= most) {
       dots<most>(words, E, first, out);
     } else if constexpr (most > 1) {
       sized<most - 1>(words, E, first, out);
@@ -136,11 +138,7 @@ class Rest {
   }
 
   Vectors<T> vectors_;
-
- public:
-  int64_t count;
-
- private:
+  int64_t count_;
   Scratch<T> topic_;
 };
 
@@ -256,7 +254,7 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
       for (int64_t panel = 0; panel < panels.count; ++panel) {
         const int64_t first = panel * P, topics = K - first < P ? K - first : P;
         T *most = mine + panel * 2 * P, *total = most + P, *sums = mine + heads + first * stride;
-        const int64_t lanes = topics + first == K ? topics - rest.count : topics;
+        const int64_t lanes = topics + first == K ? topics - rest.count() : topics;
         if (lanes > L) {
           tile_logits<2>(words, panels[panel], E, logits);
         } else if (lanes > 0) {

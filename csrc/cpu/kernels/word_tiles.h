@@ -82,7 +82,8 @@ struct WordTile {
 // logits[v * P + i] = w_v · theta_i + bias_v for the words of a tile and the points of a panel's
 // first N vectors. Never inline: beside the constants of an exponential gcc keeps sums in memory.
 template <int N, class T>
-__attribute__((noinline)) void tile_logits(const WordTile<T>& words, const T* panel, int64_t K, T* logits) {
+__attribute__((noinline)) void tile_logits(
+    const WordTile<T>& words, const T* panel, int64_t K, T* logits) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
   for (int v = 0; v < kTile; v += kBlock) {
     Vec<T> acc[kBlock][N];
