@@ -39,10 +39,13 @@ def processes(request, tmp_path_factory):
         while not said.exists():
             time.sleep(0.1)
     else:
-        errors = _run(folder, world)
-        whole = folder / "whole.txt"
-        whole.write_text(errors, encoding="utf-8")
-        whole.replace(said)
+        errors = "the worker that started them was stopped"
+        try:
+            errors = _run(folder, world)
+        finally:  # others wait for it
+            whole = folder / "whole.txt"
+            whole.write_text(errors, encoding="utf-8")
+            whole.replace(said)
     assert not said.read_text(encoding="utf-8"), said.read_text(encoding="utf-8")
     return Processes(folder, world)
 

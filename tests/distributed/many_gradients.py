@@ -1,5 +1,6 @@
 """Gradients averaged by torch's engine and in memory that the processes share."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -58,7 +59,7 @@ def averaged(rank, world):
         "plain": gradients(plain, rank, world),
         "copied": gradients(own, rank, world, lambda: averages.average(writable=True)),
         "shared": gradients(seen, rank, world, lambda: others.average(writable=False)),
-        "files": [path.name for path in Path("/dev/shm").glob("topicforge-*")],
+        "names": os.fstat(board._memory.file).st_nlink,
     }
     for p in own.parameters():
         if p.grad is not None:

@@ -145,6 +145,7 @@ struct Columns {
   template <int N>
   void add(const T* weights, const T* rows, const T* panel, T* out, T* lanes) const {
     constexpr int P = kPanel<T>, L = kLanes<T>;
+    constexpr int most = kManyRegisters ? 4 : 2;
     for (int64_t k = 0; k < whole;) {
       const int64_t left = (whole - k) / L;
       const auto vectors = [&](auto count) {
@@ -156,16 +157,11 @@ struct Columns {
         }
         k += C * L;
       };
-      if constexpr (kManyRegisters) {
-        if (left == 3) {
-          vectors(Count<3>{});
-          continue;
-        } else if (left >= 4) {
-          vectors(Count<4>{});
-          continue;
-        }
-      }
-      if (left >= 2) {
+      if (left >= most) {
+        vectors(Count<most>{});
+      } else if (left == 3) {
+        vectors(Count<3>{});
+      } else if (left == 2) {
         vectors(Count<2>{});
       } else {
         vectors(Count<1>{});

@@ -59,88 +59,13 @@ struct Vectors {
   int64_t count, last;
 };
 
-// Topics behind the last whole vector of them, where they are few: one of them costs the tile's
-// dimensions by vectors and a sum over lanes a word, and a vector of topics costs every dimension.
+// How many topics behind the last whole vector of them are taken one by one: all or none. One of them
+// costs a word's dimensions by vectors and a sum over lanes, a vector of topics every dimension.
 template <class T>
-class Rest {
- public:
-  Rest(const Pool& pool, const TopicWordProblem<T>& problem)
-      : vectors_(problem.E),
-        count_(few(problem.K % kLanes<T>, problem.E) ? problem.K % kLanes<T> : 0),
-        topic_(pool, count_ * stride()) {
-    const int64_t E = problem.E, first = problem.K - count_;
-    for (int64_t k = 0; k < count_; ++k) {
-      for (int64_t i = 0; i < vectors_.count; ++i) {
-        // what the vector before has already counts once
-        const int64_t from = vectors_.first(i), again = i * kLanes<T> - from;
-        for (int64_t e = 0; e < kLanes<T>; ++e) {
-          topic_[k * stride() + i * kLanes<T> + e] =
-              e < again ? T(0) : problem.topic[(first + k) * E + from + e];
-        }
-      }
-    }
-  }
-
-  int64_t count() const { return count_; }
-
-  // logits[v * P + k] = w_v · t_k + bias_v for the words of a tile, k < count().
-  void logits(const WordTile<T>& words, int64_t E, T* out) const {
-    for (int64_t k = 0; k < count_; k += kAtOnce) sized<kAtOnce>(words, E, k, out + k);
-  }
-
- private:
-  static constexpr int kAtOnce = 4, kWords = 4;
-  static_assert(kTile % kWords == 0, "a tile is made of whole groups of words");
-
-  static bool few(int64_t topics, int64_t E) {
-    constexpr int64_t lanes = kLanes<T>, sum_costs = 8;
-    return E >= lanes && topics * (divide_up(E, lanes) + sum_costs) < E;
-  }
-  int64_t stride() const { return vectors_.count * kLanes<T>; }
-
-  template <int most>
-  void sized(const WordTile<T>& words, int64_t E, int64_t first, T* out) const {
-    if (count_ - first >= most) {
-      dots<most>(words, E, first, out);
-    } else if constexpr (most > 1) {
-      sized<most - 1>(words, E, first, out);
-    }
-  }
-
-  template <int topics>
-  void dots(const WordTile<T>& words, int64_t E, int64_t first, T* out) const {
-    constexpr int P = kPanel<T>, L = kLanes<T>;
-    const T* topic = topic_.get() + first * stride();
-    for (int v = 0; v < kTile; v += kWords) {
-      Vec<T> acc[kWords][topics] = {};
-      for (int64_t i = 0; i < vectors_.count; ++i) {
-        Vec<T> t[topics];
-        TOPICFORGE_UNROLL
-        for (int k = 0; k < topics; ++k) t[k] = load(topic + k * stride() + i * L);
-        const T* at = words.weight + v * E + vectors_.first(i);
-        asm("" : "+r"(at));
-        TOPICFORGE_UNROLL
-        for (int r = 0; r < kWords; ++r) {
-          const Vec<T> word = load(at + r * E);
-          TOPICFORGE_UNROLL
-          for (int k = 0; k < topics; ++k) acc[r][k] += word * t[k];
-        }
-      }
-      TOPICFORGE_UNROLL
-      for (int r = 0; r < kWords; ++r) {
-        TOPICFORGE_UNROLL
-        for (int k = 0; k < topics; ++k) {
-          out[(v + r) * P + k] =
-              sum_of_lanes<T, TOPICFORGE_VECTOR_BYTES>(&acc[r][k]) + words.bias[v + r];
-        }
-      }
-    }
-  }
-
-  Vectors<T> vectors_;
-  int64_t count_;
-  Scratch<T> topic_;
-};
+inline int64_t topics_apart(int64_t K, int64_t E) {
+  constexpr int64_t lanes = kLanes<T>, sum_costs = 8;
+  return K % lanes * (divide_up(E, lanes) + sum_costs) < E ? K % lanes : 0;
+}
 
 // sums[k][:] += sum_v p[v][k] w_v[:] for some topics k, and vectors i ... i + width - 1 of the words.
 template <class T, int topics, int width>
@@ -230,15 +155,16 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
   const int64_t V = problem.V, K = problem.K, E = problem.E, R = problem.R;
   const Panels<T> panels(pool, problem.topic, K, E);
   const Vectors<T> vectors(E);
-  const Rest<T> rest(pool, problem);
-  const int64_t stride = vectors.count * L;
+  const int64_t apart = topics_apart<T>(K, E), stride = vectors.count * L;
   const int64_t chunk = words_per_chunk(V, kMostChunks);
   const int64_t chunks = divide_up(V, chunk);
   // A task's largest logits and totals, panel by panel, then the sums of its topics, (K, stride).
   const int64_t heads = panels.count * 2 * P, own = heads + K * stride;
   const Scratch<T> partial(pool, chunks * own), log_partition(pool, K);
-  for_tasks<T>(pool, chunks, kTile * (P + E) + L + P, [&](int64_t task, T* scratch) {
-    T *logits = scratch, *keep = logits + kTile * P, *copy = keep + P;
+  for_tasks<T>(pool, chunks, kTile * (P + E + 1) + L + P, [&](int64_t task, T* scratch) {
+    T *logits = scratch, *keep = logits + kTile * P, *dots = keep + P, *copy = dots + kTile;
+    int32_t number[kTile];  // of a word in its tile
+    for (int v = 0; v < kTile; ++v) number[v] = v;
     T* mine = partial.get() + task * own;
     for (int64_t i = 0; i < own; ++i) {
       mine[i] = i < heads && i % (2 * P) < P ? -infinity<T>() : T(0);
@@ -254,13 +180,18 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
       for (int64_t panel = 0; panel < panels.count; ++panel) {
         const int64_t first = panel * P, topics = K - first < P ? K - first : P;
         T *most = mine + panel * 2 * P, *total = most + P, *sums = mine + heads + first * stride;
-        const int64_t lanes = topics + first == K ? topics - rest.count() : topics;
+        const int64_t lanes = topics + first == K ? topics - apart : topics;
         if (lanes > L) {
           tile_logits<2>(words, panels[panel], E, logits);
         } else if (lanes > 0) {
           tile_logits<1>(words, panels[panel], E, logits);
         }
-        if (lanes < topics) rest.logits(words, E, logits + lanes);
+        for (int64_t k = lanes; k < topics; ++k) {
+          dot_rows<T>(
+              dots, nullptr, problem.topic + (first + k) * E, E, Visit<int32_t>{number, kTile, 0},
+              words.weight, E);
+          for (int v = 0; v < kTile; ++v) logits[v * P + k] = dots[v] + words.bias[v];
+        }
         for (int64_t r = asked; r < after; ++r) {
           const T* row = logits + (problem.word[r] - v) * P;
           for (int64_t k = 0; k < topics; ++k) beta[r * K + first + k] = row[k];
