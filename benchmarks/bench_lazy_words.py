@@ -16,7 +16,7 @@ from sparse_batch import batch
 from torch import Tensor
 
 from topicforge.contracts import Batch, Context
-from topicforge.decoders import EmbeddingDecoder
+from topicforge.parts.decoders import EmbeddingDecoder
 
 K, E = 50, 300
 #: how many times slower than the lazy form the exact one must at least be

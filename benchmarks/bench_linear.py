@@ -13,7 +13,7 @@ from baselines import generator
 from table import matrix_rate
 from torch import Tensor, nn
 
-from topicforge.layers import Linear
+from topicforge.parts.layers import Linear
 
 B, H = 200, 800
 LAYERS = {"native": Linear, "torch.nn.Linear": nn.Linear}

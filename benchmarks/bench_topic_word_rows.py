@@ -14,8 +14,8 @@ from baselines import generator
 from table import matrix_rate
 from torch import Tensor
 
-from topicforge.decoders.lazy_words import log_normaliser
 from topicforge.ops import topic_word_rows
+from topicforge.parts.decoders.lazy_words import log_normaliser
 
 V, K, E, R = 50_000, 50, 200, 5_700
 #: how many times slower than the native operator each must at least be

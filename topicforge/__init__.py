@@ -6,19 +6,20 @@ Importing this package loads no plugin, no torch and opens no file; names arrive
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from topicforge._version import __version__
+
 __all__ = ["TopicModel", "__version__", "list_components", "load", "open_theta"]
 
 if TYPE_CHECKING:
-    from topicforge.model import TopicModel, load
+    from topicforge.estimator.theta import open_theta
+    from topicforge.estimator.topic_model import TopicModel, load
     from topicforge.registry import list_components
-    from topicforge.theta_folder import open_theta
 
 _HOMES = {
-    "TopicModel": "topicforge.model",
-    "load": "topicforge.model",
+    "TopicModel": "topicforge.estimator.topic_model",
+    "load": "topicforge.estimator.topic_model",
     "list_components": "topicforge.registry",
-    "open_theta": "topicforge.theta_folder",
+    "open_theta": "topicforge.estimator.theta",
 }
 
 

@@ -8,9 +8,7 @@ The number is written out, which is why it can't be imported under that name: a 
 what it was written for, not what it finds. :data:`API_VERSION` is what this topicforge offers.
 """
 
-from topicforge import distributed, ops, options
-from topicforge.api import API_VERSION, hookimpl
-from topicforge.clusters import corpus_vectors
+from topicforge import distributed, ops
 from topicforge.contracts import (
     Batch,
     Callback,
@@ -18,7 +16,6 @@ from topicforge.contracts import (
     Context,
     Decoder,
     Divergence,
-    Dynamics,
     Encoder,
     EpochReport,
     FitStart,
@@ -27,11 +24,14 @@ from topicforge.contracts import (
     PresetSpec,
     Prior,
     Progress,
+    Regulariser,
     Rule,
     RuleSpec,
     Samples,
     Sides,
+    options,
 )
+from topicforge.contracts.api import API_VERSION, hookimpl
 from topicforge.distributions import (
     DiagonalNormal,
     Dirichlet,
@@ -48,7 +48,8 @@ from topicforge.errors import (
     TrainingError,
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
-from topicforge.layers import Dropout, word_layer
+from topicforge.parts.layers import Dropout, word_layer
+from topicforge.parts.starts import corpus_vectors
 
 __all__ = [
     "API_VERSION",
@@ -62,7 +63,6 @@ __all__ = [
     "Distribution",
     "Divergence",
     "Dropout",
-    "Dynamics",
     "Encoder",
     "EpochReport",
     "FitStart",
@@ -79,6 +79,7 @@ __all__ = [
     "PresetSpec",
     "Prior",
     "Progress",
+    "Regulariser",
     "Rule",
     "RuleSpec",
     "Samples",

@@ -72,7 +72,7 @@ def main() -> None:
             "nvdm-gsm-paper",
             n_topics=given.topics,
             learning_rate=given.learning_rate,
-            dynamics=[("alternate", {"epochs": given.alternate})] if given.alternate else [],
+            regularisers=[("alternate", {"epochs": given.alternate})] if given.alternate else [],
             decoder__start=given.start or "xavier",
             seed=seed,
         )

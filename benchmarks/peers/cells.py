@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from topicforge.compare import Cell, read_plan
 from topicforge.corpus import Corpus
+from topicforge.experiments.compare import Cell, read_plan
 
 #: words a topic that are kept
 TOP = 25

@@ -28,10 +28,10 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from topicforge import TopicModel
-from topicforge.compare import Cell, read_plan
-from topicforge.compare.peers import read_peer
-from topicforge.compare.score import TOP, score
 from topicforge.corpus import Corpus
+from topicforge.experiments.compare import Cell, read_plan
+from topicforge.experiments.compare.peers import read_peer
+from topicforge.experiments.compare.score import TOP, score
 
 #: what has to be reached
 SCORES = ("npmi", "nmi")

@@ -1,9 +1,9 @@
 import pytest
 
-from topicforge.composition import fit_table
 from topicforge.ops import kernels_report
 from topicforge.registry import default_registry, list_components
 from topicforge.registry.report import report
+from topicforge.wiring.composition import fit_table
 
 
 def test_the_whole_table(run):

@@ -96,7 +96,7 @@ def test_other_commands_say_that_they_were_interrupted(run, monkeypatch, model):
     def interrupted(*_):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("topicforge.model_folder.read_topics", interrupted)
+    monkeypatch.setattr("topicforge.estimator.saved.read_topics", interrupted)
     ran = run("topics", model)
     assert ran.code == 130
     assert ran.error == "error: interrupted"

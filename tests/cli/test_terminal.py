@@ -154,7 +154,7 @@ def test_what_nobody_foresaw_is_a_paragraph_too(run, model, monkeypatch):
     def fails(*_):
         raise ZeroDivisionError("unforeseen [red]")
 
-    monkeypatch.setattr("topicforge.model_folder.read_topics", fails)
+    monkeypatch.setattr("topicforge.estimator.saved.read_topics", fails)
     ran = run("topics", model)
     assert ran.code == 1
     assert "ZeroDivisionError: unforeseen [red]" in ran.error

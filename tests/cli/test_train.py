@@ -29,7 +29,7 @@ def test_parts_by_name_with_options(run, corpus, tmp_path):
     ran = run(
         "train", corpus, "--encoder", "mlp", "--prior", "gmm", "--divergence", "mmd",
         "--decoder", "mixture", "--set", "prior.n_components=5", "--set", "encoder.hidden=[20]",
-        "--dynamics", "warm-up:epochs=2", "--n-topics", 3, "--epochs", 1, "--output", tmp_path / "M",
+        "--regulariser", "warm-up:epochs=2", "--n-topics", 3, "--epochs", 1, "--output", tmp_path / "M",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     fitted = topicforge.load(tmp_path / "M")
@@ -39,7 +39,7 @@ def test_parts_by_name_with_options(run, corpus, tmp_path):
     ]  # fmt: skip
     assert parts["prior"].options["n_components"] == 5
     assert parts["encoder"].options["hidden"] == (20,)
-    assert fitted.settings_.dynamics == (("warm-up", {"epochs": 2}),)
+    assert fitted.settings_.regularisers == (("warm-up", {"epochs": 2}),)
 
 
 def test_the_command_trains_what_the_estimator_trains(corpus, model):

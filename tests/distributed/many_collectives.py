@@ -5,7 +5,7 @@ import torch
 from topicforge import distributed
 from topicforge.distributed import Share, noise
 from topicforge.errors import InputError, TrainingError
-from topicforge.layers import word_layer
+from topicforge.parts.layers import word_layer
 
 #: documents and entries of each process, for each number of processes; an empty share among them
 SPLITS = {

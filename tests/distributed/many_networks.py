@@ -8,10 +8,10 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from topicforge import distributed
-from topicforge.composition import compose
 from topicforge.contracts import Batch, Context, Divergence, Rule
-from topicforge.network import Network
 from topicforge.registry import default_registry
+from topicforge.wiring.composition import compose
+from topicforge.wiring.network import Network
 
 V, K = 30, 4
 DROPS = {"word_dropout": 0.3, "dropout": 0.2, "batch_norm": True, "hidden": (7, 5)}

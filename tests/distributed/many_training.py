@@ -19,7 +19,7 @@ FITS = {
     ),
     "turns and free bits": (
         70, {"preset": "nvdm-gsm", "encoder__hidden": (12,), "decoder__width": 8,
-             "dynamics": [("alternate", {"epochs": 1}), ("free-bits", {"nats": 0.5})]},
+             "regularisers": [("alternate", {"epochs": 1}), ("free-bits", {"nats": 0.5})]},
     ),
     "lazy": (70, {"preset": "nvdm-gsm", "encoder__hidden": (12,), "optimiser": "lazy-adam"}),
     "deferred": (70, {"optimiser": "deferred-adam", "batch_size": 10}),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from topicforge.corpus import Corpus, Counts
-from topicforge.search import MEASURES, read_plan, search
+from topicforge.experiments.search import MEASURES, read_plan, search
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "docs/search.md"]

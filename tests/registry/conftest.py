@@ -25,7 +25,7 @@ class Site:
         self.folder = folder
         self.modules = []
         self.added = []
-        self.metadata("topicforge", "0.1.0", "[topicforge]\nbuiltin = topicforge.builtin\n")
+        self.metadata("topicforge", "0.1.0", "[topicforge]\nbuiltin = topicforge.parts.builtin\n")
 
     def metadata(self, distribution, version, entry_points, folder=None, kind="dist-info"):
         stem = f"{distribution.replace('-', '_')}-{version}"

@@ -17,7 +17,7 @@ EXAMPLES = {
     "topicforge_register_decoders": ("decoder docs:smoothed", 0),
     "topicforge_register_divergence_rules": (None, 1),
     "topicforge_register_presets": ("preset docs:sparse-w-lda", 0),
-    "topicforge_register_dynamics": ("dynamics docs:small-decoder", 0),
+    "topicforge_register_regularisers": ("regulariser docs:small-decoder", 0),
     "topicforge_register_callbacks": ("callback docs:stop-at", 0),
     "topicforge_register_metrics": ("metric docs:effective_topics", 0),
 }

@@ -1,4 +1,4 @@
-"""Every check of a divergence, rule, dynamics, callback, preset or metric catches what breaks its clause."""
+"""Each check of divergences, rules, regularisers, callbacks, presets, metrics catches its violation."""
 
 import pytest
 import test_wrong_modules as modules
@@ -10,10 +10,10 @@ from topicforge.plugin import (
     ComponentSpec,
     DiagonalNormal,
     Divergence,
-    Dynamics,
     MetricSpec,
     MixError,
     PresetSpec,
+    Regulariser,
     Rule,
     RuleSpec,
 )
@@ -86,55 +86,55 @@ def callback(factory):
     return ComponentSpec("callback", "mine", factory, "wrong on purpose", "these tests")
 
 
-class HeavierThanNothing(Dynamics):
+class HeavierThanNothing(Regulariser):
     def divergence_weight(self, now):
         return now.epoch / now.epochs - 0.1
 
 
-class DividesByEpochs(Dynamics):
+class DividesByEpochs(Regulariser):
     def divergence_weight(self, now):
         return float("nan") if now.epochs == 0 else 1.0
 
 
-class RisesByANumber(Dynamics):
+class RisesByANumber(Regulariser):
     def rising(self, now):
         return 8 - now.epoch
 
 
-class RootOfDivergence(Dynamics):
+class RootOfDivergence(Regulariser):
     def divergence(self, value):
         return value.sqrt()
 
 
-class ChargesAVector(Dynamics):
+class ChargesAVector(Regulariser):
     def penalty(self, network, now):
         del now
         return network.decoder.word_scores(torch.eye(4)).square().mean(1)
 
 
-class ChargesARoot(Dynamics):
+class ChargesARoot(Regulariser):
     def penalty(self, network, now):
         del now
         return sum((0 * p).norm() + (0 * p).sum().abs().sqrt() for p in network.parameters())
 
 
-class NarrowsLatent(Dynamics):
+class NarrowsLatent(Regulariser):
     def latent(self, z):
         return z.float()
 
 
-class WritesLatent(Dynamics):
+class WritesLatent(Regulariser):
     def latent(self, z):
         return z.add_(1.0)
 
 
-class TrainsByANumber(Dynamics):
+class TrainsByANumber(Regulariser):
     def trains(self, part, epoch):
         del part
         return 1 + epoch % 2
 
 
-class ForgetsNothing(Dynamics):
+class ForgetsNothing(Regulariser):
     steps = 0
 
     def penalty(self, network, now):
@@ -143,26 +143,26 @@ class ForgetsNothing(Dynamics):
         return self.steps * sum(p.square().sum() for p in network.decoder.parameters())
 
 
-class Explodes(Dynamics):
+class Explodes(Regulariser):
     def latent(self, z):
         del z
         raise ValueError("no")
 
 
-class RefusesAll(Dynamics):
+class RefusesAll(Regulariser):
     def start(self, network):
         del network
         raise MixError("nothing fits")
 
 
-class Shrinks(Dynamics):
+class Shrinks(Regulariser):
     def penalty(self, network, now):
         del now
         return 1e-3 * sum(p.square().sum() for p in network.decoder.parameters())
 
 
-def dynamics(factory):
-    return ComponentSpec("dynamics", "mine", factory, "wrong on purpose", "these tests")
+def regulariser(factory):
+    return ComponentSpec("regulariser", "mine", factory, "wrong on purpose", "these tests")
 
 
 def preset(**settings):
@@ -203,18 +203,18 @@ CASES = [
     (callback(Draws), "check_callback_changes_nothing", "no mathematics"),
     (callback(NeedsStart), "check_callback_can_be_used_again", "on_fit_start"),
     (callback(AnswersNumber), "check_callback_answers", "True, False or None"),
-    (dynamics(HeavierThanNothing), "check_dynamics_weights", "finite number >= 0"),
-    (dynamics(DividesByEpochs), "check_dynamics_weights", "of 0 is nan"),
-    (dynamics(RisesByANumber), "check_dynamics_weights", "rising"),
-    (dynamics(RootOfDivergence), "check_dynamics_divergence", "gradient"),
-    (dynamics(ChargesAVector), "check_dynamics_penalty", "scalar"),
-    (dynamics(ChargesARoot), "check_dynamics_penalty", "gradient"),
-    (dynamics(NarrowsLatent), "check_dynamics_latent", "dtype"),
-    (dynamics(WritesLatent), "check_dynamics_latent", "in place"),
-    (dynamics(TrainsByANumber), "check_dynamics_trains", "True or False"),
-    (dynamics(ForgetsNothing), "check_dynamics_fit", "repeats"),
-    (dynamics(Explodes), "check_dynamics_fit", "ValueError: no"),
-    (dynamics(RefusesAll), "check_dynamics_fit", "refuses every"),
+    (regulariser(HeavierThanNothing), "check_regulariser_weights", "finite number >= 0"),
+    (regulariser(DividesByEpochs), "check_regulariser_weights", "of 0 is nan"),
+    (regulariser(RisesByANumber), "check_regulariser_weights", "rising"),
+    (regulariser(RootOfDivergence), "check_regulariser_divergence", "gradient"),
+    (regulariser(ChargesAVector), "check_regulariser_penalty", "scalar"),
+    (regulariser(ChargesARoot), "check_regulariser_penalty", "gradient"),
+    (regulariser(NarrowsLatent), "check_regulariser_latent", "dtype"),
+    (regulariser(WritesLatent), "check_regulariser_latent", "in place"),
+    (regulariser(TrainsByANumber), "check_regulariser_trains", "True or False"),
+    (regulariser(ForgetsNothing), "check_regulariser_fit", "repeats"),
+    (regulariser(Explodes), "check_regulariser_fit", "ValueError: no"),
+    (regulariser(RefusesAll), "check_regulariser_fit", "refuses every"),
     (preset(**{**DEFAULT, "epoch": 3}), "check_preset_fits", "epochs"),
     (preset(encoder="mlp", prior="gaussian"), "check_preset_fits", "no divergence"),
     (preset(**DEFAULT, learning_rate=1e30), "check_preset_trains", "training"),
@@ -238,7 +238,7 @@ def test_what_is_wrong_is_caught(spec, check, said):
         divergence(kl),
         rule(kl),
         callback(Quiet),
-        dynamics(Shrinks),
+        regulariser(Shrinks),
         preset(**DEFAULT),
         metric(always_one),
     ],

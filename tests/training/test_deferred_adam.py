@@ -108,7 +108,7 @@ def fitted(planted, optimiser, **options):
         *({"encoder": name} for name in ("mlp", "mlp-point", "mlp-dirichlet", "spectral")),
         {"accumulate": 2},
         {"gradient_clip": 0.05},
-        {"dynamics": [("alternate", {"epochs": 1})], "epochs": 4},
+        {"regularisers": [("alternate", {"epochs": 1})], "epochs": 4},
         {"pretrain_epochs": 1},
         {"lr_schedule": "cosine"},
         {"validation_fraction": 0.2, "patience": 1},

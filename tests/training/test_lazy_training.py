@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from topicforge import TopicModel
-from topicforge.encoders import MlpEncoder
-from topicforge.encoders.trunk import Trunk
 from topicforge.errors import OptionError
+from topicforge.parts.encoders import MlpEncoder
+from topicforge.parts.encoders.trunk import Trunk
 from topicforge.training.lazy_adam import LazyAdam
 
 WITH_ROWS = ["mlp", "mlp-point", "mlp-dirichlet", "spectral"]
@@ -68,7 +68,7 @@ def test_a_word_that_never_comes_decays_with_adam_alone(planted):
 @pytest.mark.parametrize(
     "more",
     [
-        {"dynamics": [("alternate", {"epochs": 1})]},
+        {"regularisers": [("alternate", {"epochs": 1})]},
         {"pretrain_epochs": 1},
         {"lr_schedule": "cosine"},
     ],

@@ -15,7 +15,7 @@ PRESETS = ["default", "nvdm-gsm", "w-lda", "etm", "gmntm-paper", "prodlda", "d-v
 def fitted(preset="nvdm-gsm", **more):
     small = {} if preset == "default" else {"encoder__hidden": (16,)}
     return TopicModel(
-        preset, **{"n_topics": 4, "epochs": 2, "pretrain_epochs": 0, "batch_size": 24, "dynamics": [],
+        preset, **{"n_topics": 4, "epochs": 2, "pretrain_epochs": 0, "batch_size": 24, "regularisers": [],
                    **small, **more}
     ).fit(COUNTS)  # fmt: skip
 

@@ -82,7 +82,7 @@ app.add_typer(kernels.app, name="kernels")
 
 def _version(asked: bool) -> None:
     if asked:
-        from topicforge import __version__
+        from topicforge._version import __version__
 
         print(f"topicforge {__version__}")
         raise typer.Exit

@@ -11,7 +11,7 @@ import typer
 from topicforge.cli.output import new_table, note, print_json, print_tables
 
 if TYPE_CHECKING:
-    from topicforge.compare import Cell, Summary
+    from topicforge.experiments.compare import Cell, Summary
 
 
 def compare(
@@ -35,8 +35,8 @@ def compare(
 
     What is done already is not run again: after an interruption, give the same command.
     """
-    from topicforge.compare import Store, read_plan, run, summarise
-    from topicforge.compare.report import write_report
+    from topicforge.experiments.compare import Store, read_plan, run, summarise
+    from topicforge.experiments.compare.report import write_report
 
     plan = read_plan(study)
     cells = plan.cells()
@@ -79,7 +79,7 @@ def compare(
 
 
 def _print(summary: Summary) -> None:
-    from topicforge.compare.markdown import cells, headings, mean_ranks
+    from topicforge.experiments.compare.markdown import cells, headings, mean_ranks
 
     tables = []
     for corpus, n_topics in summary.tables():

@@ -56,8 +56,8 @@ def demo(
     from topicforge.cli.fit import fit_and_save
     from topicforge.cli.progress import watcher
     from topicforge.corpus import build_corpus
+    from topicforge.estimator.topic_model import TopicModel
     from topicforge.evaluation import evaluate
-    from topicforge.model import TopicModel
 
     corpus_folder, model_folder = output / "corpus", output / "model"
     check_output(corpus_folder, CORPUS_MARK, force)

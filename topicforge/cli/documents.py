@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from topicforge.corpus import Corpus, Counts
-    from topicforge.model import TopicModel
+    from topicforge.estimator.topic_model import TopicModel
 
 Features = Annotated[
     Path | None,

@@ -190,7 +190,7 @@ def _from_model(
     folder: Path, documents: Corpus | None, path: Path | None
 ) -> tuple[list[list[str]], dict[str, Any]]:
     from topicforge.corpus import Counts
-    from topicforge.model import load
+    from topicforge.estimator.topic_model import load
 
     fitted = load(folder)
     words = [[str(word) for word in topic] for topic in fitted.topics(_TOP_OF_TD)]

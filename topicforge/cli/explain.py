@@ -32,8 +32,8 @@ def explain(
     if set_ or config or any(parts.values()):
         _explain_mix(settings.build_model(parts, set_, config).explain(), json)
         return
-    from topicforge.composition import fit_table
     from topicforge.registry import default_registry
+    from topicforge.wiring.composition import fit_table
 
     rows = fit_table(default_registry())
     if json:

@@ -16,7 +16,7 @@ from topicforge.contracts import Callback, EpochReport
 from topicforge.errors import CallbackError, InputError, TopicForgeError, TrainingError
 
 if TYPE_CHECKING:
-    from topicforge.model import TopicModel
+    from topicforge.estimator.topic_model import TopicModel
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

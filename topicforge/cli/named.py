@@ -24,10 +24,10 @@ Callbacks = Annotated[
     ),
 ]
 
-DynamicsNames = Annotated[
+RegulariserNames = Annotated[
     list[str] | None,
     typer.Option(
-        "--dynamics",
+        "--regulariser",
         metavar="NAME[:OPTION=VALUE,...]",
         help="A rule of training, instead of the preset's: warm-up:epochs=30, free-bits, ...; "
         "topicforge plugins lists them. Repeatable; none turns all of them off.",
@@ -36,11 +36,11 @@ DynamicsNames = Annotated[
 ]
 
 
-def read_dynamics(arguments: Sequence[str] | None) -> list[str | tuple[str, Any]] | None:
+def read_regularisers(arguments: Sequence[str] | None) -> list[str | tuple[str, Any]] | None:
     """Return what TopicModel takes: ``None`` where nothing was said, an empty list for ``none``."""
     if not arguments:
         return None
-    return [] if list(arguments) == ["none"] else read_named(arguments, "--dynamics")
+    return [] if list(arguments) == ["none"] else read_named(arguments, "--regulariser")
 
 
 def read_named(arguments: Sequence[str] | None, option: str) -> list[str | tuple[str, Any]]:

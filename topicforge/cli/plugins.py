@@ -104,7 +104,9 @@ def new(
     kind: Annotated[
         str,
         typer.Option(
-            "--kind", "-k", help="encoder, link, prior, divergence, decoder, dynamics or callback."
+            "--kind",
+            "-k",
+            help="encoder, link, prior, divergence, decoder, regulariser or callback.",
         ),
     ],
     output: Annotated[
@@ -116,7 +118,7 @@ def new(
     It installs and passes as it is; change the component, and the tests say whether it keeps the contract.
     """
     from topicforge.registry import default_registry
-    from topicforge.scaffold import NewPackage, write_package
+    from topicforge.registry.scaffold import NewPackage, write_package
 
     package = NewPackage.named(name, kind, default_registry())
     folder = write_package(package, output)

@@ -41,7 +41,7 @@ def topics(
 
     Needs none of the plugins that the model was built with.
     """
-    from topicforge.model_folder import read_topics
+    from topicforge.estimator.saved import read_topics
 
     saved = read_topics(model)
     # a word of a foreign vectoriser may hold a space, which would make two of it
@@ -98,7 +98,7 @@ def transform(
     shard by shard, in memory that does not grow with the corpus: the same command again, after a
     kill, goes on where it was.
     """
-    from topicforge.model import load
+    from topicforge.estimator.topic_model import load
 
     to_folder = output.suffix != ".npy"
     if not to_folder:

@@ -11,7 +11,7 @@ import typer
 from topicforge.cli.output import new_table, note, print_json, print_tables
 
 if TYPE_CHECKING:
-    from topicforge.search import Found, Tried
+    from topicforge.experiments.search import Found, Tried
 
 _SHOWN = 10
 
@@ -40,8 +40,8 @@ def search(
 
     What is done already is not run again: after an interruption, give the same command.
     """
-    from topicforge.search import read_plan, write_report
-    from topicforge.search import search as run
+    from topicforge.experiments.search import read_plan, write_report
+    from topicforge.experiments.search import search as run
 
     asked = read_plan(plan)
     total = trials if trials is not None else asked.trials

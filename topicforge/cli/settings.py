@@ -12,7 +12,7 @@ import typer
 from topicforge.errors import InputError, UnknownNameError, did_you_mean
 
 if TYPE_CHECKING:
-    from topicforge.model import TopicModel
+    from topicforge.estimator.topic_model import TopicModel
 
 PARTS = ("encoder", "link", "prior", "divergence", "decoder")
 #: parameters of TopicModel that have no meaning on the command line
@@ -73,7 +73,7 @@ def build_model(
         MixError: parts that don't fit.
         InputError: the settings file can't be read.
     """
-    from topicforge.model import TopicModel
+    from topicforge.estimator.topic_model import TopicModel
 
     options = {name: value for name, value in given.items() if value is not None}
     settings = read_assignments(assignments or ())
@@ -104,7 +104,7 @@ def read_assignments(assignments: Sequence[str]) -> dict[str, Any]:
     Raises:
         typer.BadParameter: no ``=``, no name, or a name twice.
     """
-    from topicforge.settings import tuples
+    from topicforge.estimator.settings import tuples
 
     settings: dict[str, Any] = {}
     for text in assignments:
@@ -132,7 +132,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     import tomllib
 
-    from topicforge.settings import flatten
+    from topicforge.estimator.settings import flatten
 
     try:
         text = path.read_text(encoding="utf-8")

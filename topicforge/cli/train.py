@@ -12,7 +12,7 @@ import typer
 from topicforge.cli import settings
 from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, open_corpus, read_features
-from topicforge.cli.named import Callbacks, DynamicsNames, read_dynamics, read_named
+from topicforge.cli.named import Callbacks, RegulariserNames, read_named, read_regularisers
 from topicforge.cli.output import note, print_json
 from topicforge.cli.paths import MODEL_MARK, check_output
 
@@ -74,7 +74,7 @@ def train(
         str | None,
         typer.Option(help="auto, cpu, cuda.", show_default="auto", rich_help_panel=_SETTINGS),
     ] = None,
-    dynamics: DynamicsNames = None,
+    regularisers: RegulariserNames = None,
     callback: Callbacks = None,
     checkpoint_every: Annotated[
         float,
@@ -107,7 +107,7 @@ def train(
         "preset": preset, "encoder": encoder, "link": link, "prior": prior,
         "divergence": divergence, "decoder": decoder, "n_topics": n_topics, "epochs": epochs,
         "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "device": device,
-        "dynamics": read_dynamics(dynamics),
+        "regularisers": read_regularisers(regularisers),
     }  # fmt: skip
     model = settings.build_model(given, set_, config)
     model.callbacks = read_named(callback, "--callback")

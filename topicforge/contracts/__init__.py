@@ -6,11 +6,11 @@ from topicforge.contracts.component import Component
 from topicforge.contracts.context import Context
 from topicforge.contracts.decoder import Decoder
 from topicforge.contracts.divergence import Divergence, Rule, RuleSpec, Samples, Sides
-from topicforge.contracts.dynamics import Dynamics, Progress
 from topicforge.contracts.encoder import Encoder
 from topicforge.contracts.latent import Latent
 from topicforge.contracts.link import Link
 from topicforge.contracts.prior import Prior
+from topicforge.contracts.regulariser import Progress, Regulariser
 from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "Context",
     "Decoder",
     "Divergence",
-    "Dynamics",
     "Encoder",
     "EpochReport",
     "FitStart",
@@ -32,6 +31,7 @@ __all__ = [
     "PresetSpec",
     "Prior",
     "Progress",
+    "Regulariser",
     "Rule",
     "RuleSpec",
     "Samples",

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from topicforge.contracts.latent import Latent
 
-Kind = Literal["encoder", "link", "prior", "divergence", "decoder", "dynamics", "callback"]
+Kind = Literal["encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -18,9 +18,9 @@ class ComponentSpec:
     """One component as registered.
 
     Args:
-        kind: encoder, link, prior, divergence, decoder, dynamics or callback.
+        kind: encoder, link, prior, divergence, decoder, regulariser or callback.
         name: kebab-case short name; the component also answers to ``distribution:name``.
-        factory: ``factory(context, *, option=default, ...)``, for divergences, dynamics and
+        factory: ``factory(context, *, option=default, ...)``, for divergences, regulariser and
             callbacks
             ``factory(*, option=default, ...)``. Its keyword-only parameters are the options.
         summary: one line.

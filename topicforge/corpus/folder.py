@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import topicforge
+from topicforge._version import __version__
 from topicforge.corpus.counts import CHUNK, Counts
 from topicforge.corpus.lines import unreadable
 from topicforge.corpus.sharded import ShardedCounts
@@ -208,7 +208,7 @@ def write_description(
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     whole = {
         "format": FORMAT if shards is None else SHARDED,
-        "topicforge": topicforge.__version__,
+        "topicforge": __version__,
         **described,
         **(
             {}

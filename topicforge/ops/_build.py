@@ -20,7 +20,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from topicforge.errors import KernelUnavailableError
-from topicforge.ops._library import FOLDER, INFO_NAME, OLDEST_TORCH, library_path
+from topicforge.ops._paths import (
+    FOLDER,
+    INFO_NAME,
+    OLDEST_TORCH,
+    library_path,
+    source_digest,
+    source_folder,
+)
 
 _TARGET_MACRO = "-DTORCH_TARGET_VERSION=0x020a000000000000"  # OLDEST_TORCH, as torch encodes it
 _VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64}
@@ -33,27 +40,6 @@ _ISA_FLAGS = {
     ],
 }
 _CUDA_ARCHITECTURES = ("80", "90", "100")
-
-
-def source_folder() -> Path:
-    """Where csrc is: beside the package in a checkout, inside it in an installed wheel."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package.parent / "csrc", package / "_csrc"):
-        if (folder / "library.cpp").is_file():
-            return folder
-    raise KernelUnavailableError(
-        f"kernels build: no csrc folder beside or inside {package}; install topicforge from its "
-        "source distribution or a checkout"
-    )
-
-
-def source_digest(source: Path) -> str:
-    """SHA-256 over names and contents of all sources, to tell a stale library from a fresh one."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in source.rglob("*") if p.suffix in (".h", ".cpp", ".cu", ".cuh")):
-        digest.update(path.relative_to(source).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def instruction_sets() -> tuple[str, ...]:

@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from topicforge.errors import KernelUnavailableError, OptionError
+from topicforge.ops._paths import (
+    FOLDER,
+    INFO_NAME,
+    OLDEST_TORCH,
+    library_path,
+    source_digest,
+    source_folder,
+)
 
-FOLDER = Path(__file__).resolve().parents[1] / "_native"
-INFO_NAME = "build_info.json"
-OLDEST_TORCH = "2.10"
 IMPLS = ("auto", "native", "reference")
 _TWICE = 'pass impl="reference" to differentiate twice'
 _BUILD_HINT = "build it with 'topicforge kernels build'"
@@ -80,11 +85,6 @@ def _switch() -> str:
             f"TOPICFORGE_NATIVE must be auto, 0 or 1, but is {value!r}; correct the environment"
         )
     return value
-
-
-def library_path(device: str, folder: Path = FOLDER) -> Path:
-    """Where the library for ``device`` ("cpu" or "cuda") lies in ``folder``."""
-    return folder / f"libtopicforge_{device}.so"
 
 
 def read_build_info(folder: Path = FOLDER) -> dict[str, Any]:
@@ -258,7 +258,6 @@ def kernels_report() -> KernelsReport:
     from importlib import import_module
 
     from topicforge import ops
-    from topicforge.ops._build import source_digest, source_folder
 
     states = libraries()
     for home in set(ops._HOMES.values()) - {"_build", "_library"}:

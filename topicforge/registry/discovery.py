@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from topicforge.api import API_VERSION
+from topicforge.contracts.api import API_VERSION
 from topicforge.errors import PluginError
 from topicforge.registry.hooks import run_hooks
 from topicforge.registry.metadata import UNKNOWN, Declared

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import pluggy
 
-from topicforge.api import PROJECT
+from topicforge.contracts.api import PROJECT
 from topicforge.errors import PluginError, did_you_mean
 from topicforge.registry import hookspecs
 from topicforge.registry.register import Register

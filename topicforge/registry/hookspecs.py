@@ -2,7 +2,7 @@
 
 A hook is handed a register object with one narrow verb and returns nothing. Each registration is
 checked at once: a kebab-case name; a factory that takes the context and then keyword-only options
-with defaults (divergences, dynamics and callbacks take no context; a metric takes its input and has a
+with defaults (divergences, regularisers and callbacks take no context; a metric takes its input and has a
 snake_case name); a summary; a source. All hooks of a
 plugin are staged and enter the registry together, or not at all.
 
@@ -14,17 +14,17 @@ Each example is a whole plugin module. A package names the module in its ``pypro
 
 from __future__ import annotations
 
-from topicforge.api import hookspec
+from topicforge.contracts.api import hookspec
 from topicforge.registry.register import (
     CallbackRegister,
     DecoderRegister,
     DivergenceRegister,
-    DynamicsRegister,
     EncoderRegister,
     LinkRegister,
     MetricRegister,
     PresetRegister,
     PriorRegister,
+    RegulariserRegister,
     RuleRegister,
 )
 
@@ -255,17 +255,17 @@ def topicforge_register_presets(register: PresetRegister) -> None:
 
 
 @hookspec
-def topicforge_register_dynamics(register: DynamicsRegister) -> None:
+def topicforge_register_regularisers(register: RegulariserRegister) -> None:
     """Register rules of training: schedules, regularisers, what moves when.
 
     Example::
 
-        from topicforge.plugin import Dynamics, hookimpl
+        from topicforge.plugin import Regulariser, hookimpl
 
         TOPICFORGE_API = 1
 
 
-        class SmallDecoder(Dynamics):
+        class SmallDecoder(Regulariser):
             def __init__(self, *, weight=1e-3):
                 self.weight = weight
 
@@ -274,8 +274,8 @@ def topicforge_register_dynamics(register: DynamicsRegister) -> None:
 
 
         @hookimpl
-        def topicforge_register_dynamics(register):
-            register.dynamics(
+        def topicforge_register_regularisers(register):
+            register.regulariser(
                 "small-decoder", SmallDecoder, summary="weight decay of one part", source="this page"
             )
     """

@@ -8,11 +8,11 @@ from topicforge.contracts import (
     Callback,
     Decoder,
     Divergence,
-    Dynamics,
     Encoder,
     Kind,
     Link,
     Prior,
+    Regulariser,
 )
 
 BASES: dict[Kind, type[Any]] = {
@@ -21,10 +21,10 @@ BASES: dict[Kind, type[Any]] = {
     "prior": Prior,
     "divergence": Divergence,
     "decoder": Decoder,
-    "dynamics": Dynamics,
+    "regulariser": Regulariser,
     "callback": Callback,
 }
 #: built by ``factory(**options)``, all others by ``factory(context, **options)``
-WITHOUT_CONTEXT: tuple[Kind, ...] = ("divergence", "dynamics", "callback")
+WITHOUT_CONTEXT: tuple[Kind, ...] = ("divergence", "regulariser", "callback")
 #: what they are must be known before any data is read, so these declare a ``Latent``
 WITH_LATENT: tuple[Kind, ...] = ("encoder", "prior")

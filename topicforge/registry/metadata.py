@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from packaging.utils import canonicalize_name
 
-from topicforge.api import PROJECT
+from topicforge.contracts.api import PROJECT
 from topicforge.errors import PluginError
 from topicforge.registry.switches import BUILTIN, BUILTIN_ENTRY
 

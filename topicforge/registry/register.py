@@ -136,16 +136,16 @@ class DecoderRegister(Register):
         self._add("decoder", name, factory, summary, source)
 
 
-class DynamicsRegister(Register):
-    """Takes dynamics."""
+class RegulariserRegister(Register):
+    """Takes regulariser."""
 
-    verb = "dynamics"
+    verb = "regulariser"
 
-    def dynamics(
+    def regulariser(
         self, name: str, factory: Callable[..., Any], *, summary: str, source: str
     ) -> None:
         """Register a rule of training; its factory takes options alone."""
-        self._add("dynamics", name, factory, summary, source)
+        self._add("regulariser", name, factory, summary, source)
 
 
 class CallbackRegister(Register):

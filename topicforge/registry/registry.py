@@ -10,12 +10,12 @@ from typing import TypeVar
 from packaging.utils import canonicalize_name
 
 from topicforge.contracts import KINDS, ComponentSpec, Kind, PresetSpec
-from topicforge.dispatch import RuleTable
 from topicforge.errors import PluginError, PluginWarning, UnknownNameError, did_you_mean
 from topicforge.evaluation import MetricSpec
 from topicforge.registry.discovery import discover
 from topicforge.registry.metadata import Declared, EntryPointLike
 from topicforge.registry.record import PluginRecord
+from topicforge.registry.rule_table import RuleTable
 from topicforge.registry.rules import merge_rules
 from topicforge.registry.staged import Staged
 from topicforge.registry.switches import BUILTIN, STRICT, Switches

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from topicforge.contracts import RuleSpec
-from topicforge.dispatch import RuleTable
 from topicforge.errors import PluginError
+from topicforge.registry.rule_table import RuleTable
 
 
 def merge_rules(known: RuleTable, new: Sequence[RuleSpec]) -> RuleTable:

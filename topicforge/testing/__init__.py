@@ -41,14 +41,6 @@ from topicforge.testing.checks_divergences import (
     check_divergence_resolves,
     check_divergence_shapes,
 )
-from topicforge.testing.checks_dynamics import (
-    check_dynamics_divergence,
-    check_dynamics_fit,
-    check_dynamics_latent,
-    check_dynamics_penalty,
-    check_dynamics_trains,
-    check_dynamics_weights,
-)
 from topicforge.testing.checks_encoders import (
     check_documents_are_independent,
     check_features_declared,
@@ -78,6 +70,14 @@ from topicforge.testing.checks_priors import (
     check_prior_declaration,
     check_prior_samples,
     check_samples_follow_log_prob,
+)
+from topicforge.testing.checks_regularisers import (
+    check_regulariser_divergence,
+    check_regulariser_fit,
+    check_regulariser_latent,
+    check_regulariser_penalty,
+    check_regulariser_trains,
+    check_regulariser_weights,
 )
 from topicforge.testing.checks_rules import (
     check_rule_against_monte_carlo,
@@ -115,12 +115,6 @@ __all__ = [
     "check_divergence_shapes",
     "check_documents_are_independent",
     "check_dtype",
-    "check_dynamics_divergence",
-    "check_dynamics_fit",
-    "check_dynamics_latent",
-    "check_dynamics_penalty",
-    "check_dynamics_trains",
-    "check_dynamics_weights",
     "check_features_declared",
     "check_finite_and_batch_sizes",
     "check_gradients_reach_parameters",
@@ -139,6 +133,12 @@ __all__ = [
     "check_preset_trains",
     "check_prior_declaration",
     "check_prior_samples",
+    "check_regulariser_divergence",
+    "check_regulariser_fit",
+    "check_regulariser_latent",
+    "check_regulariser_penalty",
+    "check_regulariser_trains",
+    "check_regulariser_weights",
     "check_reparameterised_encoder",
     "check_rule_against_monte_carlo",
     "check_rule_gradient",

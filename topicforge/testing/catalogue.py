@@ -30,7 +30,7 @@ def all_checks(kind: SubjectKind | None = None) -> list[Check]:
     """Return the checks of one kind, or all of them.
 
     Args:
-        kind: encoder, link, prior, divergence, decoder, dynamics, callback, rule, preset or metric.
+        kind: encoder, link, prior, divergence, decoder, regulariser, callback, rule, preset or metric.
     """
     return [check for check, kinds in _CHECKS.values() if kind is None or kind in kinds]
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from topicforge.contracts import Callback, ComponentSpec
-from topicforge.model import TopicModel
+from topicforge.estimator.topic_model import TopicModel
 from topicforge.testing.catalogue import check_for
 from topicforge.testing.failure import CheckError, require
 from topicforge.testing.subject import build, title_of

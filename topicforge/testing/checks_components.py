@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from topicforge.contracts import ComponentSpec, Decoder, Encoder, Link, Prior
+from topicforge.contracts.options import is_number
 from topicforge.errors import MixError, PluginError, TopicForgeError
-from topicforge.options import is_number
 from topicforge.registry import option_defaults
 from topicforge.registry.checks import check_factory
 from topicforge.registry.kinds import WITHOUT_CONTEXT
@@ -22,7 +22,7 @@ from topicforge.testing.toys import toy_batch, toy_context
 Module = Encoder | Link | Prior | Decoder
 
 
-@check_for("encoder", "link", "prior", "divergence", "decoder", "dynamics", "callback")
+@check_for("encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback")
 def check_construction(spec: ComponentSpec) -> None:
     """A component is built from its context and its defaults alone, without any data or file.
 
@@ -48,7 +48,7 @@ def check_construction(spec: ComponentSpec) -> None:
         ) from error
 
 
-@check_for("encoder", "link", "prior", "divergence", "decoder", "dynamics", "callback")
+@check_for("encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback")
 def check_options_are_keyword_only(spec: ComponentSpec) -> None:
     """Every option is keyword-only and has a default.
 
@@ -80,7 +80,7 @@ def numeric_options(spec: ComponentSpec) -> dict[str, Any]:
     return {name: value for name, value in option_defaults(spec).items() if is_number(value)}
 
 
-@check_for("encoder", "link", "prior", "divergence", "decoder", "dynamics", "callback")
+@check_for("encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback")
 def check_nonsense_options(spec: ComponentSpec) -> None:
     """A value outside an option's domain raises OptionError that names the option.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from topicforge.contracts import ComponentSpec
 from topicforge.errors import UnknownNameError
-from topicforge.model_folder import load_model
+from topicforge.estimator.topic_model import load
 from topicforge.registry import default_registry
 from topicforge.testing.catalogue import check_for
 from topicforge.testing.failure import CheckError, require
@@ -66,7 +66,9 @@ def check_saves_and_loads(spec: ComponentSpec) -> None:
         before = model.transform(toy_counts(), features=features)
         with tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")
-            opened = load_model(Path(folder) / "model", _unregistered(parts[spec.kind]), "cpu")
+            opened = load(
+                Path(folder) / "model", parts=_unregistered(parts[spec.kind]), device="cpu"
+            )
         after = opened.transform(toy_counts(), features=features)
     except Exception as error:
         raise CheckError(

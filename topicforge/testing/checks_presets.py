@@ -6,17 +6,17 @@ import math
 from dataclasses import fields
 from typing import Any
 
-from topicforge.composition import PARTS
 from topicforge.contracts import PresetSpec
 from topicforge.errors import TopicForgeError
-from topicforge.model import TopicModel
+from topicforge.estimator.settings import NETWORK, resolve
+from topicforge.estimator.topic_model import TopicModel
 from topicforge.registry import default_registry, option_defaults
-from topicforge.settings import NETWORK, resolve
 from topicforge.testing.catalogue import check_for
 from topicforge.testing.failure import CheckError, require
 from topicforge.testing.subject import title_of
 from topicforge.testing.toys import N_TOPICS, toy_counts, toy_features
 from topicforge.training import TrainingOptions
+from topicforge.wiring.composition import PARTS
 
 
 def _settings(spec: PresetSpec) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from topicforge.composition import OFF, PARTS, compose
 from topicforge.contracts import ComponentSpec, Kind
 from topicforge.errors import MixError
-from topicforge.model import TopicModel
+from topicforge.estimator.topic_model import TopicModel
 from topicforge.registry import default_registry
 from topicforge.registry.switches import BUILTIN
 from topicforge.testing.failure import CheckError
 from topicforge.testing.subject import WithOptions, title_of
 from topicforge.testing.toys import N_TOPICS, toy_counts, toy_features
+from topicforge.wiring.composition import OFF, PARTS, compose
 
 
 def candidates(kind: Kind, distribution: str) -> list[ComponentSpec]:

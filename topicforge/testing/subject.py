@@ -22,7 +22,7 @@ SubjectKind = Literal[
     "prior",
     "divergence",
     "decoder",
-    "dynamics",
+    "regulariser",
     "callback",
     "rule",
     "preset",

@@ -5,7 +5,7 @@ from topicforge.training.checkpoint import Checkpoints
 from topicforge.training.documents import Documents
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes, shared_seed
-from topicforge.training.rules import Rules, Written, check_dynamics
+from topicforge.training.regularisers import Regularisers, Written, check_regularisers
 from topicforge.training.seeding import RandomState
 from topicforge.training.selection import Selection
 from topicforge.training.trainer import Trainer
@@ -16,13 +16,13 @@ __all__ = [
     "Documents",
     "Processes",
     "RandomState",
-    "Rules",
+    "Regularisers",
     "Selection",
     "Trainer",
     "TrainingOptions",
     "Watcher",
     "Written",
-    "check_dynamics",
+    "check_regularisers",
     "in_order",
     "of_rows",
     "padded",

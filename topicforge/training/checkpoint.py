@@ -23,8 +23,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from topicforge.errors import CheckpointError
-from topicforge.network import Network
 from topicforge.training.state import State
+from topicforge.wiring.network import Network
 
 if TYPE_CHECKING:
     from topicforge.training.engine import Engine

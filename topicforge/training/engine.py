@@ -16,14 +16,14 @@ from torch.nn.parallel import DistributedDataParallel
 from topicforge import distributed
 from topicforge.contracts import Batch, Progress
 from topicforge.errors import OptionError, TrainingError
-from topicforge.network import Network
 from topicforge.training.deferred_adam import DeferredAdam
 from topicforge.training.lazy_adam import LazyAdam, clip_gradients
 from topicforge.training.objective import Objective
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes
-from topicforge.training.rules import Rules
+from topicforge.training.regularisers import Regularisers
 from topicforge.training.shared_gradients import SharedGradients
+from topicforge.wiring.network import Network
 
 #: newer torch has another word for it and warns of the old one
 _NO_BROADCAST: dict[str, Any] = {
@@ -45,7 +45,7 @@ class Engine:
     Args:
         network: on ``device``.
         options: optimiser, precision, accumulation, compilation.
-        rules: dynamics in force.
+        rules: regularisers in force.
         device: of the batches.
         processes: that train together.
 
@@ -57,7 +57,7 @@ class Engine:
         self,
         network: Network,
         options: TrainingOptions,
-        rules: Rules,
+        rules: Regularisers,
         device: torch.device,
         processes: Processes,
     ) -> None:
@@ -184,7 +184,7 @@ class Engine:
         }
         if not any(own[part] for part, moves in zip(_PARTS, moving, strict=True) if moves):
             raise TrainingError(
-                f"TopicModel.fit: in epoch {epoch + 1} something must move, but the dynamics "
+                f"TopicModel.fit: in epoch {epoch + 1} something must move, but the regularisers "
                 f"{', '.join(self._rules.names())} together hold every part that has parameters; leave "
                 "one of them out"
             )

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from topicforge import distributed
 from topicforge.contracts import Batch, Progress
 from topicforge.errors import PluginError
-from topicforge.network import Network, Terms
 from topicforge.training.options import TrainingOptions
-from topicforge.training.rules import Rules
+from topicforge.training.regularisers import Regularisers
+from topicforge.wiring.network import Network, Terms
 
 
 class Objective(nn.Module):
@@ -25,14 +25,14 @@ class Objective(nn.Module):
     Args:
         network: the model.
         options: precision, weight of the divergence, scale of the reconstruction.
-        rules: dynamics in force.
+        rules: regularisers in force.
         device: of the batches.
     """
 
     _run: Callable[..., Terms]
 
     def __init__(
-        self, network: Network, options: TrainingOptions, rules: Rules, device: torch.device
+        self, network: Network, options: TrainingOptions, rules: Regularisers, device: torch.device
     ) -> None:
         super().__init__()
         self.network = network

@@ -35,7 +35,7 @@ class TrainingOptions:
             ``cosine``: down to zero over all epochs.
         lr_decay: factor of ``step``.
         lr_decay_every: epochs between two steps.
-        divergence_weight: weight of the divergence, before what ``dynamics`` make of it.
+        divergence_weight: weight of the divergence, before what ``regularisers`` make of it.
         reconstruction_scale: ``document``: nats a document; ``length``: divided by
             mean length x ln V, as W-LDA weighs it against the MMD.
         pretrain_epochs: epochs as an autoencoder before the divergence enters (VaDE).

@@ -14,7 +14,6 @@ from torch import Tensor
 from topicforge import distributed
 from topicforge.contracts import EpochReport, FitStart, Progress
 from topicforge.errors import TrainingError
-from topicforge.network import Network
 from topicforge.training.batches import of_rows, to_batch
 from topicforge.training.checkpoint import Checkpoints
 from topicforge.training.documents import Documents
@@ -23,11 +22,12 @@ from topicforge.training.heap import freed_memory_stays
 from topicforge.training.options import TrainingOptions
 from topicforge.training.order import n_batches, shuffled
 from topicforge.training.processes import Processes
-from topicforge.training.rules import Rules
+from topicforge.training.regularisers import Regularisers
 from topicforge.training.schedules import learning_rate
 from topicforge.training.selection import Selection
 from topicforge.training.state import State, Sums
 from topicforge.training.watchers import Watcher, Watchers
+from topicforge.wiring.network import Network
 
 #: at most so many documents' latents start a prior: what fits in memory, whatever the corpus
 _LATENTS = 1 << 17
@@ -45,7 +45,7 @@ class Trainer:
         network: on ``device`` already.
         options: see :class:`TrainingOptions`.
         device: where batches go.
-        rules: dynamics in force.
+        rules: regularisers in force.
         watchers: callbacks with their names, see :class:`~topicforge.contracts.Callback`.
         seed: of the documents' order, of those held out, and of the parts' own draws.
         processes: that train together.
@@ -57,7 +57,7 @@ class Trainer:
         network: Network,
         options: TrainingOptions,
         device: torch.device,
-        rules: Rules,
+        rules: Regularisers,
         watchers: Sequence[Watcher],
         seed: int,
         processes: Processes,

@@ -19,7 +19,7 @@ from typing import Any
 
 import sklearn
 
-import topicforge
+from topicforge._version import __version__
 from topicforge.corpus.folder import (
     DESCRIPTION,
     Corpus,
@@ -116,7 +116,7 @@ def build_shards(task: Task) -> Corpus:
 def _settle(task: Task, scratch: Path) -> None:
     """Clear away what an earlier run of another source or other options left."""
     reading = {
-        "topicforge": topicforge.__version__,
+        "topicforge": __version__,
         "scikit-learn": sklearn.__version__,
         "source": task.fingerprint,
         "words": asdict(task.words),

@@ -23,7 +23,7 @@ PRODLDA: dict[str, Any] = {
     "learning_rate": 2e-3,
     "beta1": 0.99,
     "batch_size": 200,
-    "dynamics": (("warm-up", {"epochs": 30}),),
+    "regularisers": (("warm-up", {"epochs": 30}),),
     "epochs": 100,
 }
 

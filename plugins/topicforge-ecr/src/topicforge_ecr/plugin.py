@@ -5,7 +5,7 @@ from typing import Any
 from topicforge.plugin import hookimpl
 
 from topicforge_ecr.decoder import EcrDecoder
-from topicforge_ecr.dynamics import EmbeddingClustering
+from topicforge_ecr.regulariser import EmbeddingClustering
 
 TOPICFORGE_API = 1
 
@@ -22,9 +22,9 @@ def topicforge_register_decoders(register: Any) -> None:
 
 
 @hookimpl
-def topicforge_register_dynamics(register: Any) -> None:
+def topicforge_register_regularisers(register: Any) -> None:
     """Register the regulariser by itself."""
-    register.dynamics(
+    register.regulariser(
         "embedding-clustering",
         EmbeddingClustering,
         summary="topics are centres of word clusters",

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from topicforge.experiments.compare import summarise
+from topicforge.experiments.compare.markdown import markdown
+from topicforge.experiments.compare.plots import critical_difference, front, pareto
+
+
+def record(corpus, contestant, seed, npmi, td=0.5, n_topics=5, **more):
+    return {
+        "corpus": corpus, "contestant": contestant, "n_topics": n_topics, "seed": seed,
+        "status": "done", "error": None, "scores": {"npmi": npmi, "td": td},
+        "seconds": {"fit": 2.0}, "active_topics": 4, **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def records():
+    return [
+        record("x", "a", 0, 0.1), record("x", "a", 1, 0.3), record("x", "b", 0, 0.5, 0.9),
+        record("y", "a", 0, 0.4, 0.8), record("y", "b", 0, 0.3, None),
+        record("x", "c", 0, 0.9), record("y", "c", 0, 0.0) | {"status": "failed", "error": "no luck"},
+    ]  # fmt: skip
+
+
+def test_means_deviations_and_ranks(records):
+    summary = summarise(records, ["npmi", "td"])
+    first = summary.of("x", 5)[0]
+    assert (first.contestant, first.runs, first.seconds) == ("a", 2, 2.0)
+    assert first.mean["npmi"] == pytest.approx(0.2)
+    assert first.deviation["npmi"] == pytest.approx(np.std([0.1, 0.3], ddof=1))
+    # c has no value on y, so it takes no part; a is second on x and first on y
+    assert summary.left_out["npmi"] == ("c",)
+    assert dict(zip(summary.rankings["npmi"].names, summary.rankings["npmi"].mean_ranks, strict=True)) == {
+        "a": 1.5, "b": 1.5,
+    }  # fmt: skip
+    assert "td" not in summary.rankings  # only a is scored on both
+    assert summary.failed == (("y, c, K = 5, seed 0", "no luck"),)
+
+
+def test_several_numbers_of_topics_make_one_block_a_corpus():
+    kept = [
+        record(corpus, name, 0, value + k / 100, n_topics=k)
+        for corpus in "xyz"
+        for k in (5, 10)
+        for name, value in (("a", 0.1), ("b", 0.2))
+    ]
+    summary = summarise(kept, ["npmi"])
+    assert summary.rankings["npmi"].n_blocks == 3
+    assert summary.rankings["npmi"].mean_ranks == (1.0, 2.0)
+
+
+def test_markdown_says_all(records):
+    text = markdown(summarise(records, ["npmi", "td"]), {"p+kl": "no density"})
+    for told in (
+        "| a | 0.200 ± 0.141 | 0.500 ± 0.000 | 4 | 2.0 | 2 |", "| b | 0.300 | – | 4 | 2.0 | 1 |",
+        "y, c, K = 5, seed 0: no luck", "p+kl: no density", "without a value everywhere: c",
+    ):  # fmt: skip
+        assert told in text
+
+
+def test_the_front_is_what_nobody_beats():
+    assert front([(0.0, 1.0), (1.0, 0.0), (0.5, 0.5), (0.4, 0.4), (0.5, 0.2)]) == [0, 2, 1]
+    assert front([(1.0, 1.0), (1.0, 1.0)]) == [0, 1]
+
+
+def test_pictures_are_written(records, tmp_path):
+    summary = summarise(records, ["npmi", "td"])
+    assert pareto(summary, tmp_path / "pareto.svg")
+    drawn = (tmp_path / "pareto.svg").read_text()
+    assert drawn.count('id="axes_') == 2
+    critical_difference(summary.rankings["npmi"], "npmi", tmp_path / "ranks.svg")
+    assert (tmp_path / "ranks.svg").stat().st_size > 0
+    assert not pareto(summarise(records, ["npmi"]), tmp_path / "none.svg")
+    assert not (tmp_path / "none.svg").exists()

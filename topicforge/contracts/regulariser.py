@@ -1,0 +1,76 @@
+"""The regulariser's contract: changes by name what training minimises, or which parts it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far training is.
+
+    Args:
+        epoch: epochs done, with the part of the running one: 0.0 at the first step.
+        epochs: how many there will be.
+    """
+
+    epoch: float
+    epochs: int
+
+
+class Regulariser:
+    """One rule of training; override what it changes, everything else stays as it is.
+
+        loss = scale * reconstruction + w * prod_d weight_d * D + sum of penalties,
+        D = divergence_d(...(mean divergence)), z = latent_d(...(sample))
+
+    Several rules work together, in the order in which they were given. They take part in the
+    training epochs, not in autoencoder pretraining, and not in inference. A rule may keep state of
+    its own that follows from ``start`` and the progress alone: a fit that is continued from a
+    checkpoint starts it anew.
+    """
+
+    #: it needs a divergence that is a number a document; refused with one that is a number a batch
+    per_document: ClassVar[bool] = False
+
+    def start(self, network: Any) -> None:
+        """Before the first step, with the parts started.
+
+        Args:
+            network: the :class:`~topicforge.wiring.network.Network`: ``encoder``, ``link``, ``prior``,
+                ``decoder``, ``context``.
+
+        Raises:
+            MixError: the network lacks what this rule works on.
+        """
+
+    def divergence_weight(self, now: Progress) -> float:
+        """Factor of the divergence's weight at this step, >= 0."""
+        del now
+        return 1.0
+
+    def rising(self, now: Progress) -> bool:
+        """True while the weight still rises: losses of different epochs can't be compared yet."""
+        del now
+        return False
+
+    def divergence(self, value: Tensor) -> Tensor:
+        """What of the mean divergence is paid for, a scalar from a scalar."""
+        return value
+
+    def latent(self, z: Tensor) -> Tensor:
+        """What the link is given instead of the sample z (B, L); the divergence sees z itself."""
+        return z
+
+    def penalty(self, network: Any, now: Progress) -> Tensor | None:
+        """A scalar to add to the loss, ``None`` for nothing."""
+        del network, now
+        return None
+
+    def trains(self, part: str, epoch: int) -> bool:
+        """Whether a part (``encoder``, ``link``, ``prior``, ``decoder``) moves in this epoch, 0 first."""
+        del part, epoch
+        return True

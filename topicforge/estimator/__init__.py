@@ -1,0 +1,1 @@
+"""TopicModel, and the folders that it writes."""

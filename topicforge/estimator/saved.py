@@ -1,0 +1,359 @@
+"""A model on disk: JSON settings, safetensors weights, the vocabulary. No pickle, no code.
+
+    model.json               settings, parts with their packages and versions, sizes, history
+    weights.safetensors      every parameter and buffer
+    topics.safetensors       topic_word and word_scores, readable without any plugin
+    vocabulary.txt           a word a line, where there is a vocabulary
+
+The folder is written beside its place and renamed, so that an interruption leaves the old one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from topicforge._version import __version__
+from topicforge.contracts import Context, EpochReport
+from topicforge.errors import ModelFileError, OptionError, UnknownNameError
+from topicforge.estimator.ranking import top_words
+from topicforge.estimator.settings import Settings, build_network
+from topicforge.registry import default_registry
+from topicforge.training import TrainingOptions
+from topicforge.wiring.composition import PARTS, Composition, compose
+from topicforge.wiring.network import Network
+
+FORMAT = 1
+_JSON, _WEIGHTS = "model.json", "weights.safetensors"
+_TOPICS, _WORDS = "topics.safetensors", "vocabulary.txt"
+
+
+@dataclass(frozen=True)
+class SavedTopics:
+    """What can be read from a model folder without any plugin.
+
+    Args:
+        topic_word: (K, V) word distributions.
+        word_scores: (K, V) scores by which top words are ranked.
+        ranking: that rule, in words.
+        vocabulary: V words, or ``None``.
+        description: the whole of model.json.
+    """
+
+    topic_word: NDArray[np.float32]
+    word_scores: NDArray[np.float32]
+    ranking: str
+    vocabulary: tuple[str, ...] | None
+    description: Mapping[str, Any]
+
+    def topics(self, top: int) -> list[list[str]]:
+        """Return each topic's ``top`` words, best first; column numbers where there are no words."""
+        words = self.vocabulary or [str(v) for v in range(self.word_scores.shape[1])]
+        return [[words[v] for v in row] for row in top_words(self.word_scores, top)]
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """Everything that a model folder holds of a fitted model.
+
+    Args:
+        settings: what ran, resolved.
+        network: trained, on any device.
+        topic_word: (K, V) word distributions.
+        word_scores: (K, V) scores by which top words are ranked.
+        ranking: that rule, in words.
+        vocabulary: V words, or ``None``.
+        history: one report per epoch.
+        parameters: of the estimator, by name; what JSON can't hold is left out and named.
+        texts: whether the model was fitted to texts by the vectoriser of ``language``.
+    """
+
+    settings: Settings
+    network: Network
+    topic_word: NDArray[np.float32]
+    word_scores: NDArray[np.float32]
+    ranking: str
+    vocabulary: tuple[str, ...] | None
+    history: Sequence[EpochReport]
+    parameters: Mapping[str, Any]
+    texts: bool
+
+
+def save_model(model: SavedModel, folder: Path) -> None:
+    """Write a fitted model.
+
+    Raises:
+        ModelFileError: the folder exists and holds something else than a model, or a word that one
+            line can't hold.
+    """
+    if folder.exists() and not (folder / _JSON).is_file() and any(folder.iterdir()):
+        raise ModelFileError(
+            f"save: {folder} must be new, empty or a model folder, but it holds other files; choose "
+            "another folder"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _write(model, fresh)
+        if folder.exists():
+            old = fresh.with_name(fresh.name + "-old")
+            folder.rename(old)
+            fresh.rename(folder)
+            shutil.rmtree(old)
+        else:
+            fresh.rename(folder)
+        folder.chmod(0o755)  # mkdtemp makes it private
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _write(model: SavedModel, folder: Path) -> None:
+    settings, network = model.settings, model.network
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
+    save_file(state, folder / _WEIGHTS)
+    arrays = {"topic_word": model.topic_word, "word_scores": model.word_scores}
+    save_file({k: torch.from_numpy(v.copy()) for k, v in arrays.items()}, folder / _TOPICS)
+    if model.vocabulary is not None:
+        broken = [w for w in model.vocabulary if "\n" in w or "\r" in w]
+        if broken:
+            raise ModelFileError(f"save: a word can't hold a line break, got {broken[0]!r}")
+        text = "".join(f"{word}\n" for word in model.vocabulary)
+        (folder / _WORDS).write_text(text, encoding="utf-8", newline="\n")
+    context = network.context
+    built = {
+        "encoder": network.encoder,
+        "link": network.link,
+        "prior": network.prior,
+        "decoder": network.decoder,
+    }
+    parts = {}
+    for kind, part in settings.composition.parts.items():
+        options = dict(part.options)
+        if kind in built:
+            options = built[kind].saved_options(options)
+        parts[kind] = {
+            "name": part.spec.name,
+            "distribution": part.spec.distribution,
+            "version": part.spec.version,
+            "options": options,
+        }
+    params = model.parameters
+    # callbacks belong to a run: opening the model must not need them, or write where they wrote
+    left_out = ("vocabulary", "callbacks")
+    kept = {k: v for k, v in params.items() if _is_json(v) and k not in left_out}
+    described = {
+        "format": FORMAT,
+        "topicforge": __version__,
+        "preset": settings.preset,
+        "parts": parts,
+        "estimator": f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
+        "training": asdict(settings.training),
+        "theta_noise": settings.theta_noise,
+        "topics_from": settings.topics_from,
+        "word_ranking": settings.ranking,
+        # an object of a class that nobody registered has no name to be found by
+        "regularisers": [
+            list(item) if isinstance(item, tuple) else [type(item).__name__, None]
+            for item in settings.regularisers
+        ],
+        "sizes": {
+            "vocab_size": context.vocab_size,
+            "n_topics": context.n_topics,
+            "n_latent": context.n_latent,
+            "n_features": context.n_features,
+            "mean_length": context.mean_length,
+        },
+        "ranking": model.ranking,
+        "parameters": kept,
+        "parameters_not_saved": sorted(set(params) - set(kept)),
+        "texts": model.texts,
+        "history": [asdict(report) for report in model.history],
+    }
+    try:
+        text = json.dumps(described, indent=2, ensure_ascii=False, default=_jsonable)
+    except TypeError as error:
+        raise ModelFileError(
+            f"save: an option of a part can't be written as JSON: {error}"
+        ) from error
+    (folder / _JSON).write_text(text + "\n", encoding="utf-8")
+
+
+def read_topics(folder: Path) -> SavedTopics:
+    """Read topics and settings; needs no plugin, so a removed one doesn't matter.
+
+    Raises:
+        ModelFileError: missing, truncated or inconsistent files.
+    """
+    described = _read_json(folder)
+    arrays = _read_tensors(folder / _TOPICS)
+    try:
+        sizes = described["sizes"]
+        shape = (int(sizes["n_topics"]), int(sizes["vocab_size"]))
+        topic_word, scores = arrays["topic_word"].numpy(), arrays["word_scores"].numpy()
+        ranking = str(described["ranking"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"load: {folder}: {_JSON} or {_TOPICS} lacks {error}") from error
+    if topic_word.shape != shape or scores.shape != shape:
+        raise ModelFileError(
+            f"load: {folder / _TOPICS}: arrays must be {shape}, got {topic_word.shape} and "
+            f"{scores.shape}; the files do not belong together"
+        )
+    return SavedTopics(topic_word, scores, ranking, _read_vocabulary(folder, shape[1]), described)
+
+
+def load_model(folder: Path, parts: Mapping[str, Any]) -> SavedModel:
+    """Read a model folder; see :func:`topicforge.load`."""
+    saved = read_topics(folder)
+    described = saved.description
+    try:
+        composition = _composition(described["parts"], parts)
+        training = described["training"]
+        known = {field.name for field in fields(TrainingOptions)}
+        settings = Settings(
+            preset=str(described["preset"]),
+            composition=composition,
+            training=TrainingOptions(**{k: v for k, v in training.items() if k in known}),
+            n_latent=int(described["sizes"]["n_latent"]),
+            theta_noise=float(described["theta_noise"]),
+            topics_from=str(described["topics_from"]),
+            ranking=str(described["word_ranking"]),
+            regularisers=_dynamics(described["regularisers"]),
+        )
+        context = Context(**described["sizes"])
+        history = [EpochReport(**report) for report in described["history"]]
+        params = dict(described["parameters"])
+        texts = bool(described["texts"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(
+            f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
+            "or written by another program?"
+        ) from error
+    with torch.random.fork_rng():
+        network = build_network(settings, context)
+    _restore(network, _read_tensors(folder / _WEIGHTS), folder)
+    return SavedModel(
+        settings, network, saved.topic_word, saved.word_scores, saved.ranking, saved.vocabulary,
+        history, params, texts,
+    )  # fmt: skip
+
+
+def _dynamics(saved: Sequence[Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Names and options as they were; objects are left out, for nothing is trained here."""
+    return tuple((str(name), dict(options)) for name, options in saved if options is not None)
+
+
+def _composition(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Composition:
+    registry = default_registry()
+    chosen: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for kind in PARTS:
+        part = saved[kind]
+        name, package = part["name"], part["distribution"]
+        options[kind] = part["options"]
+        if kind in given:
+            chosen[kind] = given[kind]
+        elif not package:
+            raise ModelFileError(
+                f"load: {kind} {name!r} was handed in as an object, which a model file can't hold; "
+                f"pass it again: load(folder, parts={{{kind!r}: {name}}})"
+            )
+        else:
+            try:
+                chosen[kind] = registry.find(kind, f"{package}:{name}")
+            except UnknownNameError as error:
+                raise ModelFileError(
+                    f"load: {kind} {name!r} comes from the package {package} {part['version']}, which is "
+                    f"not installed or not working here (`topicforge plugins` shows it): "
+                    f"pip install {package}=={part['version']}. The topics can be read without it: "
+                    "`topicforge topics`"
+                ) from error
+    try:
+        return compose(registry, chosen, options)
+    except OptionError as error:
+        raise ModelFileError(
+            f"load: the saved parts do not fit the installed packages: {error}"
+        ) from error
+
+
+def _restore(network: torch.nn.Module, state: Mapping[str, torch.Tensor], folder: Path) -> None:
+    own = network.state_dict()
+    missing, extra = sorted(set(own) - set(state)), sorted(set(state) - set(own))
+    wrong = [k for k in own if k in state and own[k].shape != state[k].shape]
+    if missing or extra or wrong:
+        raise ModelFileError(
+            f"load: {folder / _WEIGHTS} must hold exactly the weights of the parts in {_JSON}; missing "
+            f"{missing[:3]}, unexpected {extra[:3]}, of another shape {wrong[:3]}"
+        )
+    network.load_state_dict(dict(state))
+
+
+def _read_json(folder: Path) -> dict[str, Any]:
+    path = folder / _JSON
+    if not path.is_file():
+        raise ModelFileError(f"load: {folder} must be a model folder, but it holds no {_JSON}")
+    try:
+        described = _tuples(json.loads(path.read_text(encoding="utf-8")))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ModelFileError(f"load: {path} is not JSON: {error}; was it truncated?") from error
+    if not isinstance(described, dict) or described.get("format") != FORMAT:
+        found = described.get("format") if isinstance(described, dict) else type(described).__name__
+        raise ModelFileError(
+            f"load: {path} must be of format {FORMAT}, got {found!r}; it may need a newer topicforge"
+        )
+    return described
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, which is what parameters were before JSON."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"load: {path} can't be read: {error}; was it truncated?") from error
+
+
+def _read_vocabulary(folder: Path, vocab_size: int) -> tuple[str, ...] | None:
+    path = folder / _WORDS
+    if not path.is_file():
+        return None
+    try:
+        words = tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"load: {path} must be UTF-8: {error}") from error
+    if len(words) != vocab_size:
+        raise ModelFileError(f"load: {path} must hold {vocab_size} words, got {len(words)}")
+    return words
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, default=_jsonable)
+    except TypeError:
+        return False
+    return True
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (tuple, Path)):
+        return list(value) if isinstance(value, tuple) else str(value)
+    raise TypeError(f"{type(value).__name__} {value!r:.40}")

@@ -1,0 +1,758 @@
+"""TopicModel: the scikit-learn estimator over a composition of parts."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser
+from topicforge.corpus import Counts, ShardedCounts
+from topicforge.errors import (
+    CallbackError,
+    InputError,
+    OptionError,
+    UnknownNameError,
+    did_you_mean,
+)
+from topicforge.estimator.inputs import read_input
+from topicforge.estimator.ranking import ASSOCIATION, Association, top_words
+from topicforge.estimator.saved import SavedModel, load_model, save_model
+from topicforge.estimator.settings import NETWORK, Settings, build_network, resolve
+from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.registry import default_registry, option_defaults
+from topicforge.training import (
+    Checkpoints,
+    Documents,
+    Processes,
+    RandomState,
+    Regularisers,
+    Selection,
+    Trainer,
+    Watcher,
+    in_order,
+    of_rows,
+    padded,
+    resolve_callbacks,
+    shared_seed,
+)
+from topicforge.wiring.composition import PARTS
+from topicforge.wiring.network import Network
+
+_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
+                 "callbacks", "verbose")  # fmt: skip
+#: parameters that may differ when a training goes on: they change nothing of what comes out
+_OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
+_INFERENCE_BATCH = 1024
+_START_DOCUMENTS = 20_000
+
+
+class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A neural topic model: encoder x link x prior x divergence x decoder, by name.
+
+    Everything left at ``None`` comes from the preset, everything named overrides it; an option of a
+    part is written ``part__option``, e.g. ``prior__concentration=0.1``. Parts are names, component
+    classes or :class:`~topicforge.plugin.ComponentSpec` objects.
+
+    Args:
+        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default.
+        encoder: counts -> posterior.
+        link: z -> theta; ``None`` follows from the encoder unless the preset names one.
+        prior: what the posterior is drawn to.
+        divergence: how far it is from the prior.
+        decoder: theta -> words.
+        n_topics: K.
+        n_latent: L; ``None`` for K.
+        topics_from: ``one-hot`` or ``anchors``, see :class:`~topicforge.wiring.network.Network`.
+        ranking: rank a topic's words by the ``decoder``'s scores or by their ``association`` with
+            the topic over the training documents, see :mod:`topicforge.estimator.ranking`.
+        theta_noise: see :class:`~topicforge.wiring.network.Network`.
+        epochs, batch_size, optimiser, learning_rate, beta1, adam_eps, weight_decay, gradient_clip,
+            lr_schedule, lr_decay, lr_decay_every, divergence_weight, reconstruction_scale,
+            pretrain_epochs, pretrain_learning_rate, validation_fraction, patience, accumulate,
+            precision, compile: see :class:`~topicforge.training.TrainingOptions`.
+        regularisers: rules of training (``warm-up``, ``free-bits``, ...; ``topicforge plugins`` lists
+            them): names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Regulariser`
+            objects. They take the place of the preset's; ``[]`` turns them off.
+        seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
+        device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
+        vectorizer: turns texts into counts; ``None``: :func:`topicforge.corpus.vectorizer` of
+            ``language``.
+        language: of texts handed to ``fit``: ``en`` or ``zh``.
+        vocabulary: V words in column order, for counts that come without.
+        callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
+            objects; those by name are built anew for each fit. They are not saved with the model.
+        verbose: print a line an epoch.
+        **options: options of the parts, ``part__option``.
+
+    Attributes:
+        topic_word_: (K, V) float32 word distributions.
+        word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
+        ranking_: that rule, in words.
+        vocabulary_: tuple of V words, or ``None``.
+        history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
+        settings_: everything that ran, resolved.
+        network_: the trained ``nn.Module``.
+        n_features_in_: V.
+    """
+
+    def __init__(
+        self,
+        preset: str | None = None,
+        *,
+        encoder: Any = None,
+        link: Any = None,
+        prior: Any = None,
+        divergence: Any = None,
+        decoder: Any = None,
+        n_topics: int = 50,
+        n_latent: int | None = None,
+        topics_from: str | None = None,
+        ranking: str | None = None,
+        theta_noise: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        optimiser: str | None = None,
+        learning_rate: float | None = None,
+        beta1: float | None = None,
+        adam_eps: float | None = None,
+        weight_decay: float | None = None,
+        gradient_clip: float | None = None,
+        lr_schedule: str | None = None,
+        lr_decay: float | None = None,
+        lr_decay_every: int | None = None,
+        divergence_weight: float | None = None,
+        reconstruction_scale: str | None = None,
+        pretrain_epochs: int | None = None,
+        pretrain_learning_rate: float | None = None,
+        validation_fraction: float | None = None,
+        patience: int | None = None,
+        accumulate: int | None = None,
+        precision: str | None = None,
+        compile: bool | None = None,  # noqa: A002 - torch's own word
+        regularisers: Sequence[str | tuple[str, Mapping[str, Any]] | Regulariser] | None = None,
+        seed: int | None = 0,
+        device: str = "auto",
+        vectorizer: Any = None,
+        language: str = "en",
+        vocabulary: Sequence[str] | None = None,
+        callbacks: Sequence[str | tuple[str, Mapping[str, Any]] | Callback] = (),
+        verbose: bool = False,
+        **options: Any,
+    ) -> None:
+        self.preset = preset
+        self.encoder = encoder
+        self.link = link
+        self.prior = prior
+        self.divergence = divergence
+        self.decoder = decoder
+        self.n_topics = n_topics
+        self.n_latent = n_latent
+        self.topics_from = topics_from
+        self.ranking = ranking
+        self.theta_noise = theta_noise
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimiser = optimiser
+        self.learning_rate = learning_rate
+        self.beta1 = beta1
+        self.adam_eps = adam_eps
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.lr_schedule = lr_schedule
+        self.lr_decay = lr_decay
+        self.lr_decay_every = lr_decay_every
+        self.divergence_weight = divergence_weight
+        self.reconstruction_scale = reconstruction_scale
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.accumulate = accumulate
+        self.precision = precision
+        self.compile = compile
+        self.regularisers = regularisers
+        self.seed = seed
+        self.device = device
+        self.vectorizer = vectorizer
+        self.language = language
+        self.vocabulary = vocabulary
+        self.callbacks = callbacks
+        self.verbose = verbose
+        for name, value in options.items():
+            if name.partition("__")[0] not in PARTS or "__" not in name:
+                # Python's own check of argument names, which **options switched off
+                known = [*type(self)._get_param_names(), *(f"{kind}__..." for kind in PARTS)]
+                raise TypeError(
+                    f"TopicModel() got an unexpected keyword argument {name!r}."
+                    + did_you_mean(name, known)
+                )
+            setattr(self, name, value)
+
+    # ---- parameters ---------------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; the parts' options are ``part__option``.
+
+        Args:
+            deep: also list the options that were not given, at the values they would have.
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        given = {k: v for k, v in vars(self).items() if k.partition("__")[0] in PARTS and "__" in k}
+        if deep:
+            params.update(self._part_options())
+        return {**params, **given}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, the parts' options (``prior__concentration``) among them."""
+        own = {k: v for k, v in params.items() if "__" in k and k.partition("__")[0] in PARTS}
+        super().set_params(**{k: v for k, v in params.items() if k not in own})
+        for name, value in own.items():
+            setattr(self, name, value)
+        return self
+
+    def _part_options(self) -> dict[str, Any]:
+        try:
+            parts = self._resolve().composition.parts
+        except (OptionError, UnknownNameError):
+            return {}  # parameters that don't fit together yet are reported by fit
+        return {
+            f"{kind}__{option}": part.options.get(option, default)
+            for kind, part in parts.items()
+            for option, default in option_defaults(part.spec).items()
+        }
+
+    def _resolve(self) -> Settings:
+        params = self.get_params(deep=False)
+        explicit = {k: v for k, v in params.items() if k not in _NOT_SETTINGS}
+        return resolve(default_registry(), self.preset, explicit)
+
+    def explain(self) -> str:
+        """Say what the parameters amount to: parts, options, estimator, sources."""
+        settings = self._resolve()
+        return f"preset      {settings.preset}\n{settings.composition.explain()}"
+
+    # ---- fitting ------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        features: Any = None,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: float = 60.0,
+    ) -> Self:
+        """Train from scratch, or go on from a checkpoint.
+
+        Where ``torch.distributed`` has a process group (``torchrun``), its processes train together:
+        each holds a part of every batch, and the result is that of one process.
+
+        Args:
+            X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
+                texts. Empty documents are left out of training and get theta = the prior's mean.
+            y: ignored.
+            features: (N, F) numbers beside the counts, sentence embeddings say, for an encoder that
+                reads them; an array, or a memory map.
+            checkpoint: folder for the state of the training; the same call again, after a kill say,
+                goes on from there, and the result is bit for bit that of an undisturbed fit. The
+                folder is left behind; it is of use until the model is saved.
+            checkpoint_every: seconds between two checkpoints.
+
+        Returns:
+            self.
+
+        Raises:
+            InputError: X or features are not usable, or the encoder reads no features.
+            UnknownNameError, OptionError, MixError: parameters that do not fit.
+            TrainingError: a loss is not finite or the prior's start failed; whatever this object
+                was fitted to before is kept.
+            KeyboardInterrupt: passed on; if at least one epoch was done, the model is usable.
+            CallbackError: a callback raised; if at least one epoch was done, the model is usable.
+        """
+        del y
+        settings, watchers = self._check_parameters()
+        read = read_input(self, X, features, fitting=True)
+        kept = None if checkpoint is None else (Path(checkpoint), float(checkpoint_every))
+        network, trainer, random = self._build(settings, watchers, read, kept)
+        n_empty = self._warn_of_empty(read.documents)
+        start = FitStart(
+            settings=self._in_force(settings),
+            n_documents=len(read.documents) - n_empty,
+            vocab_size=read.documents.counts.vocab_size,
+            n_topics=self.n_topics,
+            epochs=settings.training.epochs,
+            estimator=f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
+        )
+        interruption: KeyboardInterrupt | CallbackError | None = None
+        try:
+            with random.active(trainer.device):
+                trainer.fit(read.documents, start)
+        except (KeyboardInterrupt, CallbackError) as interrupt:
+            if not trainer.history:
+                raise
+            interruption = interrupt
+        try:
+            self._adopt(settings, read, network, trainer, random)
+        except KeyboardInterrupt as interrupt:
+            # reading the topics out is short beside the training that it would throw away
+            self._adopt(settings, read, network, trainer, random)
+            interruption = interrupt
+        if interruption is not None:
+            raise interruption
+        return self
+
+    def fit_transform(
+        self, X: Any, y: Any = None, *, features: Any = None, **fit_params: Any
+    ) -> NDArray[np.float32]:
+        """Fit to X and return its theta, (N, K)."""
+        del fit_params
+        return self.fit(X, y, features=features).transform(X, features=features)
+
+    def partial_fit(self, X: Any, y: Any = None, *, features: Any = None) -> Self:
+        """Train one more epoch on X, keeping weights and optimiser; the first call builds them.
+
+        As many calls with the same X as there are epochs give what :meth:`fit` gives, bit for bit,
+        unless early stopping ends that.
+        The word frequencies and mean length that some parts start from are those of the first call.
+        """
+        del y
+        if not hasattr(self, "_trainer"):
+            if hasattr(self, "network_"):
+                raise InputError(
+                    "TopicModel.partial_fit: a model opened from a folder has no optimiser to go on "
+                    "with; call fit, or partial_fit on the object that was trained"
+                )
+            settings, watchers = self._check_parameters()
+            read = read_input(self, X, features, fitting=True)
+            network, trainer, random = self._build(settings, watchers, read)
+        else:
+            settings, read = self.settings_, read_input(self, X, features, fitting=False)
+            network, trainer, random = self.network_, self._trainer, self._random
+        failure = None
+        try:
+            with random.active(trainer.device):
+                trainer.fit_more(read.documents)
+        except CallbackError as error:
+            if not trainer.history:
+                raise
+            failure = error
+        self._adopt(settings, read, network, trainer, random)
+        if failure is not None:
+            raise failure
+        return self
+
+    # ---- using --------------------------------------------------------------------------
+
+    def transform(self, X: Any, *, features: Any = None) -> NDArray[np.float32]:
+        """Return theta at the posterior's mean, (N, K) float32, rows sum to one.
+
+        Column k belongs to topic k. A document without words says nothing, unless it has features:
+        it gets the prior's mean, and a warning says how many there were.
+
+        Args:
+            X: as in :meth:`fit`.
+            features: (N, F), where the fit had them.
+        """
+        check_is_fitted(self, "network_")
+        documents = read_input(self, X, features, fitting=False).documents
+        if documents.features is None:
+            self._warn_of_empty(documents)
+        return self._theta(documents)
+
+    def transform_to(
+        self,
+        X: Any,
+        folder: str | Path,
+        *,
+        features: Any = None,
+        format: Literal["npy", "parquet"] = "npy",  # noqa: A002 - the field's word for it
+        shard_documents: int = 100_000,
+        on_shard: Callable[[int, int], None] | None = None,
+    ) -> ThetaFolder:
+        """Write theta to a folder of shards, the same numbers as :meth:`transform`'s.
+
+        Memory stays the same however many documents there are. The same call again, after a kill say,
+        keeps the shards that are whole and writes the others, and the folder ends bit for bit as if
+        nothing had happened. Open it with :func:`topicforge.open_theta`.
+
+        Args:
+            X: as in :meth:`fit`; a :class:`~topicforge.corpus.Corpus` is read through its memory maps.
+            folder: for the shards, ``theta-00000.npy`` and so on; made where it is missing.
+            features: (N, F), where the fit had them; an array, or a memory map.
+            format: ``npy``, or ``parquet`` with a column a topic (extra ``parquet``).
+            shard_documents: documents a shard.
+            on_shard: called with the number of documents done and N after each shard.
+
+        Raises:
+            InputError: X is not usable, or the folder holds something else, or theta of another model
+                or documents.
+            OptionError: another format, or no whole number of documents.
+            MissingExtraError: Parquet without pyarrow.
+        """
+        check_is_fitted(self, "network_")
+        documents = read_input(self, X, features, fitting=False).documents
+        if documents.features is None:
+            self._warn_of_empty(documents)
+        return write_theta(
+            folder, lambda rows: self._inferred(documents, rows),
+            of={"model": _state_checksum(self.network_), "documents": documents.checksum()},
+            n_documents=len(documents), n_topics=self._n_features_out,
+            shard_documents=shard_documents, kind=format, on_shard=on_shard,
+        )  # fmt: skip
+
+    def score(self, X: Any, y: Any = None, *, features: Any = None) -> float:
+        """Return the mean log-likelihood of a held-out word, by document completion; higher is better.
+
+        Each document's distinct words go alternately to two halves; theta comes from the first and
+        scores the second: sum x log(p_v(theta)) / sum x. It compares compositions whatever their
+        prior and divergence are (Wallach 2009, section 4).
+
+        Raises:
+            InputError: no document has two distinct words.
+        """
+        del y
+        check_is_fitted(self, "network_")
+        read = read_input(self, X, features, fitting=False).documents
+        seen, held = (Documents(half, read.features) for half in _halves(read.counts))
+        if held.counts.n_entries == 0:
+            raise InputError(
+                "TopicModel.score: document completion needs documents with at least two distinct "
+                "words, got none"
+            )
+        network, device = self.network_, self._device()
+        total = words = 0.0
+        with torch.no_grad():
+            halves = zip(
+                in_order(seen, _INFERENCE_BATCH, device), in_order(held, _INFERENCE_BATCH, device),
+                strict=True,
+            )  # fmt: skip
+            for first, second in halves:
+                if network.topics_from == "anchors":
+                    theta = network.link(network.posterior(first).mean).exp()
+                else:
+                    theta = network.infer(first)
+                # Apple's GPUs have no float64
+                likelihood = network.decoder.log_likelihood(theta, second)
+                total += float(likelihood.cpu().double().sum())
+                words += float(second.count.cpu().double().sum())
+        return total / words
+
+    def topics(
+        self, top: int = 10, vocabulary: Sequence[str] | None = None
+    ) -> list[list[str]] | list[list[int]]:
+        """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
+
+        Args:
+            top: words a topic; at most V.
+            vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
+        """
+        check_is_fitted(self, "network_")
+        if top < 1:
+            raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
+        order = top_words(self.word_scores_, top)
+        words = self.vocabulary_ if vocabulary is None else tuple(vocabulary)
+        if words is None:
+            return [[int(v) for v in row] for row in order]
+        if len(words) != self.n_features_in_:
+            raise InputError(
+                f"TopicModel.topics: vocabulary must have {self.n_features_in_} words, got {len(words)}"
+            )
+        return [[words[v] for v in row] for row in order]
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
+        check_is_fitted(self, "network_")
+        record = SavedModel(
+            self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
+            self.vocabulary_, self.history_, self.get_params(deep=False),
+            texts=self.vectorizer_ is not None and self.vectorizer is None,
+        )  # fmt: skip
+        save_model(record, Path(folder))
+
+    @property
+    def components_(self) -> NDArray[np.float32]:
+        """``topic_word_`` under scikit-learn's name."""
+        check_is_fitted(self, "network_")
+        return self.topic_word_
+
+    # ---- inside -------------------------------------------------------------------------
+
+    def _check_parameters(self) -> tuple[Settings, list[Watcher]]:
+        if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
+            raise OptionError(
+                f"TopicModel: n_topics must be a whole number of at least 1, got {self.n_topics!r}"
+            )
+        return self._resolve(), resolve_callbacks(default_registry(), self.callbacks)
+
+    def _in_force(self, settings: Settings) -> dict[str, Any]:
+        """The parameters, with what the preset and the parts' defaults put where nothing was said."""
+        parts = settings.composition.parts
+        return {
+            **self.get_params(deep=False),
+            **asdict(settings.training),
+            **{name: getattr(settings, name) for name in ("preset", *NETWORK)},
+            **{kind: part.spec.name for kind, part in parts.items()},
+            **{
+                f"{kind}__{option}": part.options.get(option, default)
+                for kind, part in parts.items()
+                for option, default in option_defaults(part.spec).items()
+            },
+        }
+
+    def _device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            return torch.empty(0, device=self.device).device
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for CUDA
+            raise OptionError(
+                f"TopicModel: device must be 'auto' or a torch device: {error}"
+            ) from None
+
+    def _build(
+        self,
+        settings: Settings,
+        watchers: Sequence[Watcher],
+        read: Any,
+        kept: tuple[Path, float] | None = None,
+    ) -> tuple[Network, Trainer, RandomState]:
+        documents: Documents = read.documents
+        counts, worded = documents.counts, len(documents) - documents.n_empty()
+        if not worded:
+            raise InputError(
+                f"TopicModel.fit: at least one document must have a word, got {counts.n_documents} "
+                "documents, all empty; check the vocabulary against the texts"
+            )
+        totals = counts.word_totals()
+        context = Context(
+            vocab_size=counts.vocab_size,
+            n_topics=int(self.n_topics),
+            n_latent=int(settings.n_latent or self.n_topics),
+            n_features=documents.n_features,
+            mean_length=float(totals.sum() / worded),
+            word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
+            vocabulary=read.vocabulary,
+            shared={"documents": lambda: _sample(counts).to_scipy()},
+        )
+        device = self._device()
+        random = RandomState(shared_seed(self.seed, device))
+        with random.active(device):
+            network = build_network(settings, context)
+            network.start()
+            context.shared.clear()
+            network.to(device)
+            if self.verbose:
+                watchers = [*watchers, Watcher(_Printer(), "verbose=True")]
+            processes = Processes.present()
+            trainer = Trainer(
+                network, settings.training, device, Regularisers(default_registry(), settings.regularisers),
+                watchers if processes.rank == 0 else [], random.seed, processes,
+                self._checkpoints(settings, read, kept, processes),
+            )  # fmt: skip
+        return network, trainer, random
+
+    def _checkpoints(
+        self,
+        settings: Settings,
+        read: Any,
+        kept: tuple[Path, float] | None,
+        processes: Processes,
+    ) -> Checkpoints | None:
+        if kept is None:
+            return None
+        counts = read.documents.counts
+        run = {
+            **{k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN},
+            "documents": counts.n_documents,
+            "entries": counts.n_entries,
+            "words": counts.vocab_size,
+            "word_totals": _checksum(counts.word_totals()),
+        }
+        return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
+
+    def _adopt(
+        self, settings: Settings, read: Any, network: Network, trainer: Trainer, random: RandomState
+    ) -> None:
+        """Make a finished fit ours: the only place where fitted attributes are set."""
+        self._trainer = trainer
+        self._random = random
+        self.vectorizer_ = read.vectorizer
+        if read.feature_names is not None:
+            self.feature_names_in_ = read.feature_names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        with torch.no_grad():
+            topic_word = network.topic_word().float().cpu().numpy()
+            word_scores = network.word_scores().float().cpu().numpy()
+        ranking = network.decoder.ranking
+        if settings.ranking == "association":
+            word_scores, ranking = self._association(network, read.documents), ASSOCIATION
+        self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
+        self.history_ = trainer.history
+
+    def _adopt_network(
+        self,
+        settings: Settings,
+        network: Network,
+        vocabulary: Sequence[str] | None,
+        topic_word: NDArray[np.float32],
+        word_scores: NDArray[np.float32],
+        ranking: str,
+    ) -> None:
+        network.eval()
+        self.settings_ = settings
+        self.network_ = network
+        self.n_features_in_ = network.context.vocab_size
+        self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
+        self.topic_word_ = topic_word
+        self.word_scores_ = word_scores
+        self.ranking_ = ranking
+
+    @torch.no_grad()
+    def _association(self, network: Network, documents: Documents) -> NDArray[np.float32]:
+        """One pass over the documents of this fit, or of the last partial fit."""
+        network.eval()
+        sums = Association(network.context.n_topics, documents.counts.vocab_size)
+        chosen = Selection(documents.counts).batches(_INFERENCE_BATCH)
+        for batch in of_rows(documents, chosen, self._device()):
+            sums.add(batch, network.infer(batch).float().cpu().numpy())
+        return sums.scores()
+
+    def _theta(self, documents: Documents) -> NDArray[np.float32]:
+        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
+        start = 0
+        for part in self._inferred(documents, range(len(documents))):
+            theta[start : start + len(part)] = part
+            start += len(part)
+        return theta
+
+    @torch.no_grad()
+    def _inferred(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
+        """Yield theta of a range of documents, batch by batch."""
+        network, device = self.network_, self._device()
+        network.to(device).eval()
+        for batch in in_order(documents, _INFERENCE_BATCH, device, rows):
+            inferred = network.infer(padded(batch))[: batch.n_documents]
+            theta = inferred.float().cpu().numpy()
+            if documents.features is None:
+                empty = (batch.crow.diff() == 0).cpu().numpy()
+                if empty.any():
+                    theta[empty] = network.prior_theta().float().cpu().numpy()
+            yield theta
+
+    def _warn_of_empty(self, documents: Documents) -> int:
+        """Say how many documents are empty, and return it."""
+        empty = documents.n_empty()
+        if empty:
+            warnings.warn(
+                f"TopicModel: {empty} of {len(documents)} documents are empty; they are left out "
+                "of training, and their theta is the prior's mean",
+                UserWarning, stacklevel=3,
+            )  # fmt: skip
+        return empty
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.topic_word_.shape[0])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def load(
+    folder: str | Path, *, parts: Mapping[str, Any] | None = None, device: str = "auto"
+) -> TopicModel:
+    """Open a model folder written by :meth:`TopicModel.save`.
+
+    Args:
+        folder: the folder.
+        parts: kind -> component class, for models that were built with classes instead of names.
+        device: where the model goes.
+
+    Raises:
+        ModelFileError: missing, truncated or hostile files, or a plugin that is not installed; the
+            message says which package and version to install.
+    """
+    saved = load_model(Path(folder), parts or {})
+    known = TopicModel._get_param_names()
+    model = TopicModel(
+        **{
+            name: value
+            for name, value in saved.parameters.items()
+            if name in known or name.partition("__")[0] in PARTS
+        }
+    )
+    model.device = device
+    model._adopt_network(
+        saved.settings, saved.network.to(model._device()), saved.vocabulary,
+        saved.topic_word, saved.word_scores, saved.ranking,
+    )  # fmt: skip
+    model.history_ = list(saved.history)
+    model.vectorizer_ = None
+    if saved.texts and saved.vocabulary is not None:
+        from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
+
+        model.vectorizer_ = vectorizer(model.language)
+        model.vectorizer_.set_params(vocabulary=list(saved.vocabulary))
+    return model
+
+
+class _Printer(Callback):
+    """One plain line an epoch, for ``verbose=True``."""
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        """Print the loss terms."""
+        print(
+            f"{report.phase} {report.epoch}/{report.epochs}  loss {report.loss:.4f}  "
+            f"reconstruction {report.reconstruction:.4f}  divergence {report.divergence:.4f} "
+            f"(weight {report.divergence_weight:.3g})  active topics {report.active_topics}  "
+            f"{report.documents_per_second:,.0f} documents/s"
+        )
+
+
+def _sample(counts: Counts) -> Counts:
+    """Evenly spaced documents for a start from data, so that its cost has a bound."""
+    return counts.select(Selection(counts).sample(_START_DOCUMENTS))
+
+
+def _checksum(values: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
+def _state_checksum(network: Network) -> str:
+    """What tells a trained network from any other."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(np.ascontiguousarray(value.cpu().reshape(-1).view(torch.uint8)).data)
+    return digest.hexdigest()
+
+
+def _halves(counts: Counts) -> tuple[Counts, Counts]:
+    """Split each document's distinct words alternately: the first, third, ... and the others."""
+    counts = counts.select(slice(None)) if isinstance(counts, ShardedCounts) else counts
+    indptr = np.asarray(counts.indptr)
+    place = np.arange(indptr[-1]) - np.repeat(indptr[:-1], np.diff(indptr))
+    halves = []
+    for parity in (0, 1):
+        keep = place % 2 == parity
+        row_of = np.concatenate([[0], np.cumsum(keep)])
+        halves.append(
+            Counts(row_of[indptr], counts.indices[keep], counts.counts[keep], counts.vocab_size)
+        )
+    return halves[0], halves[1]

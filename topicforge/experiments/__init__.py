@@ -1,0 +1,1 @@
+"""Many fits: comparing compositions, searching for settings."""

@@ -1,0 +1,14 @@
+"""Corpora x compositions x numbers of topics x seeds: run them all, once, and say which is better.
+
+:func:`read_plan` reads a study from one TOML file, :func:`run` trains and scores every cell of it in
+parallel processes, :func:`summarise` ranks the compositions, with a test whether the ranks mean anything.
+"""
+
+from topicforge.experiments.compare.cells import Cell
+from topicforge.experiments.compare.plan import Plan, read_plan
+from topicforge.experiments.compare.run import run
+from topicforge.experiments.compare.statistics import Ranking, rank
+from topicforge.experiments.compare.store import Store
+from topicforge.experiments.compare.summary import Summary, summarise
+
+__all__ = ["Cell", "Plan", "Ranking", "Store", "Summary", "rank", "read_plan", "run", "summarise"]

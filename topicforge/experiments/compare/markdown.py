@@ -1,0 +1,84 @@
+"""A study's outcome as Markdown, to paste and to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from topicforge.experiments.compare.summary import Line, Summary
+
+
+def markdown(summary: Summary, impossible: Mapping[str, str]) -> str:
+    """Return all tables, the ranks, what failed and what is impossible.
+
+    Args:
+        summary: of the study.
+        impossible: mix of a grid -> why its parts don't fit.
+    """
+    blocks: list[str] = []
+    for corpus, n_topics in summary.tables():
+        lines = summary.of(corpus, n_topics)
+        rows = [[line.contestant, *cells(line, summary.metrics)] for line in lines]
+        blocks.append(f"## {corpus}, K = {n_topics}\n\n" + _table(headings(summary.metrics), rows))
+    if summary.rankings:
+        table = _table(["contestant", *summary.rankings], mean_ranks(summary))
+        tests = "\n".join(f"- {_test(summary, metric)}" for metric in summary.rankings)
+        blocks.append(f"## Mean rank over corpora, 1 is best\n\n{table}\n\n{tests}")
+    if summary.failed:
+        told = "\n".join(
+            f"- {title}: {reason.strip().splitlines()[-1]}" for title, reason in summary.failed
+        )
+        blocks.append(f"## Failed\n\n{told}")
+    if impossible:
+        told = "\n".join(f"- {mix}: {why}" for mix, why in impossible.items())
+        blocks.append(f"## Impossible\n\n{told}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def headings(metrics: tuple[str, ...]) -> list[str]:
+    """Return the columns of a table of :func:`cells`."""
+    return ["contestant", *metrics, "topics in use", "seconds", "seeds"]
+
+
+def cells(line: Line, metrics: tuple[str, ...]) -> list[str]:
+    """Return a line's numbers as text: mean ± standard deviation, a dash where nothing is known."""
+    told = []
+    for metric in metrics:
+        mean = line.mean[metric]
+        spread = f" ± {line.deviation[metric]:.3f}" if line.runs > 1 else ""
+        told.append("–" if mean is None else f"{mean:.3f}{spread}")
+    active = "–" if line.active_topics is None else f"{line.active_topics:.0f}"
+    seconds = "–" if line.seconds is None else f"{line.seconds:.1f}"
+    return [*told, active, seconds, str(line.runs)]
+
+
+def mean_ranks(summary: Summary) -> list[list[str]]:
+    """Return a row a contestant, the best on average first: name, mean rank by each metric."""
+    by_metric = {
+        metric: dict(zip(ranking.names, ranking.mean_ranks, strict=True))
+        for metric, ranking in summary.rankings.items()
+    }
+    ranks = {
+        name: [own.get(name) for own in by_metric.values()]
+        for name in dict.fromkeys(name for own in by_metric.values() for name in own)
+    }
+    order = sorted(ranks, key=lambda name: np.mean([r for r in ranks[name] if r is not None]))
+    return [[name, *("–" if r is None else f"{r:.2f}" for r in ranks[name])] for name in order]
+
+
+def _test(summary: Summary, metric: str) -> str:
+    ranking = summary.rankings[metric]
+    told = f"{metric}: {ranking.test}"
+    if ranking.n_blocks > 1:
+        told += (
+            f" over {ranking.n_blocks} corpora, p = {ranking.p_value:.2g}; ranks closer than "
+            f"{ranking.critical_difference:.2f} do not differ (Nemenyi, 0.05)"
+        )
+    missing = summary.left_out[metric]
+    return told + (f"; without a value everywhere: {', '.join(missing)}" if missing else "")
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,78 @@
+"""Other programs enter a study through files: their topics, and if they like theta and timings.
+
+topics    a topic a line, its words best first, separated by spaces
+theta     .npy, (documents of the test corpus, K)
+told      JSON, any of {"seconds": {"fit": 12.3}, "versions": {...}, "settings": {...}}
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from topicforge.corpus import Corpus
+from topicforge.errors import InputError
+from topicforge.experiments.compare.cells import Cell
+from topicforge.experiments.compare.score import TOP, active, score
+
+
+def read_peer(cell: Cell) -> dict[str, Any]:
+    """Return the record of a peer's cell, scored as a composition's is.
+
+    Raises:
+        InputError: a file is missing, unreadable, or of another shape than the study says.
+    """
+    paths = cell.paths()
+    corpus, test = Corpus.open(cell.documents.train), Corpus.open(cell.documents.test)
+    topics = _topics(paths["topics"], cell, corpus)
+    theta = _theta(paths["theta"], cell, test) if "theta" in paths else None
+    told = _told(paths["told"]) if "told" in paths else {}
+    return {
+        "topics": topics,
+        "scores": score(cell, topics, theta, corpus, test),
+        "active_topics": active(theta),
+        **{key: told.get(key, {}) for key in ("seconds", "settings", "versions")},
+    }
+
+
+def _topics(path: Path, cell: Cell, corpus: Corpus) -> list[list[str]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"compare: {path}: must hold a topic a line: {error}") from error
+    topics = [line.split()[:TOP] for line in lines if line.strip()]
+    if len(topics) != cell.n_topics:
+        raise InputError(f"compare: {path}: must hold {cell.n_topics} topics, got {len(topics)}")
+    known = set(corpus.vocabulary or ())
+    for number, topic in enumerate(topics):
+        strange = [word for word in topic if word not in known]
+        if strange:
+            raise InputError(
+                f"compare: {path}: words must be the corpus' own, but topic {number} has {strange[0]!r}"
+            )
+    return topics
+
+
+def _theta(path: Path, cell: Cell, test: Corpus) -> Any:
+    try:
+        theta = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"compare: {path}: must be a .npy file of numbers: {error}") from error
+    if theta.shape != (test.n_documents, cell.n_topics):
+        raise InputError(
+            f"compare: {path}: must have shape {(test.n_documents, cell.n_topics)}, got {theta.shape}"
+        )
+    return theta
+
+
+def _told(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"compare: {path}: must be JSON: {error}") from error
+    if not isinstance(told, dict):
+        raise InputError(f"compare: {path}: must be a JSON object, got {type(told).__name__}")
+    return told

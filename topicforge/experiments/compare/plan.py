@@ -1,0 +1,245 @@
+"""A study as one TOML file says it.
+
+    n_topics = [20, 50]
+    seeds = [0, 1, 2, 3, 4]
+    metrics = ["npmi", "td", "purity", "nmi"]
+
+    [corpora.news]
+    train = "news-train"                   # corpus folders; scores of words are read on this one,
+    test = "news-test"                     # those of theta on this one; without it, on the first
+
+    [compositions.default]                 # settings as in `topicforge train --config`
+    [compositions.w-lda]
+    preset = "w-lda"
+    [compositions.w-lda.prior]
+    name = "dirichlet"
+    concentration = 0.2
+
+    [grid]                                 # every mix of these that fits
+    encoder = ["mlp", "spectral"]
+    divergence = ["kl", "mmd"]
+    epochs = 50                            # and settings that they share
+
+    [peers.lda]                            # what another program found, see experiments/compare/peers.py
+    topics = "lda/{corpus}-{n_topics}-{seed}.txt"
+    theta = "lda/{corpus}-{n_topics}-{seed}.npy"
+
+Paths start at the file's own folder.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from topicforge.errors import (
+    InputError,
+    MixError,
+    OptionError,
+    TopicForgeError,
+    UnknownNameError,
+    did_you_mean,
+)
+from topicforge.estimator.settings import flatten
+from topicforge.estimator.topic_model import TopicModel
+from topicforge.evaluation import METRICS
+from topicforge.experiments.compare.cells import Cell, Documents
+from topicforge.wiring.composition import PARTS
+
+DEFAULT_METRICS = ("npmi", "td", "purity", "nmi")
+_KEYS = ("n_topics", "seeds", "metrics", "corpora", "compositions", "grid", "peers")
+_NOT_HERE = ("n_topics", "seed", "device", "vectorizer", "language", "vocabulary", "callbacks",
+             "verbose")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study.
+
+    Args:
+        corpora: name -> where its documents are.
+        compositions: name -> TopicModel's parameters.
+        peers: name -> kind of file (``topics``, ``theta``, ``told``) -> path with placeholders.
+        n_topics: numbers of topics.
+        seeds: one run each.
+        metrics: names of :data:`topicforge.evaluation.METRICS`, best one first.
+        impossible: mix of the grid -> why its parts don't fit.
+    """
+
+    corpora: Mapping[str, Documents]
+    compositions: Mapping[str, Mapping[str, Any]]
+    peers: Mapping[str, Mapping[str, str]]
+    n_topics: tuple[int, ...]
+    seeds: tuple[int, ...]
+    metrics: tuple[str, ...]
+    impossible: Mapping[str, str] = field(default_factory=dict)
+
+    def cells(self) -> list[Cell]:
+        """Return every run: seeds outermost, so that early results cover everything once."""
+        contestants: list[tuple[str, Mapping[str, Any], Mapping[str, str]]] = [
+            *((name, {}, files) for name, files in self.peers.items()),
+            *((name, settings, {}) for name, settings in self.compositions.items()),
+        ]
+        return [
+            Cell(corpus, documents, name, settings, files, n_topics, seed, self.metrics)
+            for seed in self.seeds
+            for n_topics in self.n_topics
+            for corpus, documents in self.corpora.items()
+            for name, settings, files in contestants
+        ]
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and check a study; every mix is composed, so that nothing fails hours later.
+
+    Raises:
+        InputError: unreadable, or not a study; the message names the key.
+        UnknownNameError: an unknown key, metric, setting or component.
+        MixError: parts of a named composition that don't fit.
+    """
+    where = f"compare: {path}"
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{where} can't be read as TOML: {error}") from error
+    for key in read:
+        if key not in _KEYS:
+            raise UnknownNameError(
+                f"{where}: there is no key {key!r}.{did_you_mean(key, _KEYS)} Keys: {', '.join(_KEYS)}"
+            )
+    metrics = _strings(read.get("metrics", list(DEFAULT_METRICS)), "metrics", where)
+    for name in metrics:
+        if name not in METRICS:
+            raise UnknownNameError(
+                f"{where}: there is no metric {name!r}.{did_you_mean(name, METRICS)}"
+            )
+    compositions = {
+        name: _settings(settings, f"{where}: compositions.{name}")
+        for name, settings in _tables(read, "compositions", where).items()
+    }
+    mixes, impossible = _grid(read.get("grid", {}), where)
+    twice = sorted(set(mixes) & set(compositions))
+    peers = {
+        name: _files(files, f"{where}: peers.{name}", path.parent)
+        for name, files in _tables(read, "peers", where).items()
+    }
+    twice += sorted(set(peers) & {*mixes, *compositions})
+    if twice:
+        raise InputError(f"{where}: {twice[0]!r} is the name of two contestants; rename one")
+    if not (compositions or mixes or peers):
+        raise InputError(
+            f"{where}: there is nothing to compare; write a table [compositions.NAME] or a [grid]"
+        )
+    corpora = {
+        name: _documents(given, f"{where}: corpora.{name}", path.parent)
+        for name, given in _tables(read, "corpora", where).items()
+    }
+    if not corpora:
+        raise InputError(f"{where}: a study needs a corpus; write a table [corpora.NAME]")
+    for name in (*corpora, *compositions, *mixes, *peers):
+        if not name or "/" in name or name.startswith("."):
+            raise InputError(
+                f"{where}: {name!r} names a folder too, so it can't hold / or start with ."
+            )
+    return Plan(
+        corpora,
+        {**compositions, **mixes},
+        peers,
+        _whole(read.get("n_topics", [50]), "n_topics", 1, where),
+        _whole(read.get("seeds", [0]), "seeds", 0, where),
+        metrics,
+        impossible,
+    )
+
+
+def _settings(given: Any, where: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise InputError(f"{where} must be a table of settings, got {given!r}")
+    settings = flatten(given, where)
+    for name in settings:
+        if name in _NOT_HERE:
+            raise InputError(f"{where}: {name} is the study's to decide, not a composition's")
+    try:
+        TopicModel(**settings).explain()
+    except TypeError as error:
+        raise InputError(f"{where}: {error}") from error
+    except TopicForgeError as error:
+        raise type(error)(f"{where}: {error}") from error
+    return settings
+
+
+def _grid(given: Any, where: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Every mix of the parts that are lists; the others are the same in all."""
+    if not isinstance(given, dict):
+        raise InputError(f"{where}: grid must be a table, got {given!r}")
+    axes = {kind: _strings(given[kind], f"grid.{kind}", where) for kind in PARTS
+            if isinstance(given.get(kind), list)}  # fmt: skip
+    shared = {key: value for key, value in given.items() if key not in axes}
+    if given and not axes:
+        raise InputError(
+            f"{where}: grid must have a list of names for at least one of {', '.join(PARTS)}"
+        )
+    mixes: dict[str, dict[str, Any]] = {}
+    impossible: dict[str, str] = {}
+    for names in itertools.product(*axes.values()) if axes else ():
+        mix = "+".join(names)
+        try:
+            mixes[mix] = _settings(
+                {**shared, **dict(zip(axes, names, strict=True))}, f"{where}: grid {mix}"
+            )
+        except MixError as error:
+            impossible[mix] = str(error).removeprefix(f"{where}: grid {mix}: ")
+    return mixes, impossible
+
+
+def _documents(given: Any, where: str, folder: Path) -> Documents:
+    files = given if isinstance(given, dict) else {"train": given}
+    for key in files:
+        if key not in ("train", "test"):
+            raise UnknownNameError(f"{where}: there is no key {key!r}; keys: train, test")
+    train = files.get("train")
+    test = files.get("test", train)
+    if not isinstance(train, str) or not isinstance(test, str):
+        raise InputError(f'{where} must name corpus folders: train = "FOLDER", test = "FOLDER"')
+    return Documents.open(folder / train, folder / test)
+
+
+def _files(given: Any, where: str, folder: Path) -> dict[str, str]:
+    if not isinstance(given, dict) or not isinstance(given.get("topics"), str):
+        raise InputError(
+            f'{where} must name files: topics = "PATH" and, if you like, theta and told'
+        )
+    for key, path in given.items():
+        if key not in ("topics", "theta", "told") or not isinstance(path, str):
+            raise InputError(f"{where}: {key} must be a path under topics, theta or told")
+        try:
+            path.format(corpus="", n_topics=0, seed=0)
+        except (KeyError, IndexError, ValueError) as error:
+            raise InputError(
+                f"{where}.{key}: placeholders are {{corpus}}, {{n_topics}} and {{seed}}, got {path!r}"
+            ) from error
+    return {key: str(folder / path) for key, path in given.items()}
+
+
+def _tables(read: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+    tables = read.get(key, {})
+    if not isinstance(tables, dict):
+        raise InputError(f"{where}: {key} must be tables [{key}.NAME], got {tables!r}")
+    return tables
+
+
+def _strings(given: Any, key: str, where: str) -> tuple[str, ...]:
+    if not isinstance(given, list) or not given or not all(isinstance(one, str) for one in given):
+        raise InputError(f"{where}: {key} must be a list of names, got {given!r}")
+    return tuple(dict.fromkeys(given))
+
+
+def _whole(given: Any, key: str, least: int, where: str) -> tuple[int, ...]:
+    values: Sequence[Any] = given if isinstance(given, list) else [given]
+    if not values or not all(type(v) is int and v >= least for v in values):
+        raise OptionError(f"{where}: {key} must be whole numbers from {least}, got {given!r}")
+    return tuple(dict.fromkeys(values))

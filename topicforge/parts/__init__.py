@@ -1,0 +1,1 @@
+"""The built-in parts, one file each, what they are made of, and the presets."""

@@ -1,0 +1,89 @@
+"""The product decoder: a softmax over words of a linear map of theta (product of experts)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from topicforge import ops
+from topicforge.contracts import Batch, Context, Decoder
+from topicforge.contracts.options import one_of, share
+from topicforge.parts.layers import BatchNorm, Dropout, start_at_log_frequency, variant
+
+_WHERE = "decoder 'product'"
+RANKINGS = ("weights", "probabilities")
+
+
+class ProductDecoder(Decoder):
+    """p(x) = softmax(W theta + b) (ProdLDA, Srivastava and Sutton 2017; W-LDA, Nan 2019).
+
+    Batch norm of the logits W theta is folded into W and b, so that it needs no (B, V) matrix
+    either (:meth:`topicforge.parts.layers.BatchNorm.fold`).
+
+    Args:
+        context: sizes; the word frequencies start the bias where ``frequency_bias``.
+        batch_norm: normalise the logits over the batch: False, True (``bias``: b learned, scale
+            fixed at 1), ``affine`` (both learned) or ``plain`` (neither: b stays where it starts).
+        frequency_bias: start b at log word frequency, so that W holds what topics add to it.
+        ranking: rank a topic's words by its ``weights`` (W alone, without the background that b
+            holds) or by ``probabilities`` (with b).
+        dropout: share of theta's entries dropped in training (ProdLDA's theta dropout).
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        batch_norm: bool | str = False,
+        frequency_bias: bool = False,
+        ranking: str = "weights",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(context)
+        one_of(_WHERE, "ranking", ranking, RANKINGS)
+        v, k = context.vocab_size, context.n_topics
+        self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(v, k)))
+        self.bias = nn.Parameter(torch.zeros(v))
+        kind = variant(_WHERE, batch_norm)
+        self.norm = None if kind is None else BatchNorm(v, bias=False, scale=kind == "affine")
+        if kind == "plain":
+            self.bias.requires_grad_(False)
+        self.frequency_bias = frequency_bias
+        self.rule = ranking
+        self.dropout = Dropout(share(_WHERE, "dropout", dropout))
+
+    def start(self) -> None:
+        """Start the bias at the log word frequencies where ``frequency_bias``."""
+        if self.frequency_bias:
+            start_at_log_frequency(self.bias, self.context.word_frequency)
+
+    def _weight_and_bias(self, theta: Tensor | None) -> tuple[Tensor, Tensor]:
+        """W and b with batch norm folded in: statistics of theta's batch, or the running ones."""
+        if self.norm is None:
+            return self.weight, self.bias
+        weight, shift = self.norm.fold(theta, self.weight)
+        return weight, shift + self.bias
+
+    def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+        """(B,), the log-sum-exp over words streamed."""
+        theta = self.dropout(theta)
+        weight, bias = self._weight_and_bias(theta)
+        return -ops.product_multinomial_nll(batch.crow, batch.col, batch.count, theta, weight, bias)
+
+    def topic_word(self, theta: Tensor) -> Tensor:
+        """softmax(W theta + b), (R, V)."""
+        weight, bias = self._weight_and_bias(None)
+        return torch.softmax(theta @ weight.T + bias, -1)
+
+    def word_scores(self, theta: Tensor) -> Tensor:
+        """W theta, or the probabilities, by ``ranking``, (R, V)."""
+        if self.rule == "probabilities":
+            return self.topic_word(theta)
+        return theta @ self.weight.T
+
+    @property
+    def ranking(self) -> str:
+        """The rule in words."""
+        if self.rule == "probabilities":
+            return super().ranking
+        return "decoder weight, without the bias (the background word frequency)"

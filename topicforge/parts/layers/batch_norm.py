@@ -1,0 +1,136 @@
+"""Batch normalisation with the variants that topic models need."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from topicforge import ops
+from topicforge.contracts.options import require
+from topicforge.distributed import current, mean, total
+
+_EPS = 1e-3  # as the ProdLDA authors
+_MOMENTUM = 0.1  # share of the newest batch in the running statistics
+
+
+#: what is learned, by the value of a component's option ``batch_norm``
+VARIANTS = {
+    "plain": {"bias": False, "scale": False},
+    "bias": {"bias": True, "scale": False},
+    "affine": {"bias": True, "scale": True},
+}
+
+
+def variant(where: str, value: object) -> str | None:
+    """Return the variant that an option ``batch_norm`` names: True is ``bias``, False is ``None``.
+
+    Args:
+        where: the component, for the error.
+        value: False, True, or one of :data:`VARIANTS`.
+
+    Raises:
+        OptionError: anything else.
+    """
+    if isinstance(value, bool):
+        return "bias" if value else None
+    must = f"False, True or one of: {', '.join(VARIANTS)}"
+    require(isinstance(value, str) and value in VARIANTS, where, "batch_norm", must, value)
+    return str(value)
+
+
+class BatchNorm(nn.Module):
+    """y = scale (x - mean) / sqrt(var + 1e-3) + bias, over the batch (Ioffe and Szegedy 2015).
+
+    ProdLDA keeps the bias and fixes the scale at 1; losing the bias costs it coherence. A batch of
+    one row has no variance, so it is normalised by the running statistics instead, in training too.
+
+    Args:
+        width: number of columns.
+        bias: learn the bias; False leaves it out.
+        scale: learn the scale, from 1; False fixes it there.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, width: int, *, bias: bool = True, scale: bool = False) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+        self.scale = nn.Parameter(torch.ones(width)) if scale else None
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x (B, width).
+
+        Where several processes share a batch the statistics are those of all its documents; the
+        squares are summed after the mean is known, so that nothing cancels.
+        """
+        share = current()
+        if share is not None and share.world_size > 1 and self._learns_from(x):
+            wide = x.to(self.running_mean.dtype)  # half precision is no place for sums
+            mean_x = mean(wide)
+            centred = wide - mean_x
+            var = mean(centred.square())
+            self._remember(mean_x, var, share.n_documents)
+            y = centred * self._scaled((var + _EPS).rsqrt())
+            return (y if self.bias is None else y + self.bias).to(x.dtype)
+        return F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            weight=self.scale,
+            bias=self.bias,
+            training=self._learns_from(x),
+            momentum=_MOMENTUM,
+            eps=_EPS,
+        )
+
+    def fold(self, x: Tensor | None, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """W' and b' with x W'^T + b' = forward(x W^T), without making the (B, width) matrix.
+
+        Over a batch, column v of x W^T has mean w_v . m and variance w_v^T C w_v, with m (K,) and
+        C (K, K) the mean and covariance of x.
+
+        Args:
+            x: (B, K) the batch whose statistics count in training; ``None`` takes the running ones.
+            weight: (width, K) W.
+
+        Returns:
+            W' (width, K) and b' (width,).
+        """
+        if x is not None and self._learns_from(x):
+            n = _documents(x)
+            mean_x = mean(x)
+            centred = x - mean_x
+            # in full precision under autocast too: these are sums over the whole batch
+            with torch.autocast(weight.device.type, enabled=False):
+                covariance = total(centred.T @ centred) / n
+                gain = weight.new_ones(len(weight)) if self.scale is None else self.scale
+                folded, shift, mean_y, var = ops.batch_norm_fold(
+                    weight, mean_x, covariance, gain, _EPS
+                )
+            self._remember(mean_y, var, n)
+        else:
+            scale = self._scaled((self.running_var + _EPS).rsqrt())
+            folded, shift = weight * scale[:, None], -self.running_mean * scale
+        return folded, shift if self.bias is None else shift + self.bias
+
+    def _scaled(self, factor: Tensor) -> Tensor:
+        return factor if self.scale is None else self.scale * factor
+
+    def _learns_from(self, x: Tensor) -> bool:
+        return self.training and _documents(x) > 1
+
+    @torch.no_grad()
+    def _remember(self, mean_y: Tensor, var: Tensor, n: int) -> None:
+        self.running_mean.lerp_(mean_y, _MOMENTUM)
+        # as torch does: normalise by the biased variance, keep the unbiased one
+        self.running_var.lerp_(var * (n / (n - 1)), _MOMENTUM)
+
+
+def _documents(x: Tensor) -> int:
+    """B of the whole batch, whichever process has them."""
+    share = current()
+    return x.shape[0] if share is None else share.n_documents

@@ -1,5 +1,0 @@
-"""A whole plugin package from templates: what `topicforge plugins new` writes."""
-
-from topicforge.scaffold.package import KINDS, NewPackage, write_package
-
-__all__ = ["KINDS", "NewPackage", "write_package"]

@@ -1,0 +1,1 @@
+"""Which parts fit together, and the network that they make."""

@@ -1,0 +1,298 @@
+r"""The network that wires five parts; readable in one sitting.
+
+batch -> encoder -> q(z | x) -> z -> link -> log theta -> decoder -> log p(x | theta)
+                         \-> divergence(q, p, samples)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from topicforge import distributed
+from topicforge.contracts import (
+    Batch,
+    ComponentSpec,
+    Context,
+    Decoder,
+    Encoder,
+    Link,
+    Prior,
+    Rule,
+    Samples,
+)
+from topicforge.distributions import Dirichlet, Distribution, NormalMixture
+from topicforge.errors import InputError, MixError, PluginError, TopicForgeError
+from topicforge.registry import build
+from topicforge.wiring.composition import Composition
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The loss terms of one batch.
+
+    Args:
+        reconstruction: (B,) -log p(x | theta).
+        divergence: (B,) if the rule is per document, else a scalar; where several processes share a
+            batch, a scalar of all its documents.
+        penalties: further scalars by name.
+        log_theta: (B, K), the proportions without decoder noise, detached.
+    """
+
+    reconstruction: Tensor
+    divergence: Tensor
+    penalties: dict[str, Tensor]
+    log_theta: Tensor
+
+
+class Network(nn.Module):
+    """Five parts in a row.
+
+    Args:
+        composition: the parts and the divergence rule.
+        context: sizes and corpus facts.
+        theta_noise: a in [0, 1): in training the decoder is fed (1 - a) theta + a e with e drawn
+            from the prior where it lives on the simplex, else from Dir(0.1); the divergence sees
+            the clean theta (W-LDA, Nan 2019, section 3.3).
+        topics_from: ``one-hot``: topic k is the decoder at theta = e_k; ``anchors``: at the link of
+            the prior's k-th anchor (survey, end of section 4).
+
+    Raises:
+        InputError: features with an encoder that reads none, or none with one that does.
+        MixError: ``anchors`` with a prior that has none, or not one for each topic.
+    """
+
+    def __init__(
+        self,
+        composition: Composition,
+        context: Context,
+        *,
+        theta_noise: float = 0.0,
+        topics_from: str = "one-hot",
+    ) -> None:
+        super().__init__()
+        parts = composition.parts
+        self.encoder: Encoder = build(parts["encoder"].spec, parts["encoder"].options, context)
+        self.link: Link = build(parts["link"].spec, parts["link"].options, context)
+        self.prior: Prior = build(parts["prior"].spec, parts["prior"].options, context)
+        self.decoder: Decoder = build(parts["decoder"].spec, parts["decoder"].options, context)
+        if context.n_features and not self.encoder.reads_features:
+            raise InputError(
+                f"TopicModel: encoder {parts['encoder'].spec.name!r} reads counts alone, so the "
+                f"{context.n_features} features a document would change nothing; leave them out, or "
+                "take an encoder that reads them"
+            )
+        self.rule: Rule = composition.rule
+        self.context = context
+        self.theta_noise = theta_noise
+        self.topics_from = topics_from
+        self._declared = composition.posterior.distribution
+        self._declared_prior = composition.prior_latent.distribution
+        self._titles: dict[str, str] = {kind: _title(part.spec) for kind, part in parts.items()}
+        if topics_from == "anchors":
+            self._check_anchors(parts["prior"].spec.name)
+
+    def start(self) -> None:
+        """Let every part set its parameters from corpus facts and files."""
+        for part in (self.encoder, self.link, self.prior, self.decoder):
+            part.start()
+
+    def forward(self, batch: Batch, latent: Callable[[Tensor], Tensor] | None = None) -> Terms:
+        """Return the loss terms of B documents.
+
+        Args:
+            batch: the documents.
+            latent: what becomes of z on its way to the link (noise); the divergence sees z itself.
+        """
+        q = self.posterior(batch)
+        with self._blamed("encoder"):
+            z = q.rsample()
+        log_theta = self._through_link(z, batch)
+        p = self._prior()
+        with self._blamed("divergence", "encoder", "prior"), _full_precision(z.device.type):
+            divergence = self._divergence(q, p, Samples(z, log_theta, self.link))
+        seen = log_theta if latent is None else self._through_link(latent(z), batch)
+        theta = self._with_noise(seen.exp())
+        reconstruction = self._reconstruction(theta, batch)
+        with self._blamed("decoder"):
+            penalties = self.decoder.penalties()
+        return Terms(reconstruction, divergence, penalties, log_theta.detach())
+
+    def autoencode(self, batch: Batch) -> Terms:
+        """Reconstruction from the posterior's mean alone: autoencoder pretraining (VaDE)."""
+        log_theta = self._through_link(self.posterior(batch).mean, batch)
+        reconstruction = self._reconstruction(log_theta.exp(), batch)
+        return Terms(reconstruction, reconstruction.new_zeros(()), {}, log_theta.detach())
+
+    def posterior(self, batch: Batch) -> Distribution:
+        """q(z | x) of the batch, of the declared type.
+
+        Raises:
+            PluginError: the encoder returned another type than it declares.
+        """
+        with self._blamed("encoder"):
+            q = self.encoder(batch)
+        if not isinstance(q, self._declared):
+            raise PluginError(
+                f"{self._titles['encoder']}: declares {self._declared.__name__} as its posterior but "
+                f"returned {type(q).__name__}; its `latent` or `describe` is wrong"
+            )
+        return q.map_tensors(_full) if torch.is_autocast_enabled(batch.count.device.type) else q
+
+    def first_not_finite(self, batch: Batch) -> str:
+        """Name the first part on the way whose output has a number that is not finite."""
+        with torch.no_grad():
+            q = self.posterior(batch)
+            z = q.rsample()
+            log_theta, p = self.link(z), self._prior()
+            draw = p.rsample(1)
+            for kind, values in (
+                ("encoder", (q.mean, z)),
+                # log theta may be -inf, where theta is 0
+                ("link", (log_theta.exp(),)),
+                ("prior", (draw.exp() if p.space == "theta" else draw,)),
+                ("decoder", (self.decoder.log_likelihood(log_theta.exp(), batch),)),
+            ):
+                bad = not all(bool(value.isfinite().all()) for value in values)
+                if distributed.anywhere(bad, q.mean.device):
+                    return self._titles[kind]
+        return self._titles["divergence"]
+
+    def infer(self, batch: Batch) -> Tensor:
+        """Theta at the posterior's mean, (B, K), over the topics that :meth:`topic_word` lists.
+
+        Where topics are read from a mixture's components these are the responsibilities q(c | x)
+        of eq. 18, so that column k of theta always belongs to topic k.
+        """
+        mean = self.posterior(batch).mean
+        if self.topics_from == "anchors":
+            p = self._prior()
+            if isinstance(p, NormalMixture):
+                return p.responsibilities(mean)
+        theta: Tensor = self.link(mean).exp()
+        return theta
+
+    def prior_theta(self) -> Tensor:
+        """Theta of the prior's mean, (K,): what an empty document gets."""
+        p = self._prior()
+        if self.topics_from == "anchors" and isinstance(p, NormalMixture):
+            return p.log_weight.exp()
+        mean = p.mean[None]
+        return (mean if p.space == "theta" else self.link(mean)).exp()[0]
+
+    def anchor_theta(self) -> Tensor:
+        """(K, K) thetas at which topics are read."""
+        if self.topics_from == "anchors":
+            anchors = self.prior.anchors()
+            assert anchors is not None  # checked when built
+            theta: Tensor = self.link(anchors).exp()
+            return theta
+        weight = next(self.decoder.parameters())
+        return torch.eye(self.context.n_topics, dtype=weight.dtype, device=weight.device)
+
+    def topic_word(self) -> Tensor:
+        """(K, V) word distributions of the topics."""
+        return self.decoder.topic_word(self.anchor_theta())
+
+    def word_scores(self) -> Tensor:
+        """(K, V) scores by which top words are ranked."""
+        return self.decoder.word_scores(self.anchor_theta())
+
+    def _divergence(self, q: Distribution, p: Distribution, samples: Samples) -> Tensor:
+        """(B,) a document, or what is no mean over documents: of all documents, on every process."""
+        rule = self.rule
+        if rule.per_document:
+            return rule.compute(q, p, samples)
+        z, log_theta = distributed.gather_rows([samples.z, samples.log_theta])
+        if rule.reads_posterior:
+            q = q.map_tensors(distributed.gather)
+        # all rows are here: what the rule draws is drawn in full, equally on every process
+        with distributed.alone():
+            return rule.compute(q, p, Samples(z, log_theta, self.link))
+
+    def _prior(self) -> Distribution:
+        with self._blamed("prior"):
+            p = self.prior.distribution()
+        if not isinstance(p, self._declared_prior):
+            raise PluginError(
+                f"{self._titles['prior']}: declares {self._declared_prior.__name__} as its distribution "
+                f"but returned {type(p).__name__}; its `latent` or `describe` is wrong"
+            )
+        return p
+
+    def _through_link(self, z: Tensor, batch: Batch) -> Tensor:
+        with self._blamed("link", "encoder"):
+            log_theta: Tensor = self.link(z)
+        expected = (batch.n_documents, self.context.n_topics)
+        if log_theta.shape != expected:
+            raise PluginError(
+                f"{self._titles['link']}, after {self._titles['encoder']}: log theta must be {expected}, "
+                f"a row a document, but z of shape {tuple(z.shape)} became {tuple(log_theta.shape)}"
+            )
+        return _full(log_theta)
+
+    @contextmanager
+    def _blamed(self, *kinds: str) -> Iterator[None]:
+        """What a part raises that is not ours becomes an error that names it and its package."""
+        try:
+            yield
+        except TopicForgeError:
+            raise
+        except Exception as error:
+            suspects = ", with ".join(self._titles[kind] for kind in kinds)
+            raise PluginError(
+                f"{suspects}: failed with {type(error).__name__}: {error}; report it to the authors"
+            ) from error
+
+    def _reconstruction(self, theta: Tensor, batch: Batch) -> Tensor:
+        with self._blamed("decoder"):
+            log_likelihood = self.decoder.log_likelihood(theta, batch)
+        if log_likelihood.shape != (batch.n_documents,):
+            raise PluginError(
+                f"{self._titles['decoder']}: log_likelihood must give one number a document, "
+                f"({batch.n_documents},), but gave {tuple(log_likelihood.shape)}"
+            )
+        return -log_likelihood
+
+    def _with_noise(self, theta: Tensor) -> Tensor:
+        if not (self.training and self.theta_noise > 0):
+            return theta
+        p = self._prior()
+        if p.space != "theta":
+            p = Dirichlet(theta.new_full((theta.shape[1],), 0.1))
+        noise = distributed.batch_draws(p.rsample, theta.shape[0]).exp()
+        return (1 - self.theta_noise) * theta + self.theta_noise * noise
+
+    def _check_anchors(self, prior_name: str) -> None:
+        anchors = self.prior.anchors()
+        if anchors is None:
+            raise MixError(
+                f"topics_from='anchors' needs a prior with anchors, but prior {prior_name!r} has none; "
+                "use prior='gmm' or topics_from='one-hot'"
+            )
+        if len(anchors) != self.context.n_topics:
+            raise MixError(
+                f"topics_from='anchors' reads one topic from each anchor, but prior {prior_name!r} has "
+                f"{len(anchors)} and n_topics is {self.context.n_topics}; make them equal "
+                "(prior__n_components) or use topics_from='one-hot'"
+            )
+
+
+def _full(x: Tensor) -> Tensor:
+    """float32 out of autocast's bfloat16: sampling, KL, softmax and kernels need its digits."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _full_precision(device_type: str) -> AbstractContextManager[Any]:
+    return torch.autocast(device_type, enabled=False)
+
+
+def _title(spec: ComponentSpec) -> str:
+    """``prior 'wide' of my-package 1.2``; a part handed in as a class has no package."""
+    of = f" of {spec.distribution} {spec.version}" if spec.distribution else ""
+    return f"{spec.kind} {spec.name!r}{of}"
