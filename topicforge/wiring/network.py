@@ -26,7 +26,7 @@ from topicforge.contracts import (
     Rule,
     Samples,
 )
-from topicforge.distributions import Dirichlet, Distribution, NormalMixture
+from topicforge.distributions import Dirichlet, Distribution
 from topicforge.errors import InputError, MixError, PluginError, TopicForgeError
 from topicforge.registry import build
 from topicforge.wiring.composition import Composition
@@ -38,8 +38,7 @@ class Terms:
 
     Args:
         reconstruction: (B,) -log p(x | theta).
-        divergence: (B,) if the rule is per document, else a scalar; where several processes share a
-            batch, a scalar of all its documents.
+        divergence: (B,) if the rule is per document, else a scalar of all documents of the batch.
         penalties: further scalars by name.
         log_theta: (B, K), the proportions without decoder noise, detached.
     """
@@ -84,8 +83,8 @@ class Network(nn.Module):
         if context.n_features and not self.encoder.reads_features:
             raise InputError(
                 f"TopicModel: encoder {parts['encoder'].spec.name!r} reads counts alone, so the "
-                f"{context.n_features} features a document would change nothing; leave them out, or "
-                "take an encoder that reads them"
+                f"{context.n_features} features per document would change nothing; leave them out, or "
+                "choose an encoder that reads them"
             )
         self.rule: Rule = composition.rule
         self.context = context
@@ -94,13 +93,30 @@ class Network(nn.Module):
         self._declared = composition.posterior.distribution
         self._declared_prior = composition.prior_latent.distribution
         self._titles: dict[str, str] = {kind: _title(part.spec) for kind, part in parts.items()}
+        self._packages: dict[str, str] = {k: part.spec.distribution for k, part in parts.items()}
         if topics_from == "anchors":
             self._check_anchors(parts["prior"].spec.name)
 
     def start(self) -> None:
-        """Let every part set its parameters from corpus facts and files."""
-        for part in (self.encoder, self.link, self.prior, self.decoder):
-            part.start()
+        """Let every part set its parameters from corpus facts and files.
+
+        Raises:
+            PluginError: a part failed; or the prior has another width than the latent space.
+        """
+        for kind in ("encoder", "link", "prior", "decoder"):
+            with self._blamed(kind):
+                getattr(self, kind).start()
+        p = self._prior()
+        with self._blamed("prior"), torch.no_grad():
+            width = p.mean.shape[-1:]
+        sizes = self.context
+        name, expected = ("L", sizes.n_latent) if p.space == "z" else ("K", sizes.n_topics)
+        if width != (expected,):
+            raise PluginError(
+                f"{self._titles['prior']}: its distribution must have width {name} = {expected}, the "
+                f"context's {'n_latent' if name == 'L' else 'n_topics'}, but its mean has shape "
+                f"{tuple(p.mean.shape)}{self._whom_to_tell('prior')}"
+            )
 
     def forward(self, batch: Batch, latent: Callable[[Tensor], Tensor] | None = None) -> Terms:
         """Return the loss terms of B documents.
@@ -159,29 +175,81 @@ class Network(nn.Module):
                 ("decoder", (self.decoder.log_likelihood(log_theta.exp(), batch),)),
             ):
                 bad = not all(bool(value.isfinite().all()) for value in values)
-                if distributed.anywhere(bad, q.mean.device):
+                if distributed.batch_sum(q.mean.new_tensor(float(bad))) > 0:
                     return self._titles[kind]
         return self._titles["divergence"]
+
+    @torch.no_grad()
+    def check(self, batch: Batch, terms: Terms) -> None:
+        """Refuse parts whose first numbers can't be right, before time is spent on training them.
+
+        Args:
+            batch: the first documents.
+            terms: what :meth:`forward` returned for them.
+
+        Raises:
+            PluginError: a positive log-likelihood; a negative divergence of a rule that calls itself
+                exact; word distributions of another shape, or that don't sum to one.
+        """
+        found = float(terms.reconstruction.min()) if batch.n_documents else 0.0
+        # zero, up to the rounding of a sum over a document's words
+        if found < -1e-3 * (1 + float(batch.lengths().max() if batch.n_documents else 0)):
+            raise PluginError(
+                f"{self._titles['decoder']}: log_likelihood must be the logarithm of a probability, at "
+                f"most 0, but is {-found:.4g} for a document of the first batch; return "
+                f"sum_v x_v log p_v, not its negative{self._whom_to_tell('decoder')}"
+            )
+        least = float(terms.divergence.min()) if terms.divergence.numel() else 0.0
+        if self.rule.exactness == "closed form" and least < -1e-2:
+            raise PluginError(
+                f"{self._titles['divergence']}: a rule in closed form ({self.rule.summary}) must give at "
+                f"least 0, but gave {least:.4g} in the first batch; look at its sign, or give its "
+                f"exactness as 'approximation'{self._whom_to_tell('divergence')}"
+            )
+        training = self.training
+        self.eval()
+        with self._blamed("decoder"):
+            topic_word, scores = self.topic_word(), self.word_scores()
+        self.train(training)
+        expected = (self.context.n_topics, self.context.vocab_size)
+        for method, value in (("topic_word", topic_word), ("word_scores", scores)):
+            if value.shape != expected:
+                raise PluginError(
+                    f"{self._titles['decoder']}: {method} must give one row per topic and one column "
+                    f"per word, (K, V) = {expected}, but gave {tuple(value.shape)}"
+                    f"{self._whom_to_tell('decoder')}"
+                )
+        apart = float((topic_word.sum(1) - 1).abs().max())
+        if not (apart < 1e-2 and float(topic_word.min()) >= 0):
+            raise PluginError(
+                f"{self._titles['decoder']}: the rows of topic_word must be distributions, but one sums "
+                f"to 1 {apart:+.4g}, and the smallest number is {float(topic_word.min()):.4g}"
+                f"{self._whom_to_tell('decoder')}"
+            )
 
     def infer(self, batch: Batch) -> Tensor:
         """Theta at the posterior's mean, (B, K), over the topics that :meth:`topic_word` lists.
 
-        Where topics are read from a mixture's components these are the responsibilities q(c | x)
-        of eq. 18, so that column k of theta always belongs to topic k.
+        Where topics are read from the prior's anchors, the prior may say how much of each a document
+        has, so that column k of theta always belongs to topic k.
         """
         mean = self.posterior(batch).mean
         if self.topics_from == "anchors":
-            p = self._prior()
-            if isinstance(p, NormalMixture):
-                return p.responsibilities(mean)
+            with self._blamed("prior"):
+                shares = self.prior.anchor_proportions(mean)
+            if shares is not None:
+                return self._one_per_topic(shares, (batch.n_documents,))
         theta: Tensor = self.link(mean).exp()
         return theta
 
     def prior_theta(self) -> Tensor:
-        """Theta of the prior's mean, (K,): what an empty document gets."""
+        """Theta of the prior, (K,): what an empty document gets."""
+        if self.topics_from == "anchors":
+            with self._blamed("prior"):
+                shares = self.prior.anchor_proportions(None)
+            if shares is not None:
+                return self._one_per_topic(shares, ())
         p = self._prior()
-        if self.topics_from == "anchors" and isinstance(p, NormalMixture):
-            return p.log_weight.exp()
         mean = p.mean[None]
         return (mean if p.space == "theta" else self.link(mean)).exp()[0]
 
@@ -204,16 +272,25 @@ class Network(nn.Module):
         return self.decoder.word_scores(self.anchor_theta())
 
     def _divergence(self, q: Distribution, p: Distribution, samples: Samples) -> Tensor:
-        """(B,) a document, or what is no mean over documents: of all documents, on every process."""
+        """(B,) per document; or what is no mean over documents: a scalar of those of all processes."""
         rule = self.rule
         if rule.per_document:
-            return rule.compute(q, p, samples)
-        z, log_theta = distributed.gather_rows([samples.z, samples.log_theta])
-        if rule.reads_posterior:
-            q = q.map_tensors(distributed.gather)
-        # all rows are here: what the rule draws is drawn in full, equally on every process
-        with distributed.alone():
-            return rule.compute(q, p, Samples(z, log_theta, self.link))
+            value = rule.compute(q, p, samples)
+        else:
+            z, log_theta = map(distributed.batch_gather, (samples.z, samples.log_theta))
+            if rule.reads_posterior:
+                q = q.map_tensors(distributed.batch_gather)
+            # all rows are here, on every process
+            with distributed.splitting(None):
+                value = rule.compute(q, p, Samples(z, log_theta, self.link))
+        expected = samples.z.shape[:1] if rule.per_document else ()
+        if value.shape != expected:
+            raise PluginError(
+                f"{self._titles['divergence']}: the rule {rule.summary!r} must give "
+                f"{'one number per document' if rule.per_document else 'one number per batch'}, "
+                f"{tuple(expected)}, but gave {tuple(value.shape)}{self._whom_to_tell('divergence')}"
+            )
+        return value
 
     def _prior(self) -> Distribution:
         with self._blamed("prior"):
@@ -232,7 +309,7 @@ class Network(nn.Module):
         if log_theta.shape != expected:
             raise PluginError(
                 f"{self._titles['link']}, after {self._titles['encoder']}: log theta must be {expected}, "
-                f"a row a document, but z of shape {tuple(z.shape)} became {tuple(log_theta.shape)}"
+                f"one row per document, but z of shape {tuple(z.shape)} became {tuple(log_theta.shape)}"
             )
         return _full(log_theta)
 
@@ -246,15 +323,23 @@ class Network(nn.Module):
         except Exception as error:
             suspects = ", with ".join(self._titles[kind] for kind in kinds)
             raise PluginError(
-                f"{suspects}: failed with {type(error).__name__}: {error}; report it to the authors"
+                f"{suspects}: failed with {type(error).__name__}: {error}"
+                f"{self._whom_to_tell(*kinds)}"
             ) from error
+
+    def _whom_to_tell(self, *kinds: str) -> str:
+        """The end of a message: a user turns to a package's authors, an author to the traceback."""
+        packages = dict.fromkeys(self._packages[kind] for kind in kinds)
+        if "" in packages:
+            return "; the traceback shows where"
+        return f"; report it to the authors of {' and '.join(packages)}"
 
     def _reconstruction(self, theta: Tensor, batch: Batch) -> Tensor:
         with self._blamed("decoder"):
             log_likelihood = self.decoder.log_likelihood(theta, batch)
         if log_likelihood.shape != (batch.n_documents,):
             raise PluginError(
-                f"{self._titles['decoder']}: log_likelihood must give one number a document, "
+                f"{self._titles['decoder']}: log_likelihood must give one number per document, "
                 f"({batch.n_documents},), but gave {tuple(log_likelihood.shape)}"
             )
         return -log_likelihood
@@ -265,8 +350,17 @@ class Network(nn.Module):
         p = self._prior()
         if p.space != "theta":
             p = Dirichlet(theta.new_full((theta.shape[1],), 0.1))
-        noise = distributed.batch_draws(p.rsample, theta.shape[0]).exp()
+        noise = distributed.prior_draws(p, theta.shape[0]).exp()
         return (1 - self.theta_noise) * theta + self.theta_noise * noise
+
+    def _one_per_topic(self, shares: Tensor, documents: tuple[int, ...]) -> Tensor:
+        expected = (*documents, self.context.n_topics)
+        if shares.shape != expected:
+            raise PluginError(
+                f"{self._titles['prior']}: anchor_proportions must give one number per anchor, "
+                f"{expected}, but gave {tuple(shares.shape)}{self._whom_to_tell('prior')}"
+            )
+        return shares
 
     def _check_anchors(self, prior_name: str) -> None:
         anchors = self.prior.anchors()

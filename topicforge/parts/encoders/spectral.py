@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from topicforge.contracts import Batch, Context, Encoder, Latent
+from topicforge.contracts import Batch, Context, Encoder, Latent, WordLayer
 from topicforge.contracts.options import is_number, positive, require, share, whole
 from topicforge.distributions import DiagonalNormal
 from topicforge.errors import InputError
-from topicforge.parts.layers import Dropout, word_layer
+from topicforge.parts.layers import Dropout
 from topicforge.parts.starts import WIDTH, bounded_width, clusters
 
 _WHERE = "encoder 'spectral'"
@@ -34,18 +34,10 @@ class SpectralEncoder(Encoder):
         sharpness: length of the rows of A at the start; larger makes theta sparser.
         word_dropout: share of a document's words hidden from the encoder in training.
         log_var_start: start value of log sigma2, its weights at zero.
-
-    Attributes:
-        row_sparse: give the word vectors a gradient of the words that occur alone, see
-            :meth:`~topicforge.contracts.Component.use_row_gradients`.
     """
 
-    row_sparse: bool = False
-    row_shared: bool = False
-    row_parameter: ClassVar[str] = "word"
     latent: ClassVar[Latent] = Latent(DiagonalNormal)
     idf: Tensor
-    zero: Tensor
 
     def __init__(
         self,
@@ -63,9 +55,8 @@ class SpectralEncoder(Encoder):
         must = f"a number between -{LOG_VAR_BOUND:g} and {LOG_VAR_BOUND:g}"
         require(bounded, _WHERE, "log_var_start", must, log_var_start)
         self.word_dropout = Dropout(share(_WHERE, "word_dropout", word_dropout), entries=True)
-        self.word = nn.Parameter(torch.randn(context.vocab_size, width))
+        self.words = WordLayer(context.vocab_size, width, bias=False)
         self.register_buffer("idf", torch.ones(context.vocab_size))
-        self.register_buffer("zero", torch.zeros(width))
         self.loc = nn.Linear(width, context.n_latent)
         self.log_var = nn.Linear(width, context.n_latent)
         nn.init.zeros_(self.loc.bias)
@@ -78,9 +69,9 @@ class SpectralEncoder(Encoder):
         Topics are centres one to one, so this start needs L = K; with another L only the word
         vectors are taken.
         """
-        found = clusters(self.context, self.word.shape[1])
+        found = clusters(self.context, self.words.weight.shape[1])
         with torch.no_grad():
-            self.word.copy_(torch.from_numpy(found.vectors))
+            self.words.weight.copy_(torch.from_numpy(found.vectors))
             self.idf.copy_(torch.from_numpy(found.idf))
             if self.context.n_latent == self.context.n_topics:
                 self.loc.weight.copy_(self.sharpness * torch.from_numpy(found.centres))
@@ -93,14 +84,9 @@ class SpectralEncoder(Encoder):
                 f"{self.context.vocab_size} words, got {batch.vocab_size}; count with the same words"
             )
         value = self.word_dropout(batch.count.log1p() * self.idf[batch.col])
-        sparse = self.row_sparse and self.training
-        f = word_layer(
-            batch.crow, batch.col, value, self.word, self.zero,
-            sparse_grad=sparse, shared=self.row_shared and self.training,
-        )  # fmt: skip
-        h = F.normalize(f, dim=1, eps=1e-6)
+        h = F.normalize(self.words(batch, value), dim=1, eps=1e-6)
         return DiagonalNormal(self.loc(h), self.log_var(h))
 
     def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:
         """The width that was taken."""
-        return {**options, "width": self.word.shape[1]}
+        return {**options, "width": self.words.weight.shape[1]}
