@@ -15,7 +15,9 @@ FITS = {
     "w-lda": (70, {"preset": "w-lda", "encoder__hidden": (12,)}),
     "prodlda": (70, {"preset": "prodlda", "encoder__hidden": (12, 12)}),
     "gmm started from latents": (
-        70, {"preset": "gmntm", "encoder__hidden": (12,), "decoder__width": 8, "training__pretrain_epochs": 1},
+        70,
+        {"preset": "gmntm", "encoder__hidden": (12,), "decoder__width": 8,
+         "training__pretrain_epochs": 1},
     ),
     "turns and free bits": (
         70, {"preset": "nvdm-gsm", "encoder__hidden": (12,), "decoder__width": 8,

@@ -135,7 +135,11 @@ def test_a_model_is_adams(planted, more, monkeypatch):
 
 @pytest.mark.parametrize(
     ("more", "by_rows"),
-    [({"batch_size": 2}, True), ({"batch_size": 400}, False), ({"optimiser__weight_decay": 0.1}, False)],
+    [
+        ({"batch_size": 2}, True),
+        ({"batch_size": 400}, False),
+        ({"optimiser__weight_decay": 0.1}, False),
+    ],
     ids=str,
 )
 def test_adam_keeps_a_gradient_by_rows_where_a_batch_cannot_have_most_words(more, by_rows):

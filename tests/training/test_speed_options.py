@@ -15,15 +15,17 @@ PRESETS = ["default", "nvdm-gsm", "w-lda", "etm", "gmntm-paper", "prodlda", "d-v
 def fitted(preset="nvdm-gsm", **more):
     small = {} if preset == "default" else {"encoder__hidden": (16,)}
     return TopicModel(
-        preset, **{"n_topics": 4, "epochs": 2, "training__pretrain_epochs": 0, "batch_size": 24, "regularisers": [],
-                   **small, **more}
+        preset, **{"n_topics": 4, "epochs": 2, "training__pretrain_epochs": 0, "batch_size": 24,
+                   "regularisers": [], **small, **more}
     ).fit(COUNTS)  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_bfloat16_trains_every_preset_near_float32(preset):
-    plain, half = (fitted(preset, training__precision=p).history_[-1] for p in ("float32", "bfloat16"))
+    plain, half = (
+        fitted(preset, training__precision=p).history_[-1] for p in ("float32", "bfloat16")
+    )
     # bfloat16 has 8 bits: relative errors of 2^-8 in a dense layer, a few of them in a row
     assert half.loss == pytest.approx(plain.loss, rel=0.05)
     assert half.loss != plain.loss or preset == "default"
@@ -41,7 +43,9 @@ def test_bfloat16_keeps_parameters_and_results_in_float32():
 def test_gradients_of_batches_are_averaged_before_a_step():
     """One epoch of four batches as one step: the parameters are Adam's after a single step."""
     start = fitted(epochs=0).network_.decoder.topic.detach()
-    one = fitted(epochs=1, training__accumulate=4, learning_rate=1e-3).network_.decoder.topic.detach()
+    one = fitted(
+        epochs=1, training__accumulate=4, learning_rate=1e-3
+    ).network_.decoder.topic.detach()
     # Adam's first step is lr * g / (|g| + eps): no coordinate moves by more than the rate
     assert 0 < float((one - start).abs().max()) <= 1e-3 * (1 + 1e-4)
     four = fitted(epochs=1, learning_rate=1e-3).network_.decoder.topic.detach()

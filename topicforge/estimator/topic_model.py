@@ -18,9 +18,9 @@ from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regul
 from topicforge.corpus import Counts, ShardedCounts
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.inputs import is_language, read_input
+from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.ranking import ASSOCIATION, Association, top_words
 from topicforge.estimator.saved import SavedModel, load_model, save_model
-from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.registry import default_registry

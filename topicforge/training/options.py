@@ -111,7 +111,9 @@ class TrainingOptions:
             return
         if default is None and value is None:
             return
-        kind, noun = (Integral, "a whole number") if isinstance(default, int) else (Real, "a number")
+        kind, noun = (
+            (Integral, "a whole number") if isinstance(default, int) else (Real, "a number")
+        )
         self._require(isinstance(value, kind) and not isinstance(value, bool), name, noun)
         self._require(value >= 0, name, "at least 0")
         self._require(value > 0 or name not in _POSITIVE, name, "positive")

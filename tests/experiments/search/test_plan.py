@@ -68,7 +68,7 @@ def test_a_search_is_read_as_it_is_written(write):
         ("n_topics = {low = 0, high = 2}", InputError, r"stands in \[settings\] and in \[space\]"),
         ("n_latent = {low = 0, high = 2}\nepochs = {low = -1, high = 2}", OptionError, "at least 0"),
         ("epochs = {low = 0, high = 2}", OptionError, "epochs must be .* at least 1, got 0"),
-        ("training.patience = {low = 1, high = 2}", InputError, "training.patience is the search's to decide"),
+        ("training.patience = {low = 1, high = 2}", InputError, "is the search's to decide"),
         ("prior = {low = 1, high = 2}", InputError, "choices = .* of names"),
         ("", InputError, "at least one setting"),
         ("encoder = {choices = ['mlp-point']}\ndivergence = {choices = ['kl']}", MixError, "none of 1 mixes"),

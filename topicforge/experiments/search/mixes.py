@@ -103,7 +103,9 @@ def check_settings(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: s
         _check_name(name, possible, where)
     first = _first_mix(fixed, space, where)
     for name, axis in space.items():
-        for value in axis.ends() if name not in HEADS and name.partition("__")[0] not in PARTS else ():
+        for value in (
+            axis.ends() if name not in HEADS and name.partition("__")[0] not in PARTS else ()
+        ):
             _compose({**first, name: value}, f"{where}: space.{name}")
     for name, preset in (("n_topics", 50), ("epochs", 1)):
         values = space[name].ends() if name in space else (fixed.get(name, preset),)
@@ -151,11 +153,11 @@ def _check_name(name: str, possible: Mapping[str, list[ComponentSpec]], where: s
                 f"{did_you_mean(option, known)} Options: {', '.join(sorted(known)) or 'none'}"
             )
     elif name in _OWN:
-        raise InputError(f"{where}: {name.replace('__', '.')} is the search's to decide; leave it out")
-    elif name not in _KNOWN and name not in map(parameter, (*OPTIMISER, *TRAINING)):
-        raise UnknownNameError(
-            f"{where}: {unknown_parameter(name, _KNOWN, 'there is no setting')}"
+        raise InputError(
+            f"{where}: {name.replace('__', '.')} is the search's to decide; leave it out"
         )
+    elif name not in _KNOWN and name not in map(parameter, (*OPTIMISER, *TRAINING)):
+        raise UnknownNameError(f"{where}: {unknown_parameter(name, _KNOWN, 'there is no setting')}")
 
 
 def _possible(
