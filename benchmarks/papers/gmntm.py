@@ -46,7 +46,7 @@ def main() -> None:
             given.preset,
             n_topics=len(set(labels)),
             epochs=given.epochs,
-            pretrain_epochs=given.pretrain_epochs,
+            training__pretrain_epochs=given.pretrain_epochs,
             seed=seed,
         )
         try:

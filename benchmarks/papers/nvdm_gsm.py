@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, help="passes over the corpus; default: 1,000")
     parser.add_argument("--learning-rate", type=float, help="default: the preset's 5e-5")
-    parser.add_argument("--alternate", type=int, help="passes per turn; 0: no turns")
+    parser.add_argument("--alternate", type=int, help="passes per turn; default: 10; 0: no turns")
     parser.add_argument("--start", help="of the topics: xavier (default) or random")
     parser.add_argument("--every", type=int, default=20, help="passes between two scores")
     parser.add_argument("--lda", action="store_true")
@@ -67,12 +67,13 @@ def main() -> None:
         print("online LDA: {:.0f} per document, {:.0f} per token".format(*scores), flush=True)
 
     final = []
+    turns = {None: None, 0: []}.get(given.alternate, [("alternate", {"epochs": given.alternate})])
     for seed in given.seeds:
         model = TopicModel(
             "nvdm-gsm-paper",
             n_topics=given.topics,
             learning_rate=given.learning_rate,
-            regularisers=[("alternate", {"epochs": given.alternate})] if given.alternate else [],
+            regularisers=turns,  # None: the preset's
             decoder__start=given.start or "xavier",
             seed=seed,
         )

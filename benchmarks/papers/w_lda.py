@@ -79,7 +79,7 @@ def planted(given: argparse.Namespace, options: dict[str, Any]) -> None:
             theta = rng.dirichlet(np.full(5, 0.1), size=10_000)
             counts = sp.csr_matrix(rng.multinomial(100, theta @ topics), dtype=np.float32)
             model = TopicModel(
-                given.preset, n_topics=5, encoder__hidden=(10, 10), theta_noise=0.0, epochs=50,
+                given.preset, n_topics=5, encoder__hidden=(10, 10), regularisers=[], epochs=50,
                 seed=seed, divergence=divergence, **options,
             ).fit(counts)  # fmt: skip
             unit = [x / np.linalg.norm(x, axis=1)[:, None] for x in (model.topic_word_, topics)]
@@ -99,13 +99,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=250)
     parser.add_argument("--every", type=int, default=50, help="passes between two scores")
-    parser.add_argument("--noise", type=float, help="theta_noise; default: the preset's 0.2")
+    parser.add_argument(
+        "--noise", type=float, help="share of theta-noise; default: the preset's 0.2"
+    )
     parser.add_argument("--batch-size", type=int, help="default: the preset's 100")
     given = parser.parse_args()
-    chosen = {"theta_noise": given.noise, "batch_size": given.batch_size}
+    noise = None if given.noise is None else [("theta-noise", {"share": given.noise})]
+    chosen = {"regularisers": noise, "batch_size": given.batch_size}
     options = {name: value for name, value in chosen.items() if value is not None}
     if given.planted:
-        planted(given, {k: v for k, v in options.items() if k != "theta_noise"})
+        planted(given, {k: v for k, v in options.items() if k != "regularisers"})
     elif given.corpus:
         newsgroups(given, options)
     else:
