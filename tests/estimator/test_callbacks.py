@@ -66,9 +66,12 @@ class Needy(Callback):
 
 
 SPECS = {
-    name: ComponentSpec("callback", name, factory, "s", "s", None, "my-package", "1.2")
+    name: ComponentSpec(
+        name, factory, kind="callback", summary="s", source="s",
+        distribution="my-package", version="1.2",
+    )
     for name, factory in {"stop-at": StopAt, "recorder": Recorder, "needy": Needy}.items()
-}
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any])
         MixError: parts that do not fit.
     """
     name = preset or DEFAULT_PRESET
-    base = dict(registry.preset(name).settings)
+    base = dict(registry.find("preset", name).settings)
     given = {key: value for key, value in explicit.items() if value is not None or "__" in key}
     for kind in PARTS:
         if kind in given and given[kind] != base.get(kind):
