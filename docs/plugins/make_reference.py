@@ -35,7 +35,7 @@ def topicforge_register(register):
     register.prior("wide", WidePrior, summary="N(0, 9 I)", source="this page")
 ```
 
-`topicforge plugins new NAME --kind KIND` writes a whole package with a complete example of a kind of component.
+`topicforge plugins new NAME --kind KIND` writes a whole package with an example of that kind.
 
 """
 

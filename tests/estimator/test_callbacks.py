@@ -80,8 +80,8 @@ def registry(monkeypatch):
     from topicforge.registry import default_registry
 
     registry = default_registry()
-    entries = {("callback", name): [spec] for name, spec in SPECS.items()}
-    monkeypatch.setattr(registry, "_components", {**registry._components, **entries})
+    for name, spec in SPECS.items():
+        monkeypatch.setitem(registry._named["callback"], name, [spec])
     return registry
 
 
