@@ -149,8 +149,8 @@ def test_a_callback_learns_what_is_in_force(counts):
     told = recorder.start.settings
     assert (told["preset"], told["seed"], told["learning_rate"]) == ("prodlda", 7, 0.01)
     assert told["decoder"] == model.settings_.composition.parts["decoder"].spec.name
-    assert told["beta1"] == model.settings_.training.beta1
-    assert told["theta_noise"] == model.settings_.theta_noise
+    assert told["optimiser__beta1"] == model.settings_.training.beta1
+    assert told["regularisers"] == model.settings_.regularisers
     deep = model.get_params()
     options = {k: v for k, v in deep.items() if k.startswith("prior__")}
     assert options

@@ -117,6 +117,10 @@ def topicforge_register(register: Any) -> None:
         summary="noise on z before the link", source="Vincent 2008, in latent space",
     )  # fmt: skip
     register.regulariser(
+        "theta-noise", regularisers.ThetaNoise,
+        summary="noise on theta before the decoder", source="Nan 2019, section 3.3",
+    )  # fmt: skip
+    register.regulariser(
         "topic-decorrelation", regularisers.TopicDecorrelation,
         summary="topics are pushed apart", source="Bansal 2018, eq. 1, on topics",
     )  # fmt: skip

@@ -21,7 +21,7 @@ PRODLDA: dict[str, Any] = {
     "decoder__dropout": 0.0,
     "ranking": "association",
     "learning_rate": 2e-3,
-    "beta1": 0.99,
+    "optimiser__beta1": 0.99,
     "batch_size": 200,
     "regularisers": (("warm-up", {"epochs": 30}),),
     "epochs": 100,

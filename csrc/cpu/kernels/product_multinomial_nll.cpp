@@ -5,7 +5,7 @@
 //
 // A task is a chunk of words; the chunks depend on the sizes alone. It owns its words' gradients
 // and adds to a copy of theta's that is its own; the copies are summed in the order of the chunks.
-#include "cpu/kernels/product_multinomial.h"
+#include "ops/product_multinomial_nll.h"
 
 #include "cpu/kernels/csr.h"
 #include "cpu/kernels/logarithm.h"
@@ -310,12 +310,11 @@ void backward(
   });
 }
 
+template <class T>
+constexpr ProductMultinomialFunctions<T> functions = {forward<T>, backward<T>};
+
 }  // namespace
 
-extern const ProductMultinomialKernels TOPICFORGE_TABLE_NAME(product_multinomial);
-const ProductMultinomialKernels TOPICFORGE_TABLE_NAME(product_multinomial) = {
-    {forward<float>, backward<float>},
-    {forward<double>, backward<double>},
-};
+TOPICFORGE_DEFINE_KERNELS(ProductMultinomialFunctions, product_multinomial_nll)
 
 }  // namespace topicforge

@@ -1,9 +1,8 @@
 // -Σ_v x_bv log(Σ_k theta_bk beta_vk) over the words that occur.
 #pragma once
 
-#include "cpu/instruction_set.h"
-#include "sparse_rows.h"
-#include "cpu/pool.h"
+#include "ops/kernels.h"
+#include "ops/sparse_rows.h"
 
 namespace topicforge {
 
@@ -11,18 +10,13 @@ template <class T>
 struct SparseMultinomialFunctions {
   // theta (B, K), beta (V, K) → p (nnz,), the probability of each entry, and nll (B,).
   void (*forward)(
-      const SparseRows<T>&, const T* theta, const T* beta, int64_t K, T* p, T* nll, const Pool&);
+      const SparseRows<T>&, const T* theta, const T* beta, int64_t K, T* p, T* nll, const Device&);
   // From grad (B,) and p: grad_theta (B, K) and grad_beta (V, K); null where unwanted.
   void (*backward)(
       const SparseRows<T>&, const T* grad, const T* p, const T* theta, const T* beta, int64_t K,
-      T* grad_theta, T* grad_beta, const Pool&);
+      T* grad_theta, T* grad_beta, const Device&);
 };
 
-struct SparseMultinomialKernels {
-  SparseMultinomialFunctions<float> f32;
-  SparseMultinomialFunctions<double> f64;
-};
-
-TOPICFORGE_KERNEL_TABLE(SparseMultinomialKernels, sparse_multinomial)
+TOPICFORGE_KERNELS(SparseMultinomialFunctions, sparse_multinomial_nll)
 
 }  // namespace topicforge

@@ -1,4 +1,4 @@
-#include "cpu/kernels/sparse_multinomial.h"
+#include "ops/sparse_multinomial_nll.h"
 
 #include "cpu/kernels/csr.h"
 #include "cpu/kernels/logarithm.h"
@@ -86,12 +86,11 @@ void backward(
   });
 }
 
+template <class T>
+constexpr SparseMultinomialFunctions<T> functions = {forward<T>, backward<T>};
+
 }  // namespace
 
-extern const SparseMultinomialKernels TOPICFORGE_TABLE_NAME(sparse_multinomial);
-const SparseMultinomialKernels TOPICFORGE_TABLE_NAME(sparse_multinomial) = {
-    {forward<float>, backward<float>},
-    {forward<double>, backward<double>},
-};
+TOPICFORGE_DEFINE_KERNELS(SparseMultinomialFunctions, sparse_multinomial_nll)
 
 }  // namespace topicforge
