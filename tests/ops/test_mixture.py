@@ -211,7 +211,9 @@ def test_bad_input_has_words(impl: str) -> None:
         InputError, match=r"log_weight must have shape \(C,\) with C = 4, but has \(3,\)"
     ):
         mixture_log_prob(z, loc, log_var, log_weight[:3], impl=impl)
-    with pytest.raises(InputError, match=r"z must have shape \(B, L\) with L = 5, but has \(9, 3\)"):
+    with pytest.raises(
+        InputError, match=r"z must have shape \(B, L\) with L = 5, but has \(9, 3\)"
+    ):
         mixture_log_prob(z[:, :3], loc, log_var, log_weight, impl=impl)
     with pytest.raises(InputError, match="C >= 1"):
         mixture_log_prob(z, loc[:0], log_var[:0], log_weight[:0], impl=impl)
