@@ -74,15 +74,14 @@ def test_the_readme_prints_topics_and_an_explanation(run):
 
 
 def test_the_readme_plugin_registers_its_prior():
-    from topicforge.registry.register import PriorRegister, Staged
+    from topicforge.registry.register import Register
 
     (code,) = (text for _, _, text in blocks(README) if "hookimpl" in text)
     names = {}
     exec(code.partition("\nmodel = ")[0], names)
-    staged = Staged("readme", "1")
-    hook = "topicforge_register_priors"
-    names[hook](PriorRegister(staged, hook))
-    assert [spec.name for spec in staged.components] == ["wide"]
+    register = Register("readme", "1")
+    names["topicforge_register"](register)
+    assert [spec.name for spec in register.specs] == ["wide"]
 
 
 def test_the_two_commands_of_the_readme_install_alike():
