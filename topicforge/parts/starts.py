@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from topicforge.contracts.context import Context
+from topicforge.distributed import generator
 from topicforge.errors import TrainingError
 
 #: words that serve as contexts of all others: the most frequent ones; bounds time and memory
@@ -65,7 +66,7 @@ def clusters(context: Context, width: int | None = None) -> Clusters:
     made = context.shared.get("clusters")
     if made is None or width not in (None, made.vectors.shape[1]):
         counts = _documents(context, "a start from clusters needs")
-        seed = int(torch.randint(2**31 - 1, ()))
+        seed = _seed()
         width = bounded_width(context.vocab_size) if width is None else width
         made = _cluster(counts, width, context.n_topics, seed)
         context.shared["clusters"] = made
@@ -90,10 +91,14 @@ def corpus_vectors(context: Context, width: int) -> NDArray[np.float32]:
     present = _present(_documents(context, "word vectors of the corpus need"))
     frequency = np.asarray(present.sum(0), dtype=np.float64).ravel()
     matrix = _positive_pmi(present, frequency)
-    vectors = _basis(matrix, width, int(torch.randint(2**31 - 1, ())))
+    vectors = _basis(matrix, width, _seed())
     # of a matrix without rank a singular basis is arbitrary
     vectors[np.diff(matrix.indptr) == 0] = 0
     return vectors
+
+
+def _seed() -> int:
+    return int(torch.randint(2**31 - 1, (), generator=generator(torch.device("cpu"))))
 
 
 def _documents(context: Context, what: str) -> Any:

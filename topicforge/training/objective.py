@@ -46,7 +46,7 @@ class Objective(nn.Module):
         compiled = torch.compile(network, dynamic=True) if options.compile else network
         # not as a module: its parameters would count twice
         self.__dict__["_run"] = compiled
-        self._latent = regularisers.latent if regularisers.change_latent else None
+        self._hooks = {name: regularisers.hook(name) for name in ("latent", "theta")}
         self._unchecked = {"pretrain", "train"}
         facts = network.context
         self._scale = (
@@ -75,7 +75,8 @@ class Objective(nn.Module):
         half = self._options.precision == "bfloat16"
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
             if phase == "train":
-                terms = self._run(batch, self._latent)
+                # noise belongs to training, not to the loss of held-out documents
+                terms = self._run(batch, **(self._hooks if self.network.training else {}))
             else:
                 terms = self.network.autoencode(batch)
         if phase in self._unchecked:

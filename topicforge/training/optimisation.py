@@ -103,7 +103,7 @@ class Optimisation:
             self._layers_by_rows(),
             lr=rate,
             betas=(options.beta1, 0.999),
-            eps=options.adam_eps,
+            eps=options.eps,
             weight_decay=options.weight_decay,
             fused=self._device.type in ("cpu", "cuda"),
         )

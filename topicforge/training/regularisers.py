@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
 from torch import Tensor
 
@@ -54,26 +56,11 @@ class Regularisers:
             value = one.part.divergence(value)
         return value
 
-    @property
-    def change_latent(self) -> bool:
-        """Whether any of them changes what the link is given."""
-        return any(type(one.part).latent is not Regulariser.latent for one in self._named)
-
-    def latent(self, z: Tensor) -> Tensor:
-        """What the link is given.
-
-        Raises:
-            PluginError: the shape was changed.
-        """
-        shape = z.shape
-        for one in self._named:
-            z = one.part.latent(z)
-            if z.shape != shape:
-                raise PluginError(
-                    f"regulariser {one.name!r}: latent must keep the shape {tuple(shape)}, but gave "
-                    f"{tuple(z.shape)}"
-                )
-        return z
+    def hook(self, name: Literal["latent", "theta"]) -> Callable[[Tensor], Tensor] | None:
+        """What all of them together make of the latent or of theta; ``None`` where none changes it."""
+        plain = getattr(Regulariser, name)
+        changing = [one for one in self._named if getattr(type(one.part), name) is not plain]
+        return partial(_changed, changing, name) if changing else None
 
     def penalties(self, network: Network, now: Progress) -> dict[str, Tensor]:
         """Scalars to add to the loss, by the regularisers' names."""
@@ -96,3 +83,20 @@ class Regularisers:
     def names(self) -> Sequence[str]:
         """In order."""
         return [one.name for one in self._named]
+
+
+def _changed(named: Sequence[Named], method: str, value: Tensor) -> Tensor:
+    """The value after a method of every regulariser, in order.
+
+    Raises:
+        PluginError: one of them changed the shape.
+    """
+    shape = value.shape
+    for one in named:
+        value = getattr(one.part, method)(value)
+        if value.shape != shape:
+            raise PluginError(
+                f"regulariser {one.name!r}: {method} must keep the shape {tuple(shape)}, but gave "
+                f"{tuple(value.shape)}"
+            )
+    return value
