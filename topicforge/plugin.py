@@ -9,7 +9,7 @@ The number is written out, which is why it can't be imported under that name: a 
 what it was written for, not what it finds. :data:`API_VERSION` is what this topicforge offers.
 """
 
-from topicforge import distributed, ops
+from topicforge import ops
 from topicforge.contracts import (
     Batch,
     Callback,
@@ -29,9 +29,11 @@ from topicforge.contracts import (
     Rule,
     Samples,
     Sides,
+    WordLayer,
     options,
 )
 from topicforge.contracts.api import API_VERSION, hookimpl
+from topicforge.distributed import batch_gather, batch_mean
 from topicforge.distributions import (
     DiagonalNormal,
     Dirichlet,
@@ -48,7 +50,7 @@ from topicforge.errors import (
     TrainingError,
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
-from topicforge.parts.layers import Dropout, word_layer
+from topicforge.parts.layers import Dropout
 from topicforge.parts.starts import corpus_vectors
 
 __all__ = [
@@ -86,10 +88,11 @@ __all__ = [
     "Sides",
     "TopicForgeError",
     "TrainingError",
+    "WordLayer",
+    "batch_gather",
+    "batch_mean",
     "corpus_vectors",
-    "distributed",
     "hookimpl",
     "ops",
     "options",
-    "word_layer",
 ]
