@@ -108,6 +108,6 @@ class Measure:
                 }
             found = evaluate(
                 [[str(word) for word in topic] for topic in model.topics(min(25, width), words)],
-                metrics=[self.name], top=min(10, width), td_top=min(25, width), **given,
+                metrics=[self.name], top=min(10, width), **given,
             )  # fmt: skip
         return found[self.name].value
