@@ -66,9 +66,12 @@ class Needy(Callback):
 
 
 SPECS = {
-    name: ComponentSpec("callback", name, factory, "s", "s", None, "my-package", "1.2")
+    name: ComponentSpec(
+        name, factory, kind="callback", summary="s", source="s",
+        distribution="my-package", version="1.2",
+    )
     for name, factory in {"stop-at": StopAt, "recorder": Recorder, "needy": Needy}.items()
-}
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -77,8 +80,8 @@ def registry(monkeypatch):
     from topicforge.registry import default_registry
 
     registry = default_registry()
-    entries = {("callback", name): [spec] for name, spec in SPECS.items()}
-    monkeypatch.setattr(registry, "_components", {**registry._components, **entries})
+    for name, spec in SPECS.items():
+        monkeypatch.setitem(registry._named["callback"], name, [spec])
     return registry
 
 

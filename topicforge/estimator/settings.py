@@ -146,7 +146,11 @@ def resolve(
         OptionError: a value outside its domain.
         MixError: parts that do not fit.
     """
-    spec = preset if isinstance(preset, PresetSpec) else registry.preset(preset or DEFAULT_PRESET)
+    spec = (
+        preset
+        if isinstance(preset, PresetSpec)
+        else registry.find("preset", preset or DEFAULT_PRESET)
+    )
     base = {"optimiser": TrainingOptions.optimiser, **spread(spec.settings)}
     given = {k: v for k, v in spread(explicit).items() if v is not None or "__" in k}
     for group in (*PARTS, "optimiser"):

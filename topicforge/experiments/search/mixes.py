@@ -175,9 +175,9 @@ def _possible(
             axis = space.get("preset")
             presets = axis.values if isinstance(axis, Choices) else [fixed.get("preset")]
             for preset in presets:
-                names.add(registry.preset(preset or DEFAULT_PRESET).settings.get(kind))
+                names.add(registry.find("preset", preset or DEFAULT_PRESET).settings.get(kind))
         if kind == "link" or None in names:
-            return registry.components(kind)
+            return registry.specs(kind)
         return [registry.find(kind, name) for name in names if name is not None]
     except UnknownNameError as error:
         raise UnknownNameError(f"{where}: {error}") from error
@@ -186,7 +186,7 @@ def _possible(
 def _parts(settings: Mapping[str, Any]) -> dict[str, ComponentSpec | None]:
     """The component in each place; ``None`` for a link that does not follow."""
     registry = default_registry()
-    base = registry.preset(settings.get("preset") or DEFAULT_PRESET).settings
+    base = registry.find("preset", settings.get("preset") or DEFAULT_PRESET).settings
     parts: dict[str, ComponentSpec | None] = {}
     for kind in PARTS:
         name = settings.get(kind, base.get(kind))

@@ -29,19 +29,14 @@ PRODLDA: dict[str, Any] = {
 
 
 @hookimpl
-def topicforge_register_encoders(register: Any) -> None:
-    """Register both encoders."""
+def topicforge_register(register: Any) -> None:
+    """Register what this package brings."""
     register.encoder(
         "contextual", ContextualEncoder, summary="sentence embeddings alone", source=ZEROSHOT
     )
     register.encoder(
         "combined", CombinedEncoder, summary="sentence embeddings and counts", source=COMBINED
     )
-
-
-@hookimpl
-def topicforge_register_presets(register: Any) -> None:
-    """Register a preset for each."""
     register.preset(
         "zeroshot-tm",
         {"encoder": "contextual", **PRODLDA},

@@ -3,11 +3,11 @@
 import pytest
 
 from topicforge.errors import PluginError, PluginWarning
-from topicforge.registry import Switches
+from topicforge.registry import PluginPolicy
 
 
 def read(**values):
-    return Switches.from_environment({f"TOPICFORGE_PLUGINS_{k}": v for k, v in values.items()})
+    return PluginPolicy.from_environment({f"TOPICFORGE_PLUGINS_{k}": v for k, v in values.items()})
 
 
 def statuses(registry):
@@ -15,7 +15,7 @@ def statuses(registry):
 
 
 def test_nothing_set():
-    assert Switches.from_environment({}) == Switches(False, None, frozenset())
+    assert PluginPolicy.from_environment({}) == PluginPolicy(False, None, frozenset())
 
 
 @pytest.mark.parametrize(("text", "on"), [("1", True), ("true", True), ("0", False), ("", False)])

@@ -1,4 +1,4 @@
-"""What the environment says about plugins."""
+"""Which plugins to load, as environment variables say."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TRUTH = {"": False, "0": False, "false": False, "no": False, "1": True, "true":
 
 
 @dataclass(frozen=True)
-class Switches:
-    """What the environment says about plugins.
+class PluginPolicy:
+    """Which plugins to load, and whether a broken one is an error.
 
     Args:
         strict: a broken plugin is an error (``TOPICFORGE_PLUGINS_STRICT=1``).
@@ -34,12 +34,12 @@ class Switches:
     block: frozenset[str] = frozenset()
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Switches:
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> PluginPolicy:
         """Read the three variables.
 
         Raises:
             PluginError: the built-in plugin is to be blocked, without which there is no component,
-                or the strict switch is neither on nor off.
+                or ``TOPICFORGE_PLUGINS_STRICT`` is neither 0 nor 1.
         """
         values = os.environ if environment is None else environment
         strict = values.get(STRICT, "").strip().lower()
