@@ -1,4 +1,4 @@
-"""Metrics come by the same door as components: checked, named, told, and never silently wrong."""
+"""Metrics are registered like components: checked, named, listed, and never silently wrong."""
 
 import json
 import math
@@ -107,7 +107,7 @@ def test_unknown_names_and_options_suggest_the_nearest(site):
         ("return given.labels[0]", "labels was not given; a metric that reads it must say so"),
     ],
 )
-def test_a_metric_that_fails_costs_nobody_elses_score(site, body, says):
+def test_a_metric_that_fails_leaves_the_other_scores(site, body, says):
     site.add("bad", plugin(body), version="0.7")
     registry = site.registry()
     scores = evaluate(TOPICS, **SMALL, registry=registry)
