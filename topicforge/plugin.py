@@ -51,7 +51,6 @@ from topicforge.errors import (
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
 from topicforge.parts.layers import Dropout
-from topicforge.parts.starts import corpus_vectors
 
 __all__ = [
     "API_VERSION",
@@ -91,7 +90,6 @@ __all__ = [
     "WordLayer",
     "batch_gather",
     "batch_mean",
-    "corpus_vectors",
     "hookimpl",
     "ops",
     "options",

@@ -13,6 +13,7 @@ from topicforge.contracts.prior import Prior
 from topicforge.contracts.regulariser import Progress, Regulariser
 from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
 from topicforge.contracts.word_layer import WordLayer
+from topicforge.contracts.start import StartData
 
 __all__ = [
     "KINDS",
@@ -38,4 +39,5 @@ __all__ = [
     "Samples",
     "Sides",
     "WordLayer",
+    "StartData",
 ]
