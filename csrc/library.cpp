@@ -26,17 +26,6 @@ STABLE_TORCH_LIBRARY_FRAGMENT(topicforge, m) {
   m.def(
       "gather_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows, int vocab_size) "
       "-> (Tensor, Tensor, Tensor)");
-  // Adam on the rows named, in place.
-  m.def(
-      "lazy_adam_rows(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor row, "
-      "Tensor grad, float lr, float beta1, float beta2, float eps, float weight_decay, int step) "
-      "-> ()");
-  // Adam's steps base + 1 ... base + rates for rows without a gradient since step since[row], in place.
-  m.def(
-      "adam_catch_up(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, "
-      "Tensor(d!) since, Tensor row, Tensor rates, int base, float beta1, float beta2, float eps) "
-      "-> ()");
-
   // log theta (n, K); all randomness comes from seed, one int64 number on the same device.
   m.def("sample_log_dirichlet(Tensor concentration, int n, Tensor seed) -> Tensor");
 }

@@ -29,7 +29,6 @@ from topicforge.contracts import (
     Rule,
     Samples,
     Sides,
-    WordLayer,
     options,
 )
 from topicforge.contracts.api import API_VERSION, hookimpl
@@ -50,7 +49,6 @@ from topicforge.errors import (
     TrainingError,
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
-from topicforge.parts.layers import Dropout
 
 __all__ = [
     "API_VERSION",
@@ -63,7 +61,6 @@ __all__ = [
     "Dirichlet",
     "Distribution",
     "Divergence",
-    "Dropout",
     "Encoder",
     "EpochReport",
     "FitStart",
@@ -87,7 +84,6 @@ __all__ = [
     "Sides",
     "TopicForgeError",
     "TrainingError",
-    "WordLayer",
     "batch_gather",
     "batch_mean",
     "hookimpl",

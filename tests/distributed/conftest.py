@@ -66,4 +66,3 @@ def _run(folder, world):
         for rank, process in enumerate(started)
         if process.returncode != 0
     )
-

@@ -119,9 +119,7 @@ def test_other_than_one_row_per_document_is_refused_before_anything_is_sent(proc
 
 def test_a_process_that_is_gone_ends_the_others_with_our_error(processes):
     said = (processes.folder / "left.txt").read_text(encoding="utf-8")
-    assert said.startswith(
-        "distributed.batch_sum: the processes of one training must all be alive"
-    )
+    assert said.startswith("distributed.batch_sum: the processes of one training must all be alive")
 
 
 def test_alone_everything_is_torchs_own():

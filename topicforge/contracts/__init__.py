@@ -12,7 +12,6 @@ from topicforge.contracts.link import Link
 from topicforge.contracts.prior import Prior
 from topicforge.contracts.regulariser import Progress, Regulariser
 from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
-from topicforge.contracts.word_layer import WordLayer
 from topicforge.contracts.start import StartData
 
 __all__ = [
@@ -38,6 +37,5 @@ __all__ = [
     "RuleSpec",
     "Samples",
     "Sides",
-    "WordLayer",
     "StartData",
 ]

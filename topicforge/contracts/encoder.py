@@ -21,8 +21,7 @@ class Encoder(Component, ABC):
     that reads ``batch.features`` says ``reads_features = True``: a model then asks for them, and
     refuses them for every other encoder instead of leaving them out in silence.
 
-    A first layer on counts is best a :class:`~topicforge.contracts.WordLayer`, which makes no (B, V)
-    matrix.
+    A first layer on counts is best :func:`topicforge.ops.sparse_linear`, which makes no (B, V) matrix.
 
     Raises:
         InputError: it reads features and the context has none.

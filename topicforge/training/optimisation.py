@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from inspect import signature
@@ -13,9 +12,8 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from topicforge import distributed
-from topicforge.contracts import Progress, WordLayer
+from topicforge.contracts import Progress
 from topicforge.errors import TrainingError
-from topicforge.training.adam import RowAdam, clip_gradients
 from topicforge.training.objective import Objective
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes
@@ -50,7 +48,7 @@ class Optimisation:
     """
 
     loss: Callable[..., Loss]
-    optimiser: RowAdam
+    optimiser: torch.optim.Optimizer
 
     def __init__(
         self,
@@ -82,11 +80,6 @@ class Optimisation:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
-    @property
-    def form(self) -> str:
-        """Which form of Adam runs: ``dense``, or ``by rows`` of the words that occur."""
-        return "by rows" if self.optimiser.by_rows else "dense"
-
     def weight(self, now: Progress) -> float:
         """Weight of the divergence at a step."""
         return self.plain_loss.weight(now)
@@ -98,42 +91,14 @@ class Optimisation:
             rate: learning rate.
         """
         options = self._options
-        self.optimiser = RowAdam(
+        self.optimiser = torch.optim.Adam(
             self._trainable,
-            self._layers_by_rows(),
             lr=rate,
-            betas=(options.beta1, 0.999),
+            betas=(float(options.beta1), 0.999),
             eps=options.eps,
             weight_decay=options.weight_decay,
             fused=self._device.type in ("cpu", "cuda"),
         )
-
-    def _layers_by_rows(self) -> list[WordLayer]:
-        """The encoder's word layers, where their gradients had better be of the words that occur.
-
-        That is where a batch cannot have most of the words. Ends are the same to rounding.
-        """
-        return []
-        # importing an operator loads the library
-        from topicforge.ops._adam_rows import is_native
-
-        facts, options = self._network.context, self._options
-        if not (
-            facts.vocab_size > options.batch_size * facts.mean_length
-            and self._processes.alone
-            and not options.compile
-            and self._device.type == "cpu"
-            and is_native("cpu")
-        ):
-            return []
-        uses = Counter(id(p) for _, p in self._network.named_parameters(remove_duplicate=False))
-        return [
-            layer
-            for layer in self._network.encoder.modules()
-            if isinstance(layer, WordLayer)
-            and layer.weight.requires_grad
-            and uses[id(layer.weight)] == 1
-        ]
 
     def begin_epoch(self, phase: str, epoch: int) -> None:
         """Let the parts move that an epoch moves.
@@ -142,7 +107,6 @@ class Optimisation:
             TrainingError: the regularisers together let nothing move.
         """
         moving = tuple(phase != "train" or self._regularisers.trains(p, epoch) for p in _PARTS)
-        self.optimiser.attach()
         if moving == self._moving:
             return
         trainable = {id(p) for p in self._trainable}
@@ -170,13 +134,8 @@ class Optimisation:
         Data parallel training holds the processes' group, whose threads have to end before the
         interpreter does.
         """
-        self.end_epoch()
         self.loss = self.plain_loss
         self._moving = None
-
-    def end_epoch(self) -> None:
-        """Make all weights those of this step."""
-        self.optimiser.release()
 
     def step(self, loss: Tensor, number: int, *, last: bool) -> None:
         """Backwards, and one step of the optimiser once enough batches were seen.
@@ -201,7 +160,7 @@ class Optimisation:
         if not steps:
             return
         if options.gradient_clip:
-            clip_gradients(self._network.parameters(), options.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(self._network.parameters(), options.gradient_clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
@@ -217,4 +176,3 @@ class Optimisation:
             # autoencoder pretraining leaves the prior out, a divergence of weight 0 its own
             find_unused_parameters=True,
         )
-

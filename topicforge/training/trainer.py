@@ -83,11 +83,6 @@ class Trainer:
         """One report per finished epoch."""
         return self.state.history
 
-    @property
-    def optimiser_form(self) -> str:
-        """Which form of Adam runs: ``dense``, or ``by rows`` of the words that occur."""
-        return self.optimisation.form
-
     def fit(self, documents: Documents, start: FitStart) -> None:
         """Pretrain, start the prior from data where it wants that, then train all epochs.
 
@@ -174,20 +169,17 @@ class Trainer:
         now = Progress(state.epoch, epochs)
         self.network.train()
         self.optimisation.begin_epoch(state.phase, state.epoch)
-        try:
-            for rows in shuffled(training, options.batch_size, seed, skip=state.step):
-                now = Progress(state.epoch + state.step / steps, epochs)
-                if state.phase == "train":
-                    rate = learning_rate(options, now.epoch, options.learning_rate)
-                    self.optimisation.set_rate(rate)
-                numbers, largest = self._step(documents, rows, now, last=state.step + 1 == steps)
-                sums.add(len(rows), numbers, largest)
-                state.step += 1
-                stop = self.callbacks.step_end(state.step - 1, numbers) or stop
-                if self._checkpoints is not None and not stop and state.step < steps:
-                    self._checkpoints.maybe_save(self)
-        finally:
-            self.optimisation.end_epoch()
+        for rows in shuffled(training, options.batch_size, seed, skip=state.step):
+            now = Progress(state.epoch + state.step / steps, epochs)
+            if state.phase == "train":
+                rate = learning_rate(options, now.epoch, options.learning_rate)
+                self.optimisation.set_rate(rate)
+            numbers, largest = self._step(documents, rows, now, last=state.step + 1 == steps)
+            sums.add(len(rows), numbers, largest)
+            state.step += 1
+            stop = self.callbacks.step_end(state.step - 1, numbers) or stop
+            if self._checkpoints is not None and not stop and state.step < steps:
+                self._checkpoints.maybe_save(self)
         seconds = time.perf_counter() - began
         means = sums.means()
         report = EpochReport(
@@ -244,9 +236,8 @@ class Trainer:
         held_out = Selection(documents.counts, fraction, self.seed, held_out=True)
         if fraction and not (len(training) and len(held_out)):
             raise TrainingError(
-                f"TopicModel.fit: training__validation_fraction={fraction} of {len(training) + len(held_out)} "
-                f"documents leaves {len(held_out)} held-out documents and {len(training)} to train on; "
-                "both must be at least 1"
+                f"TopicModel.fit: training__validation_fraction={fraction} leaves {len(held_out)} held-out "
+                f"documents and {len(training)} to train on; both must be at least 1"
             )
         return training, held_out
 

@@ -63,7 +63,7 @@ class Held:
         if self.test is not None:
             return whole, Corpus.open(self.test)
         kept, held = (
-            _rows(Selection(whole.counts, share, seed, held=held)) for held in (False, True)
+            _rows(Selection(whole.counts, share, seed, held_out=held)) for held in (False, True)
         )
         if not (len(kept) and len(held)):
             raise InputError(

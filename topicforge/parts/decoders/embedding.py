@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context
-from topicforge.distributed import generator
 from topicforge.contracts.options import require, truth, whole
+from topicforge.distributed import generator
 from topicforge.errors import OptionError, TrainingError
 from topicforge.parts.decoders.lazy_words import LazyWords
 from topicforge.parts.decoders.topics_over_words import TopicsOverWords

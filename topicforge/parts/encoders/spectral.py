@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from topicforge.contracts import Batch, Context, Encoder, Latent, WordLayer
+from topicforge import ops
+from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.contracts.options import is_number, positive, require, share, whole
 from topicforge.contracts.start import WIDTH, bounded_width
 from topicforge.distributions import DiagonalNormal
@@ -55,7 +56,7 @@ class SpectralEncoder(Encoder):
         must = f"a number between -{LOG_VAR_BOUND:g} and {LOG_VAR_BOUND:g}"
         require(bounded, _WHERE, "log_var_start", must, log_var_start)
         self.word_dropout = Dropout(share(_WHERE, "word_dropout", word_dropout), entries=True)
-        self.words = WordLayer(context.vocab_size, width, bias=False)
+        self.word = nn.Parameter(torch.randn(context.vocab_size, width))
         self.register_buffer("idf", torch.ones(context.vocab_size))
         self.loc = nn.Linear(width, context.n_latent)
         self.log_var = nn.Linear(width, context.n_latent)
@@ -69,11 +70,9 @@ class SpectralEncoder(Encoder):
         Topics are centres one to one, so this start needs L = K; with another L only the word
         vectors are taken.
         """
-        found = self.context.start_data.clusters(
-            self.context.n_topics, self.words.weight.shape[1]
-        )
+        found = self.context.start_data.clusters(self.context.n_topics, self.word.shape[1])
         with torch.no_grad():
-            self.words.weight.copy_(torch.from_numpy(found.vectors))
+            self.word.copy_(torch.from_numpy(found.vectors))
             self.idf.copy_(torch.from_numpy(found.idf))
             if self.context.n_latent == self.context.n_topics:
                 self.loc.weight.copy_(self.sharpness * torch.from_numpy(found.centres))
@@ -86,9 +85,11 @@ class SpectralEncoder(Encoder):
                 f"{self.context.vocab_size} words, got {batch.vocab_size}; count with the same words"
             )
         value = self.word_dropout(batch.count.log1p() * self.idf[batch.col])
-        h = F.normalize(self.words(batch, value), dim=1, eps=1e-6)
+        zero = self.word.new_zeros(self.word.shape[1])
+        f = ops.sparse_linear(batch.crow, batch.col, value, self.word, zero)
+        h = F.normalize(f, dim=1, eps=1e-6)
         return DiagonalNormal(self.loc(h), self.log_var(h))
 
     def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:
         """The width that was taken."""
-        return {**options, "width": self.words.weight.shape[1]}
+        return {**options, "width": self.word.shape[1]}

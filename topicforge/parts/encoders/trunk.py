@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
-from topicforge.contracts import Batch, WordLayer
+from topicforge import ops
+from topicforge.contracts import Batch
 from topicforge.contracts.options import one_of, share, widths
 from topicforge.parts.layers import Dropout, Mlp, activation
 
@@ -62,7 +64,9 @@ class Trunk(nn.Module):
         self.transform = transform
         self.word_dropout = Dropout(share(where, "word_dropout", word_dropout), entries=True)
         self.activation = activation(where, activation_name)
-        self.words = WordLayer(vocab_size, hidden[0])
+        self.weight = nn.Parameter(torch.empty(vocab_size, hidden[0]))
+        self.bias = nn.Parameter(torch.zeros(hidden[0]))
+        nn.init.xavier_uniform_(self.weight)
         self.rest = Mlp(hidden, self.activation)
         self.dropout = Dropout(share(where, "dropout", dropout))
         self.width = hidden[-1]
@@ -70,6 +74,6 @@ class Trunk(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return (B, width)."""
         value = self.word_dropout(input_values(batch, self.transform))
-        h = self.words(batch, value)
+        h = ops.sparse_linear(batch.crow, batch.col, value, self.weight, self.bias)
         features: Tensor = self.dropout(self.rest(self.activation(h)))
         return features
