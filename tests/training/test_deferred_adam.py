@@ -112,7 +112,7 @@ def fitted(planted, optimiser, **options):
         {"pretrain_epochs": 1},
         {"lr_schedule": "cosine"},
         {"validation_fraction": 0.2, "patience": 1},
-        {"decoder": "embedding", "decoder__lazy_words": True},
+        {"decoder": "embedding"},
     ],
     ids=str,
 )
