@@ -21,7 +21,6 @@ import bench_diffusion_mmd
 import bench_mixture_kl_bound
 import bench_mixture_log_prob
 import bench_product_multinomial_nll
-import bench_sample_log_dirichlet
 import bench_sparse_linear
 import bench_sparse_multinomial_nll
 import torch
@@ -87,12 +86,6 @@ CASES: list[Case] = [
         {"B": 4096, "V": 50_000, "H": 256},
         {"B": 8, "V": 100, "H": 4},
         {**COMPILED, "native, sparse gradient": None, "embedding_bag": None, "dense": None},
-    ),
-    (
-        bench_sample_log_dirichlet.bench_sample,
-        {"K": 200},
-        {"K": 3},
-        {"native": None, "torch.distributions": None, "reference": None},
     ),
 ]
 

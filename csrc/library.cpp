@@ -105,9 +105,6 @@ STABLE_TORCH_LIBRARY(topicforge, m) {
       "adam_catch_up(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, "
       "Tensor(d!) since, Tensor row, Tensor rates, int base, float beta1, float beta2, float eps) "
       "-> ()");
-
-  // log theta (n, K); all randomness comes from seed, one int64 number on the same device.
-  m.def("sample_log_dirichlet(Tensor concentration, int n, Tensor seed) -> Tensor");
 }
 
 // For the status report, through ctypes.

@@ -22,7 +22,6 @@ __all__ = [
     "mixture_log_prob",
     "mixture_responsibilities",
     "product_multinomial_nll",
-    "sample_log_dirichlet",
     "sparse_linear",
     "sparse_multinomial_nll",
     "topic_word_rows",
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from topicforge.ops._mixture_log_prob import mixture_log_prob
     from topicforge.ops._mixture_responsibilities import mixture_responsibilities
     from topicforge.ops._product_multinomial_nll import product_multinomial_nll
-    from topicforge.ops._sample_log_dirichlet import sample_log_dirichlet
     from topicforge.ops._sparse_linear import sparse_linear
     from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
     from topicforge.ops._topic_word_rows import topic_word_rows
@@ -61,7 +59,6 @@ _HOMES = {
     "mixture_log_prob": "_mixture_log_prob",
     "mixture_responsibilities": "_mixture_responsibilities",
     "product_multinomial_nll": "_product_multinomial_nll",
-    "sample_log_dirichlet": "_sample_log_dirichlet",
     "sparse_linear": "_sparse_linear",
     "sparse_multinomial_nll": "_sparse_multinomial_nll",
     "topic_word_rows": "_topic_word_rows",

@@ -7,7 +7,6 @@ nothing and casts nothing: the front doors do that once for both implementations
 from topicforge.ops.reference.adam_catch_up import adam_catch_up
 from topicforge.ops.reference.batch_norm_fold import batch_norm_fold
 from topicforge.ops.reference.diffusion import diffusion_kernel, diffusion_mmd
-from topicforge.ops.reference.dirichlet import sample_log_dirichlet
 from topicforge.ops.reference.gather_rows import gather_rows
 from topicforge.ops.reference.lazy_adam import lazy_adam_rows
 from topicforge.ops.reference.mixture import (
@@ -33,7 +32,6 @@ __all__ = [
     "mixture_log_prob",
     "mixture_responsibilities",
     "product_multinomial_nll",
-    "sample_log_dirichlet",
     "sparse_linear",
     "sparse_multinomial_nll",
     "topic_word_rows",
