@@ -1,4 +1,4 @@
-"""What every metric asks of a list of topics, whichever program it came from."""
+"""What every metric requires of a list of topics, from any program."""
 
 import numpy as np
 import pytest

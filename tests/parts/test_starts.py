@@ -78,7 +78,7 @@ def test_more_topics_than_documents_and_a_single_document():
 
 
 def test_documents_that_are_the_same_but_for_rounding():
-    # two subjects of identical documents but for their length, four clusters asked for
+    # two subjects of identical documents but for their length, four clusters requested
     counts = np.kron(np.eye(2), np.ones((20, 5))) * np.arange(1, 41)[:, None]
     found = clusters(context(counts, 4), 2)
     assert np.isfinite(found.centres).all()

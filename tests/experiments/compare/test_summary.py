@@ -59,7 +59,7 @@ def test_markdown_says_all(records):
         assert told in text
 
 
-def test_the_front_is_what_nobody_beats():
+def test_the_front_has_what_nothing_beats():
     assert front([(0.0, 1.0), (1.0, 0.0), (0.5, 0.5), (0.4, 0.4), (0.5, 0.2)]) == [0, 2, 1]
     assert front([(1.0, 1.0), (1.0, 1.0)]) == [0, 1]
 

@@ -151,7 +151,7 @@ def test_the_report_is_read_by_the_other_commands(write, tmp_path):
     from topicforge.experiments.compare import read_plan as read_study
 
     space = f"{RATE}\nencoder.hidden = {{choices = [[10], [20, 20]]}}"
-    rules = "epochs = 1\ndynamics = ['warm-up', ['free-bits', {nats = 1.5}]]"
+    rules = "epochs = 1\nregularisers = ['warm-up', ['free-bits', {nats = 1.5}]]"
     plan = read_plan(write(space, rules))
     found = search(plan, tmp_path / "out", trials=4)
     written = write_report(tmp_path / "out", plan, found)
@@ -226,7 +226,7 @@ def test_a_fixed_option_holds_where_the_part_has_it(write, tmp_path):
 
 def test_pretraining_counts_as_epochs_and_rules_may_be_drawn(write, tmp_path):
     space = "regularisers = {choices = [[], ['warm-up', ['free-bits', {nats = 1.0}]]]}"
-    plan = read_plan(write(space, "epochs = 2\npretrain_epochs = 3"))
+    plan = read_plan(write(space, "epochs = 2\ntraining.pretrain_epochs = 3"))
     found = search(plan, tmp_path / "out", trials=4)
     axis = plan.space["regularisers"]
     assert {axis.label(t.drawn["regularisers"]) for t in found.trials} == set(axis.labels)
