@@ -42,7 +42,7 @@ def test_every_operator_is_raced(
     # One benchmark serves two operators, the bound and the responsibilities.
     # These run in the host's memory alone.
     on_cpu = {
-        "adam_catch_up", "batch_norm_fold", "gather_rows", "lazy_adam_rows", "topic_word_rows",
+        "adam_catch_up", "batch_norm_fold", "lazy_adam_rows", "topic_word_rows",
     }  # fmt: skip
     raced = set(kernels_report().operators) - on_cpu
     assert len({benchmark for benchmark, *_ in on_gpu.CASES}) == len(raced) - 1

@@ -15,7 +15,6 @@ __all__ = [
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
-    "gather_rows",
     "kernels_report",
     "lazy_adam_rows",
     "mixture_kl_bound",
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from topicforge.ops._batch_norm_fold import batch_norm_fold
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
-    from topicforge.ops._gather_rows import gather_rows
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
     from topicforge.ops._library import kernels_report
     from topicforge.ops._mixture import (
@@ -53,7 +51,6 @@ _HOMES = {
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
-    "gather_rows": "_gather_rows",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
     "mixture_kl_bound": "_mixture",
