@@ -177,7 +177,7 @@ def test_parameters_of_the_estimator(planted):
 
 def test_a_toml_file_names_them(tmp_path):
     path = tmp_path / "run.toml"
-    path.write_text('n_topics = 3\ndynamics = [["warm-up", {epochs = 30}], "latent-noise"]\n')
+    path.write_text('n_topics = 3\nregularisers = [["warm-up", {epochs = 30}], "latent-noise"]\n')
     model = build_model({"preset": "nvdm-gsm"}, None, path)
     registry = default_registry()
     assert check_regularisers(registry, model.regularisers) == (

@@ -113,7 +113,7 @@ class Regularisers:
     @property
     def moves_latent(self) -> bool:
         """Whether any rule has a word in :meth:`latent`."""
-        return any(type(rule.regularisers).latent is not Regulariser.latent for rule in self._rules)
+        return any(type(rule.regulariser).latent is not Regulariser.latent for rule in self._rules)
 
     def latent(self, z: Tensor) -> Tensor:
         """What the link is given.

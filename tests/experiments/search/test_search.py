@@ -151,7 +151,7 @@ def test_the_report_is_read_by_the_other_commands(write, tmp_path):
     from topicforge.experiments.compare import read_plan as read_study
 
     space = f"{RATE}\nencoder.hidden = {{choices = [[10], [20, 20]]}}"
-    rules = "epochs = 1\ndynamics = ['warm-up', ['free-bits', {nats = 1.5}]]"
+    rules = "epochs = 1\nregularisers = ['warm-up', ['free-bits', {nats = 1.5}]]"
     plan = read_plan(write(space, rules))
     found = search(plan, tmp_path / "out", trials=4)
     written = write_report(tmp_path / "out", plan, found)
