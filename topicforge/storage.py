@@ -25,6 +25,7 @@ there; the next writer puts it back, and readers name it.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import hashlib
@@ -218,6 +219,28 @@ def locked(file: Path, what: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def workspace(folder: Path, what: Path) -> Iterator[None]:
+    """Hold a folder of work under way; it is removed at the end, and kept where the block raises.
+
+    Args:
+        folder: made where it is missing.
+        what: the output of the work, named in the error.
+
+    Raises:
+        StorageError: another process holds it.
+    """
+    with locked(folder / _LOCK, what):
+        yield
+        for path in folder.iterdir():  # the lock goes last, so that nobody begins in between
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another process has begun
+        folder.rmdir()
+
+
 def _locked_handle(file: Path, what: Path) -> int:
     while True:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -280,7 +303,7 @@ def check_target(target: Path, kind: FolderKind | None = None) -> None:
     while not os.path.lexists(parent):
         parent = parent.parent
     if not parent.is_dir():
-        raise OutputError(f"{target}: {parent} must be a folder, but is none")
+        raise StorageError(f"{target}: can't be written: {parent} must be a folder, but is none")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise StorageError(f"{target}: can't be written: no permission to write in {parent}")
     if path.is_symlink():

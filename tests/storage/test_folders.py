@@ -201,7 +201,8 @@ def test_links_and_files_are_left_alone(tmp_path):
     refused(tmp_path, tmp_path / "dangling", "is a symbolic link")
     (tmp_path / "file").write_text("x")
     refused(tmp_path, tmp_path / "file", "must be a folder or new, but is a file")
-    refused(tmp_path, tmp_path / "file" / "thing", "file must be a folder")
+    with pytest.raises(StorageError, match=r"can't be written: .*file must be a folder"):
+        check_target(tmp_path / "file" / "thing", THING)
     (tmp_path / "thing" / "a").unlink()
     (tmp_path / "thing" / "a").symlink_to("sub/b")
     refused(tmp_path, tmp_path / "thing", "holds 'a'")
