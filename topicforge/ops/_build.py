@@ -109,7 +109,7 @@ def build_kernels(
         "libraries": [path.name for path in libraries],
         "sources": source_digest(source),
     }
-    (target / INFO_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(target / INFO_NAME, record)
     return libraries
 
 
