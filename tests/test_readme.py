@@ -33,12 +33,11 @@ def test_the_readme_plugin_registers_and_trains(planted):
     names = {}
     exec(code, names)
     from topicforge import TopicModel
-    from topicforge.registry.register import PriorRegister, Staged
+    from topicforge.registry.register import Register
 
-    staged = Staged("readme", "1")
-    hook = "topicforge_register_priors"
-    names[hook](PriorRegister(staged, hook))
-    assert [spec.name for spec in staged.components] == ["wide"]
+    register = Register("readme", "1")
+    names["topicforge_register"](register)
+    assert [spec.name for spec in register.specs] == ["wide"]
     theta = TopicModel("nvdm-gsm", prior=names["WidePrior"], n_topics=3, epochs=1).fit_transform(
         planted[0]
     )

@@ -18,11 +18,9 @@ class Breaks(Callback):
         if report.epoch == 2:
             raise RuntimeError("the disk of the tracker is full")
 @hookimpl
-def topicforge_register_callbacks(register):
+def topicforge_register(register):
     register.callback("stop-at", StopAt, summary="stops", source="a test")
     register.callback("breaks", Breaks, summary="breaks", source="a test")
-@hookimpl
-def topicforge_register_metrics(register):
     register.metric("times", lambda given, *, by=1: by * len(given.topics), summary="topics",
                     source="a test")
 """

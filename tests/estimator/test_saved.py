@@ -34,7 +34,9 @@ def folder(fitted, tmp_path):
 @pytest.mark.parametrize("preset", ["default", "nvdm-gsm", "etm", "gmntm", "prodlda", "d-vae"])
 def test_round_trip_is_exact(planted, tmp_path, preset):
     counts, _ = planted
-    options = {"gmntm": {"encoder__hidden": (16,), "decoder__width": 8, "pretrain_epochs": 1}}
+    options = {
+        "gmntm": {"encoder__hidden": (16,), "decoder__width": 8, "training__pretrain_epochs": 1}
+    }
     model = TopicModel(preset, n_topics=3, epochs=2, **options.get(preset, {})).fit(counts)
     model.save(tmp_path / "m")
     again = topicforge.load(tmp_path / "m")

@@ -89,8 +89,8 @@ def test_weights_multiply():
 
 def test_latents_and_divergences_pass_through_in_order():
     z = torch.ones(2, 3)
-    assert torch.equal(rules(Doubles(), Adds()).latent(z), torch.full((2, 3), 3.0))
-    assert torch.equal(rules(Adds(), Doubles()).latent(z), torch.full((2, 3), 4.0))
+    assert torch.equal(rules(Doubles(), Adds()).hook("latent")(z), torch.full((2, 3), 3.0))
+    assert torch.equal(rules(Adds(), Doubles()).hook("latent")(z), torch.full((2, 3), 4.0))
     assert rules(Doubles(), Adds()).divergence(torch.tensor(5.0)) == 11
     assert rules(Adds(), Doubles()).divergence(torch.tensor(5.0)) == 12
 

@@ -75,7 +75,7 @@ def demo(
         f"{corpus.vocab_size:,} words -> {corpus_folder}"
     )
     note(f"2. Training the default composition with {n_topics} topics")
-    model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs, language="en")
+    model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs)
     interrupted = fit_and_save(model, corpus, model_folder, [watcher()])
     note(f"   -> {model_folder}")
     note("3. Scoring the topics")

@@ -164,7 +164,7 @@ def text_reader(model: TopicModel, language: str | None, path: Path) -> Any:
         raise InputError(
             f"{path}: holds texts, but the model was fitted to counts without a vocabulary; give it counts"
         )
-    language = language or model.language
+    language = language or (model.vectorizer if isinstance(model.vectorizer, str) else "en")
     longest = max(word.strip("_").count("_") for word in words) + 1
     lowercase = not any(word != word.lower() for word in words)
     note(

@@ -57,13 +57,18 @@ def train(
     batch_size: Annotated[
         int | None,
         typer.Option(
-            help="Documents a step.", show_default="the preset's", rich_help_panel=_SETTINGS
+            help="Documents per step.", show_default="the preset's", rich_help_panel=_SETTINGS
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Adam's.", show_default="the preset's", rich_help_panel=_SETTINGS),
+        typer.Option(
+            help="Step size of the optimiser.",
+            show_default="the preset's",
+            rich_help_panel=_SETTINGS,
+        ),
     ] = None,
+    optimiser: settings.Optimiser = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -107,7 +112,8 @@ def train(
     given = {
         "preset": preset, "encoder": encoder, "link": link, "prior": prior,
         "divergence": divergence, "decoder": decoder, "n_topics": n_topics, "epochs": epochs,
-        "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "device": device,
+        "batch_size": batch_size, "learning_rate": learning_rate, "optimiser": optimiser,
+        "seed": seed, "device": device,
         "regularisers": read_regularisers(regularisers),
     }  # fmt: skip
     model = settings.build_model(given, set_, config)
@@ -116,7 +122,7 @@ def train(
     language = documents.description.get("language")
     if language is not None:
         # kept in the model folder: how texts that are handed to `transform` will be read
-        model.language = language
+        model.vectorizer = language
     beside = read_features(features)
     with joined() as rank:
         if rank:

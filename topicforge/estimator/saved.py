@@ -75,7 +75,7 @@ class SavedModel:
         vocabulary: V words, or ``None``.
         history: one report per epoch.
         parameters: of the estimator, by name; what JSON can't hold is left out and named.
-        texts: whether the model was fitted to texts by the vectoriser of ``language``.
+        texts: whether the model was fitted to texts by the vectoriser of a language.
     """
 
     settings: Settings
@@ -141,7 +141,6 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parts": parts,
         "estimator": f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
         "training": asdict(settings.training),
-        "theta_noise": settings.theta_noise,
         "topics_from": settings.topics_from,
         "word_ranking": settings.ranking,
         # an object of a class that nobody registered has no name to be found by
@@ -221,10 +220,9 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
             composition=composition,
             training=TrainingOptions(**{k: v for k, v in training.items() if k in known}),
             n_latent=int(described["sizes"]["n_latent"]),
-            theta_noise=float(described["theta_noise"]),
             topics_from=str(described["topics_from"]),
             ranking=str(described["word_ranking"]),
-            regularisers=_dynamics(described["regularisers"]),
+            regularisers=_named(described["regularisers"]),
         )
         context = Context(**described["sizes"])
         history = [EpochReport(**report) for report in described["history"]]
@@ -244,7 +242,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     )  # fmt: skip
 
 
-def _dynamics(saved: Sequence[Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+def _named(saved: Sequence[Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
     """Names and options as they were; objects are left out, for nothing is trained here."""
     return tuple((str(name), dict(options)) for name, options in saved if options is not None)
 

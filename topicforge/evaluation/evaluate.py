@@ -155,7 +155,7 @@ def _is_own(spec: MetricSpec) -> bool:
 
 def _all(registry: MetricSource | None) -> list[_Task]:
     """Every metric there is; under its qualified name where packages share the short one."""
-    specs = list(METRICS.values()) if registry is None else registry.metrics()
+    specs = list(METRICS.values()) if registry is None else registry.specs("metric")
     short = [spec.name for spec in specs]
     return [
         _Task(spec.name if short.count(spec.name) == 1 else spec.qualified_name, spec, {})
@@ -176,7 +176,7 @@ def _asked(metrics: Iterable[Asked] | str, registry: MetricSource | None) -> lis
         if isinstance(asked, MetricSpec):
             spec = asked
         elif registry is not None:
-            spec = registry.metric(asked)
+            spec = registry.find("metric", asked)
         else:
             short = asked.removeprefix(f"{BUILTIN}:")
             check_metric_names((short,), tuple(METRICS))

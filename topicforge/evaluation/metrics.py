@@ -94,76 +94,72 @@ def _perplexity(given: MetricInput) -> Score:
     )
 
 
+#: metric name -> what it needs and how it is computed, in the order of a full evaluation
 METRICS = MappingProxyType(
     {
         spec.name: spec
         for spec in (
             MetricSpec(
-                "npmi",
-                _npmi,
-                "normalised PMI of word pairs in documents",
-                "Lau 2014; Bouma 2009",
-                _COUNTED,
+                "npmi", _npmi,
+                summary="normalised PMI of word pairs in documents",
+                source="Lau 2014; Bouma 2009", needs=_COUNTED, higher_is_better=True,
             ),
             MetricSpec(
-                "npmi_window",
-                _npmi_window,
-                "normalised PMI of word pairs in sliding windows",
-                "Lau 2014; Bouma 2009",
-                ("texts",),
-            ),
-            MetricSpec("c_v", _c_v, "C_V coherence, by gensim", "Roder 2015", ("texts",)),
-            MetricSpec(
-                "u_mass",
-                _u_mass,
-                "log conditional probability of word pairs",
-                "Mimno 2011, eq. 1",
-                _COUNTED,
-            ),
-            MetricSpec("td", _td, "share of distinct words among top words", "Dieng 2020"),
-            MetricSpec("tu", _tu, "mean of 1 / topics that a top word is in", "Nan 2019"),
-            MetricSpec(
-                "irbo",
-                _irbo,
-                "1 - rank-biased overlap of topics",
-                "Bianchi 2021; Webber 2010, eq. 23",
+                "npmi_window", _npmi_window,
+                summary="normalised PMI of word pairs in sliding windows",
+                source="Lau 2014; Bouma 2009", needs=("texts",), higher_is_better=True,
             ),
             MetricSpec(
-                "purity",
-                _purity,
-                "purity of clusters by largest topic",
-                "Manning 2008, section 16.3",
-                _LABELLED,
+                "c_v", _c_v,
+                summary="C_V coherence, by gensim",
+                source="Roder 2015", needs=("texts",), higher_is_better=True,
             ),
             MetricSpec(
-                "nmi",
-                _nmi,
-                "mutual information of labels and largest topics",
-                "Manning 2008, section 16.3",
-                _LABELLED,
+                "u_mass", _u_mass,
+                summary="log conditional probability of word pairs",
+                source="Mimno 2011, eq. 1", needs=_COUNTED, higher_is_better=True,
             ),
             MetricSpec(
-                "km_purity",
-                _km_purity,
-                "purity of k-means clusters of theta",
-                "Manning 2008, section 16.3",
-                _LABELLED,
+                "td", _td,
+                summary="share of distinct words among top words",
+                source="Dieng 2020", higher_is_better=True,
             ),
             MetricSpec(
-                "km_nmi",
-                _km_nmi,
-                "mutual information of labels and k-means clusters",
-                "Manning 2008, section 16.3",
-                _LABELLED,
+                "tu", _tu,
+                summary="mean of 1 / topics that a top word is in",
+                source="Nan 2019", higher_is_better=True,
             ),
             MetricSpec(
-                "perplexity",
-                _perplexity,
-                "held-out perplexity by document completion",
-                "Wallach 2009",
-                ("transform", "topic_word", "heldout|halves"),
+                "irbo", _irbo,
+                summary="1 - rank-biased overlap of topics",
+                source="Bianchi 2021; Webber 2010, eq. 23", higher_is_better=True,
+            ),
+            MetricSpec(
+                "purity", _purity,
+                summary="purity of clusters by largest topic",
+                source="Manning 2008, section 16.3", needs=_LABELLED, higher_is_better=True,
+            ),
+            MetricSpec(
+                "nmi", _nmi,
+                summary="mutual information of labels and largest topics",
+                source="Manning 2008, section 16.3", needs=_LABELLED, higher_is_better=True,
+            ),
+            MetricSpec(
+                "km_purity", _km_purity,
+                summary="purity of k-means clusters of theta",
+                source="Manning 2008, section 16.3", needs=_LABELLED, higher_is_better=True,
+            ),
+            MetricSpec(
+                "km_nmi", _km_nmi,
+                summary="mutual information of labels and k-means clusters",
+                source="Manning 2008, section 16.3", needs=_LABELLED, higher_is_better=True,
+            ),
+            MetricSpec(
+                "perplexity", _perplexity,
+                summary="held-out perplexity by document completion",
+                source="Wallach 2009",
+                needs=("transform", "topic_word", "heldout|halves"), higher_is_better=False,
             ),
         )
     }
-)
-"""Metric name → what it needs and how it is computed, in the order of a full evaluation."""
+)  # fmt: skip

@@ -40,6 +40,7 @@ _ISA_FLAGS = {
     ],
 }
 _CUDA_ARCHITECTURES = ("80", "90", "100")
+_CUDA_MACROS = ["-DTOPICFORGE_CUDA", "-DTOPICFORGE_SET=cuda"]
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -152,14 +153,15 @@ class _Plan:
 
     def cpu_library(self) -> Path:
         objects = []
-        once = [self.source / "library.cpp", *sorted((self.source / "cpu").glob("*.cpp"))]
         sets = instruction_sets()
-        for path in once:
-            extra = "-DTOPICFORGE_X86_SETS=1" if len(sets) > 1 else ""
-            objects.append(self._compile(path, f"{path.stem}.o", extra))
+        many = ["-DTOPICFORGE_X86_SETS=1"] if len(sets) > 1 else []
+        for pattern in ("*.cpp", "ops/*.cpp", "cpu/*.cpp"):
+            for path in sorted(self.source.glob(pattern)):
+                name = f"{path.parent.name}_{path.stem}.o"
+                objects.append(self._compile(path, name, shlex.join(many)))
         for path in sorted((self.source / "cpu" / "kernels").glob("*.cpp")):
             for name in sets:
-                macros = [f"-DTOPICFORGE_SET={name}"]
+                macros = [*many, f"-DTOPICFORGE_SET={name}"]
                 macros.append(f"-DTOPICFORGE_VECTOR_BYTES={_VECTOR_BYTES[name]}")
                 extra = shlex.join([*_ISA_FLAGS[name], *macros])
                 objects.append(self._compile(path, f"{path.stem}.{name}.o", extra))
@@ -180,16 +182,18 @@ class _Plan:
 
     def cuda_objects(self, nvcc: str, folder: str = "") -> list[str]:
         self.lines += [
-            f"nvccflags = {shlex.join([*nvcc_flags(), *self.common])}",
+            f"nvccflags = {shlex.join([*nvcc_flags(), *self.common, *_CUDA_MACROS])}",
             "rule nvcc",
             f"  command = {shlex.quote(nvcc)} -MD -MF $out.d $nvccflags -c $in -o $out",
             "  depfile = $out.d",
             "  deps = gcc",
         ]
         objects = []
-        for path in sorted((self.source / "cuda").glob("*.cu")):
-            objects.append(_escape(Path(folder) / f"cuda_{path.stem}.o"))
-            self.lines.append(f"build {objects[-1]}: nvcc {_escape(path)}")
+        for pattern in ("ops/*.cpp", "cuda/*.cu"):
+            for path in sorted(self.source.glob(pattern)):
+                name = f"cuda_{path.parent.name}_{path.stem}.o"
+                objects.append(_escape(Path(folder) / name))
+                self.lines.append(f"build {objects[-1]}: nvcc {_escape(path)}")
         return objects
 
     def _compile(self, path: Path, object_name: str, extra: str) -> str:

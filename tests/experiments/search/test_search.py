@@ -226,7 +226,7 @@ def test_a_fixed_option_holds_where_the_part_has_it(write, tmp_path):
 
 def test_pretraining_counts_as_epochs_and_rules_may_be_drawn(write, tmp_path):
     space = "regularisers = {choices = [[], ['warm-up', ['free-bits', {nats = 1.0}]]]}"
-    plan = read_plan(write(space, "epochs = 2\npretrain_epochs = 3"))
+    plan = read_plan(write(space, "epochs = 2\ntraining.pretrain_epochs = 3"))
     found = search(plan, tmp_path / "out", trials=4)
     axis = plan.space["regularisers"]
     assert {axis.label(t.drawn["regularisers"]) for t in found.trials} == set(axis.labels)

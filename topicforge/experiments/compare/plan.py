@@ -52,8 +52,7 @@ from topicforge.wiring.composition import PARTS
 
 DEFAULT_METRICS = ("npmi", "td", "purity", "nmi")
 _KEYS = ("n_topics", "seeds", "metrics", "corpora", "compositions", "grid", "peers")
-_NOT_HERE = ("n_topics", "seed", "device", "vectorizer", "language", "vocabulary", "callbacks",
-             "verbose")  # fmt: skip
+_NOT_HERE = ("n_topics", "seed", "device", "vectorizer", "vocabulary", "callbacks", "verbose")
 
 
 @dataclass(frozen=True)

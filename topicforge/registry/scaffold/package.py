@@ -79,7 +79,7 @@ class NewPackage:
             )
         if keyword.iskeyword(short):
             raise OptionError(f"plugins new: {short!r} is a word of Python itself; take another")
-        taken = next((s for s in registry.components(kind) if s.name == short), None)  # type: ignore[arg-type]
+        taken = next((s for s in registry.specs(kind) if s.name == short), None)
         if taken is not None:
             raise OptionError(
                 f"plugins new: {kind} {short!r} exists already, in {taken.distribution} {taken.version}; "
