@@ -58,7 +58,7 @@ class ModelFileError(TopicForgeError, ValueError):
 
 
 class StorageError(TopicForgeError):
-    """A file or folder can't be written: no room, no permission, or in use by another process."""
+    """A file or folder can't be written, is in use by another process, or is damaged."""
 
 
 class OutputError(StorageError, OptionError):

@@ -194,7 +194,7 @@ def writing_to(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(file: Path, what: Path) -> Iterator[None]:
+def locked(file: Path, what: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a lock while the block runs; the system releases it when the process ends, however it ends.
 
     On Windows, which has no such locks, the block runs without one.
@@ -202,6 +202,7 @@ def locked(file: Path, what: Path) -> Iterator[None]:
     Args:
         file: the lock, made with its folder where it is missing and removed at the end.
         what: named in the error.
+        wait: for the process that holds it, instead of raising an error.
 
     Raises:
         StorageError: another process holds it, or the file cannot be written.
@@ -210,7 +211,7 @@ def locked(file: Path, what: Path) -> Iterator[None]:
         yield
         return
     with writing_to(file):
-        handle = _locked_handle(file, what)
+        handle = _locked_handle(file, what, wait)
     try:
         yield
     finally:
@@ -241,14 +242,14 @@ def workspace(folder: Path, what: Path) -> Iterator[None]:
         folder.rmdir()
 
 
-def _locked_handle(file: Path, what: Path) -> int:
+def _locked_handle(file: Path, what: Path, wait: bool) -> int:
     while True:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:  # its holder has just removed the folder
             continue
-        if not _flock(handle):
+        if not _flock(handle, wait=wait):
             owner = os.read(handle, 200).decode(errors="replace").strip()
             os.close(handle)
             raise StorageError(
@@ -334,12 +335,12 @@ def check_target(target: Path, kind: FolderKind | None = None) -> None:
 
 
 @contextmanager
-def write_folder(target: Path, kind: FolderKind) -> Iterator[Path]:
+def write_folder(target: Path, kind: FolderKind | None) -> Iterator[Path]:
     """Give an empty folder to be filled, and put it in its place at the end of the block.
 
     Args:
         target: where it goes: new, empty, or a folder of the same kind, which is replaced.
-        kind: of the folder.
+        kind: of the folder; ``None`` for one without a manifest, whose target must be new.
 
     Yields:
         The folder to write into. Its files are listed in a manifest afterwards.
@@ -347,12 +348,18 @@ def write_folder(target: Path, kind: FolderKind) -> Iterator[Path]:
     Raises:
         OutputError, StorageError: as :func:`check_target`; or there is no room.
     """
-    check_target(target, kind)
+    if kind is not None:
+        check_target(target, kind)
+    elif os.path.lexists(target):
+        raise OutputError(f"{target}: exists; choose another place, or remove it")
     with writing_to(target):
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
         clear_leftovers(target.absolute().parent, target.name)
         with _part_folder(target) as part:
             yield part
+            if kind is None:
+                os.rename(part, target)
+                return
             write_manifest(part, kind)
             put_in_place(part, target, kind)
 
@@ -710,8 +717,8 @@ def claim_folder(
         The record of the folder, as JSON holds it: the given one where it is new.
 
     Raises:
-        OutputError: the folder holds something else, or its mark is damaged.
-        StorageError: another process works in it, or it cannot be written.
+        OutputError: the folder holds something else.
+        StorageError: another process works in it, its mark is damaged, or it cannot be written.
     """
     path = folder / mark
     check_claim(folder, mark, what)
@@ -746,7 +753,7 @@ def read_claim(folder: Path, mark: str, what: str) -> dict[str, Any]:
     """Return the record of a folder that :func:`claim_folder` began.
 
     Raises:
-        OutputError: it is missing or damaged.
+        StorageError: it is missing or damaged.
     """
     path = folder / mark
     try:
@@ -754,8 +761,8 @@ def read_claim(folder: Path, mark: str, what: str) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise ValueError(f"it holds {type(found).__name__}")
     except (OSError, ValueError, RecursionError) as error:
-        raise OutputError(
-            f"{path}: must describe {what}, but can't be read ({error}); choose another folder, or remove "
-            "this one"
+        raise StorageError(
+            f"{path}: must describe {what}, but can't be read ({error}); remove the folder, or "
+            "choose another"
         ) from error
     return found

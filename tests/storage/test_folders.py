@@ -414,7 +414,7 @@ def test_foreign_folders_are_not_claimed(tmp_path):
             pass
     for text in ("", "[]", "{", "[" * 100_000):
         (tmp_path / "mark.json").write_text(text)
-        damaged = pytest.raises(OutputError, match=r"mark\.json: must describe work")
+        damaged = pytest.raises(StorageError, match=r"mark\.json: must describe work")
         with damaged, claim_folder(tmp_path, "mark.json", {}, "work"):
             pass
     assert sorted(os.listdir(tmp_path)) == ["letter.txt", "mark.json"]
@@ -434,3 +434,13 @@ def test_a_kill_while_a_folder_is_claimed_leaves_it_claimable(tmp_path):
             assert found in ({"of": 1}, {"of": 2})
         assert os.listdir(folder) == ["mark.json"]
     assert killed > 5
+
+
+def test_a_folder_without_a_manifest_is_only_ever_new(tmp_path):
+    with write_folder(tmp_path / "package", None) as folder:
+        (folder / "a").write_text("x")
+    assert os.listdir(tmp_path / "package") == ["a"]
+    again = pytest.raises(OutputError, match="package: exists")
+    with again, write_folder(tmp_path / "package", None):
+        pytest.fail("replaced")
+    assert os.listdir(tmp_path) == ["package"]

@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from topicforge.errors import InputError, MissingExtraError, OptionError, OutputError
+from topicforge.errors import InputError, MissingExtraError, OptionError, OutputError, StorageError
 from topicforge.storage import claim_folder, read_claim, write_file
 
 MARK = "theta.json"
@@ -134,7 +134,7 @@ def open_theta(folder: str | Path) -> ThetaFolder:
         folder: with ``theta.json``.
 
     Raises:
-        InputError: no such folder, or damaged; shards are looked at when they are read.
+        StorageError: no such folder, or damaged; shards are looked at when they are read.
     """
     return _opened(Path(folder), read_claim(Path(folder), MARK, WHAT))
 
@@ -200,10 +200,10 @@ def write_theta(
 
 def _opened(folder: Path, found: dict[str, Any]) -> ThetaFolder:
     if found.get("format") != FORMAT:
-        raise InputError(f"{folder / MARK}: must be of format {FORMAT}; {_REMOVE}")
+        raise StorageError(f"{folder / MARK}: must be of format {FORMAT}; {_REMOVE}")
     numbers = [found.get(key) for key in ("documents", "topics", "shard_documents")]
     if found.get("kind") not in KINDS or not all(type(n) is int and n > 0 for n in numbers):
-        raise InputError(f"{folder / MARK}: is damaged; {_REMOVE}")
+        raise StorageError(f"{folder / MARK}: is damaged; {_REMOVE}")
     documents, topics, shard = (int(n) for n in numbers if n is not None)
     return ThetaFolder(folder, documents, topics, shard, str(found["kind"]))
 
