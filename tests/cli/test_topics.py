@@ -51,7 +51,7 @@ def test_more_words_than_there_are(run, model):
 
 
 def test_a_word_stays_one_word(run, tmp_path):
-    """A foreign vectoriser's phrases hold spaces, which the text format has no room for."""
+    """Phrases of other vectorisers may hold spaces, which the text format can't represent."""
     counts = np.random.default_rng(0).integers(1, 3, (20, 3))
     fitted = topicforge.TopicModel(n_topics=2, epochs=1, vocabulary=["new york", "a\tb", "c"])
     fitted.fit(counts).save(tmp_path / "M")

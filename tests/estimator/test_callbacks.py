@@ -195,7 +195,7 @@ def test_a_failure_before_the_first_epoch_keeps_the_model_of_before(counts, meth
     with pytest.raises(CallbackError, match="whatever was fitted before is kept"):
         model.fit(counts)
     np.testing.assert_array_equal(model.topic_word_, before)
-    # whoever was started is ended, the one that failed too; nobody else
+    # each callback that was started is ended, the one that failed too; no other
     assert first.calls[-1] == culprit.calls[-1] == "on_fit_end"
     assert last.calls[-1:] == ([] if method == "on_fit_start" else ["on_fit_end"])
 

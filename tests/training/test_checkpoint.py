@@ -1,4 +1,4 @@
-"""A training that is killed and started again ends as if nobody had disturbed it, bit for bit."""
+"""A training that is killed and started again ends as an undisturbed one, bit for bit."""
 
 import json
 import os
