@@ -86,7 +86,7 @@ def test_a_space_that_cant_be_is_refused_with_its_place(write, space, error, mat
         ("trial = 3", UnknownNameError, "Did you mean 'trials'"),
         ("trials = 0", OptionError, "trials must be a whole number from 1"),
         ("objective = 'nmmi'", UnknownNameError, "Did you mean 'nmi'"),
-        ("objective = 'c_v'", InputError, "needs running texts"),
+        ("objective = 'c_v'", InputError, "needs texts, which corpus folders don't keep"),
         ("held_out = 1", OptionError, "above 0 and below 1, got 1"),
         ("pruning = 3", InputError, "must be a table"),
         ("pruning = {startup = 3}", UnknownNameError, "Did you mean 'startup_trials'"),
