@@ -22,12 +22,6 @@ STABLE_TORCH_LIBRARY_FRAGMENT(topicforge, m) {
       "_batch_norm_fold_backward(Tensor grad, Tensor grad_shift, Tensor weight, Tensor mean, "
       "Tensor covariance, Tensor gain, Tensor y, Tensor var, float eps) "
       "-> (Tensor, Tensor, Tensor, Tensor)");
-  // Documents of a corpus as a batch: (crow, col, count); nothing is differentiated.
-  m.def(
-      "gather_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows, int vocab_size) "
-      "-> (Tensor, Tensor, Tensor)");
-  // log theta (n, K); all randomness comes from seed, one int64 number on the same device.
-  m.def("sample_log_dirichlet(Tensor concentration, int n, Tensor seed) -> Tensor");
 }
 
 // For the status report, through ctypes.

@@ -7,7 +7,6 @@ build serves every torch from the target version on.
 """
 
 import hashlib
-import json
 import os
 import platform
 import shlex
@@ -15,8 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from topicforge.errors import KernelUnavailableError
@@ -28,6 +26,7 @@ from topicforge.ops._paths import (
     source_digest,
     source_folder,
 )
+from topicforge.storage import locked, write_json
 
 _TARGET_MACRO = "-DTORCH_TARGET_VERSION=0x020a000000000000"  # OLDEST_TORCH, as torch encodes it
 _VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64}
@@ -110,7 +109,7 @@ def build_kernels(
         "libraries": [path.name for path in libraries],
         "sources": source_digest(source),
     }
-    (target / INFO_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(target / INFO_NAME, record)
     return libraries
 
 
@@ -274,23 +273,11 @@ def _ninja() -> str:
     return found
 
 
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Two builds in one folder would write each other's objects; the second waits here."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this platform
-        yield
-        return
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _run_ninja(lines: list[str], folder: Path, verbose: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     command = [_ninja(), "-C", str(folder), *(["-v"] if verbose else [])]
-    with _one_at_a_time(folder):
+    # two builds in one folder would write each other's objects
+    with locked(folder / "lock", folder, wait=True):
         (folder / "build.ninja").write_text("\n".join(lines) + "\n", encoding="utf-8")
         result = subprocess.run(command, capture_output=not verbose, text=True, check=False)
     if result.returncode != 0:
