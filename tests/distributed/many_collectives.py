@@ -79,7 +79,7 @@ def drawn(split):
             "second": distributed.randn((2, own, 3), like, dim=1),
             "dropout": distributed.dropout(torch.ones(own, 20, dtype=torch.float64), 0.3),
             "words": distributed.dropout(torch.ones(entries), 0.5, entries=True),
-            "prior": distributed.prior_draws(prior(), own),
+            "prior": distributed.prior_draws(prior().rsample, own),
         }
         a = whole(split.n_documents, 4).exp()[split.rows()[1]].requires_grad_()
         out["gamma"] = distributed.gamma(a)
@@ -116,7 +116,7 @@ def refused(split):
         "mean": message(lambda: distributed.batch_mean(torch.zeros(()))),
         "randn": message(lambda: distributed.randn((own + 2, 2), like)),
         "words": message(lambda: distributed.dropout(torch.zeros(99), 0.5, entries=True)),
-        "draws": message(lambda: distributed.prior_draws(prior(), own + 1)),
+        "draws": message(lambda: distributed.prior_draws(prior().rsample, own + 1)),
     }
 
 

@@ -131,7 +131,7 @@ def test_alone_everything_is_torchs_own():
         distributed.randn((5, 2), like),
         distributed.rand((5, 2), like),
         distributed.gamma(a),
-        distributed.prior_draws(prior(), 3),
+        distributed.prior_draws(prior().rsample, 3),
     )
     torch.manual_seed(3)
     torchs = (

@@ -7,10 +7,9 @@ fit, and in a compiled network, whose compiler has its own random numbers, torch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,9 +17,6 @@ from torch.nn import functional as F
 
 from topicforge.distributed.collectives import batch_gather, require_rows
 from topicforge.distributed.split import current
-
-if TYPE_CHECKING:
-    from topicforge.distributions import Distribution
 
 _GENERATORS: ContextVar[Mapping[str, torch.Generator]] = ContextVar("topicforge_generators")
 
@@ -122,11 +118,11 @@ def gamma(concentration: Tensor, n: int | None = None) -> Tensor:
     return drawn if split is None else drawn[..., split.rows()[1], :]
 
 
-def prior_draws(prior: Distribution, n: int) -> Tensor:
+def prior_draws(draw: Callable[[int], Tensor], n: int) -> Tensor:
     """One draw per document of this process from a prior, which all documents have in common.
 
     Args:
-        prior: a distribution without batch shape.
+        draw: number of rows -> that many independent draws, as ``prior.rsample``.
         n: number of this process' documents.
 
     Returns:
@@ -136,7 +132,7 @@ def prior_draws(prior: Distribution, n: int) -> Tensor:
         InputError: n is another number.
     """
     (everyone,), own = _all_rows("prior_draws", (n,), 0)
-    drawn = prior.rsample(everyone)
+    drawn = draw(everyone)
     return drawn if own is None else drawn[own]
 
 

@@ -304,6 +304,14 @@ class Network(nn.Module):
         return p
 
     def _through_link(self, z: Tensor, batch: Batch) -> Tensor:
+        sizes = self.context
+        width = sizes.n_latent if self.link.accepts == "z" else sizes.n_topics
+        if z.shape != (batch.n_documents, width):
+            raise PluginError(
+                f"{self._titles['encoder']}: a sample of its posterior must have one row per document, "
+                f"{(batch.n_documents, width)}, but has shape {tuple(z.shape)}"
+                f"{self._whom_to_tell('encoder')}"
+            )
         with self._blamed("link", "encoder"):
             log_theta: Tensor = self.link(z)
         expected = (batch.n_documents, self.context.n_topics)
