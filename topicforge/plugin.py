@@ -49,7 +49,6 @@ from topicforge.errors import (
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
 from topicforge.parts.layers import Dropout, word_layer
-from topicforge.parts.starts import corpus_vectors
 
 __all__ = [
     "API_VERSION",
@@ -86,7 +85,6 @@ __all__ = [
     "Sides",
     "TopicForgeError",
     "TrainingError",
-    "corpus_vectors",
     "distributed",
     "hookimpl",
     "ops",

@@ -163,9 +163,6 @@ class Sides:
 class Divergence(ABC):
     """How far the posterior is from the prior. Factories take options alone, no context."""
 
-    #: one line on which pairs it serves, for error messages
-    serves: ClassVar[str] = ""
-
     @abstractmethod
     def resolve(self, sides: Sides) -> Rule:
         """Return the rule for this pair; called once, before any data is read.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser
+from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
 from topicforge.corpus import Counts, ShardedCounts
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.inputs import is_language, read_input
@@ -489,14 +489,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             mean_length=float(totals.sum() / worded),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
             vocabulary=read.vocabulary,
-            shared={"documents": lambda: _sample(counts).to_scipy()},
+            start_data=StartData(lambda: _sample(counts).to_scipy()),
         )
         device = self._device()
         random = RandomState(shared_seed(self.seed, device))
         with random.active(device):
             network = build_network(settings, context)
             network.start()
-            context.shared.clear()
+            context.start_data.clear()
             network.to(device)
             if self.verbose:
                 watchers = [*watchers, Watcher(_Printer(), "verbose=True")]

@@ -18,8 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from topicforge.errors import KernelUnavailableError
@@ -31,6 +30,7 @@ from topicforge.ops._paths import (
     source_folder,
     write_build_info,
 )
+from topicforge.storage import locked
 
 _TARGET_MACRO = "-DTORCH_TARGET_VERSION=0x020a000000000000"  # OLDEST_TORCH, as torch encodes it
 _SETS = {
@@ -313,23 +313,11 @@ def _ninja() -> list[str]:
     return [*command, "-j", jobs] if jobs.isdecimal() and int(jobs) > 0 else command
 
 
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Two builds in one folder would write each other's objects: the second begins after the first."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this platform
-        yield
-        return
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _run_ninja(lines: list[str], folder: Path, verbose: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     command = [*_ninja(), "-C", str(folder), *(["-v"] if verbose else [])]
-    with _one_at_a_time(folder):
+    # two builds in one folder would write each other's objects
+    with locked(folder / "lock", folder, wait=True):
         (folder / "build.ninja").write_text("\n".join(lines) + "\n", encoding="utf-8")
         result = subprocess.run(command, capture_output=not verbose, text=True, check=False)
     if result.returncode != 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from topicforge.errors import KernelUnavailableError
+from topicforge.storage import write_json
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 INFO_NAME = "build_info.json"
@@ -52,7 +53,7 @@ def read_build_info(folder: Path) -> dict[str, Any]:
 def write_build_info(folder: Path, record: dict[str, Any]) -> None:
     """Write the record beside the libraries."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / INFO_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / INFO_NAME, record)
 
 
 def source_folder() -> Path:

@@ -1,8 +1,9 @@
-"""A start from data: word vectors of the corpus itself, and clusters of its documents."""
+"""What parts start from: training documents, their words' vectors, their clusters."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +12,13 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from topicforge.contracts.context import Context
 from topicforge.errors import TrainingError
 
 #: words that serve as contexts of all others: the most frequent ones; bounds time and memory
 _MAX_CONTEXTS = 5000
 #: rows of positive PMI that are worked on at a time
 _ROWS = 64
-#: of the word vectors, where nobody asks for another
+#: default width of the word vectors
 WIDTH = 100
 
 
@@ -46,63 +46,82 @@ def bounded_width(vocab_size: int, width: int = WIDTH) -> int:
     return min(width, max(2, vocab_size // 25))
 
 
-def clusters(context: Context, width: int | None = None) -> Clusters:
-    """Cluster the training documents of a context; made once, however many parts ask.
+class StartData:
+    """Training documents, and the word vectors and clusters that parts start from.
 
-        M_vw = max(0, log(N n_vw / (n_v n_w))), 0 on the diagonal: positive PMI of words that share
-        documents (Levy and Goldberg 2014); vectors = sqrt(V) U of its first d singular triples,
-        without the singular values, which would let few directions decide every distance;
-        f_d = normalised sum_v log(1 + x_dv) idf_v vectors_v; k-means on f.
-
-    Args:
-        context: with training documents.
-        width: d; ``None`` for the clusters that another part made already, or else of the usual width:
-            parts that share clusters number their topics alike.
-
-    Raises:
-        TrainingError: the context has no documents.
-    """
-    made = context.shared.get("clusters")
-    if made is None or width not in (None, made.vectors.shape[1]):
-        counts = _documents(context, "a start from clusters needs")
-        seed = int(torch.randint(2**31 - 1, ()))
-        width = bounded_width(context.vocab_size) if width is None else width
-        made = _cluster(counts, width, context.n_topics, seed)
-        context.shared["clusters"] = made
-    return made
-
-
-def corpus_vectors(context: Context, width: int) -> NDArray[np.float32]:
-    """Return (V, d) vectors of the training documents' words, columns with mean square 1.
-
-    Those of :func:`clusters`, by themselves. A word that shares documents with no other gets zeros, and
-    so do the columns beyond V - 1.
+    :meth:`Component.start <topicforge.contracts.Component.start>` reads it as
+    ``self.context.start_data``. It is empty when a saved model is opened, and again once all parts
+    have started.
 
     Args:
-        context: with training documents.
-        width: d.
-
-    Raises:
-        TrainingError: the context has no documents.
-
-    Source: Levy and Goldberg 2014, Neural Word Embedding as Implicit Matrix Factorization.
+        documents: gives some training documents, none empty, as scipy CSR (N, V); ``None``: there
+            are none. It is called when a part asks for them.
     """
-    present = _present(_documents(context, "word vectors of the corpus need"))
-    frequency = np.asarray(present.sum(0), dtype=np.float64).ravel()
-    matrix = _positive_pmi(present, frequency)
-    vectors = _basis(matrix, width, int(torch.randint(2**31 - 1, ())))
-    # of a matrix without rank a singular basis is arbitrary
-    vectors[np.diff(matrix.indptr) == 0] = 0
-    return vectors
 
+    def __init__(self, documents: Callable[[], Any] | None = None) -> None:
+        self._documents = documents
+        self._clusters: Clusters | None = None
 
-def _documents(context: Context, what: str) -> Any:
-    if "documents" not in context.shared:
-        raise TrainingError(
-            f"{what} training documents, but the context has none; choose a random start, or train "
-            "with TopicModel.fit"
-        )
-    return context.shared["documents"]()
+    @property
+    def documents(self) -> Any:
+        """(N, V) scipy CSR counts of training documents, evenly spaced where there are many.
+
+        Raises:
+            TrainingError: there are none.
+        """
+        if self._documents is None:
+            raise TrainingError(
+                "a start from data needs training documents, but there are none; choose a random "
+                "start, or train with TopicModel.fit"
+            )
+        return self._documents()
+
+    def clear(self) -> None:
+        """Forget documents and clusters, so that a trained model holds neither."""
+        self._documents = self._clusters = None
+
+    def word_vectors(self, width: int) -> NDArray[np.float32]:
+        """Return (V, width) vectors of the documents' words, columns with mean square 1.
+
+        They are those of :meth:`clusters`, by themselves. A word that shares documents with no other
+        has a vector of zeros, and so have the columns beyond V - 1.
+
+        Raises:
+            TrainingError: there are no documents.
+
+        Source: Levy and Goldberg 2014, Neural Word Embedding as Implicit Matrix Factorization.
+        """
+        present = _present(self.documents)
+        frequency = np.asarray(present.sum(0), dtype=np.float64).ravel()
+        matrix = _positive_pmi(present, frequency)
+        vectors = _basis(matrix, width, int(torch.randint(2**31 - 1, ())))
+        # of a matrix without rank a singular basis is arbitrary
+        vectors[np.diff(matrix.indptr) == 0] = 0
+        return vectors
+
+    def clusters(self, n_topics: int, width: int | None = None) -> Clusters:
+        """Cluster the documents; computed once and shared by all parts.
+
+            M_vw = max(0, log(N n_vw / (n_v n_w))), 0 on the diagonal: positive PMI of words that
+            share documents (Levy and Goldberg 2014); vectors = sqrt(V) U of its first ``width``
+            singular triples, without the singular values, which would let few directions decide
+            every distance; f_d = normalised sum_v log(1 + x_dv) idf_v vectors_v; k-means on f.
+
+        Args:
+            n_topics: K, number of clusters.
+            width: of the word vectors; ``None`` for the clusters that another part has computed, or
+                else of the usual width: parts that share clusters number their topics alike.
+
+        Raises:
+            TrainingError: there are no documents.
+        """
+        made = self._clusters
+        if made is None or width not in (None, made.vectors.shape[1]):
+            counts = self.documents
+            seed = int(torch.randint(2**31 - 1, ()))
+            width = bounded_width(counts.shape[1]) if width is None else width
+            made = self._clusters = _cluster(counts, width, n_topics, seed)
+        return made
 
 
 def _present(counts: Any) -> Any:
@@ -148,7 +167,7 @@ def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
 
 
 def _positive_pmi(present: Any, frequency: NDArray[np.float64]) -> Any:
-    """M of :func:`clusters`, (V, contexts)."""
+    """M of :meth:`StartData.clusters`, (V, contexts)."""
     n_documents, vocab_size = present.shape
     contexts = np.sort(np.argsort(-frequency, kind="stable")[:_MAX_CONTEXTS])
     together = sp.csr_array(present.T @ present[:, contexts])

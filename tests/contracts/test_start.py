@@ -4,14 +4,13 @@ import scipy.sparse as sp
 import torch
 
 from topicforge import TopicModel
-from topicforge.contracts import Context
+from topicforge.contracts import Context, StartData
+from topicforge.contracts.start import bounded_width
 from topicforge.errors import TrainingError
-from topicforge.parts.starts import bounded_width, clusters
 
 
-def context(counts, n_topics):
-    shared = {"documents": lambda: sp.csr_array(counts)}
-    return Context(counts.shape[1], n_topics, n_topics, shared=shared)
+def clusters(counts, n_topics, width=None):
+    return StartData(lambda: sp.csr_array(counts)).clusters(n_topics, width)
 
 
 def blocks(n_documents=90, words=10):
@@ -26,7 +25,7 @@ def blocks(n_documents=90, words=10):
 
 def test_disjoint_subjects_are_clusters():
     counts, subject = blocks()
-    found = clusters(context(counts, 3), 3)
+    found = clusters(counts, 3, 3)
     pairs = {(int(a), int(b)) for a, b in zip(found.labels, subject, strict=True)}
     assert len(pairs) == 3
     for cluster, s in pairs:
@@ -36,20 +35,20 @@ def test_disjoint_subjects_are_clusters():
 
 def test_word_vectors_are_white_and_idf_is_the_logarithm():
     counts, _ = blocks()
-    found = clusters(context(counts, 3), 3)
+    found = clusters(counts, 3, 3)
     gram = found.vectors.T @ found.vectors / counts.shape[1]
     np.testing.assert_allclose(gram, np.eye(3), atol=1e-4)  # float32 singular vectors
     np.testing.assert_allclose(found.idf, np.log(90 / (counts > 0).sum(0)), rtol=1e-6)
 
 
 def test_made_once_for_all_parts():
-    made = context(blocks()[0], 3)
-    assert clusters(made, 3) is clusters(made, 3) is clusters(made)
+    made = StartData(lambda: sp.csr_array(blocks()[0]))
+    assert made.clusters(3, 3) is made.clusters(3, 3) is made.clusters(3)
 
 
 def test_alone_the_width_is_a_25th_of_the_vocabulary_and_at_most_100():
     assert [bounded_width(v) for v in (10, 200, 1250, 5000)] == [2, 8, 50, 100]
-    assert clusters(context(blocks()[0], 3)).vectors.shape == (30, 2)
+    assert clusters(blocks()[0], 3).vectors.shape == (30, 2)
 
 
 @pytest.mark.parametrize("width", [2, 3, 7])
@@ -71,7 +70,7 @@ def test_the_parts_number_their_topics_alike_at_every_width(width):
 
 def test_more_topics_than_documents_and_a_single_document():
     for n in (1, 2):
-        found = clusters(context(blocks()[0][:n], 5), 2)
+        found = clusters(blocks()[0][:n], 5, 2)
         assert found.centres.shape == (5, 2)
         assert np.isfinite(found.centres).all()
         assert found.word_counts.sum() == blocks()[0][:n].sum()
@@ -80,14 +79,14 @@ def test_more_topics_than_documents_and_a_single_document():
 def test_documents_that_are_the_same_but_for_rounding():
     # two subjects of identical documents but for their length, four clusters requested
     counts = np.kron(np.eye(2), np.ones((20, 5))) * np.arange(1, 41)[:, None]
-    found = clusters(context(counts, 4), 2)
+    found = clusters(counts, 4, 2)
     assert np.isfinite(found.centres).all()
     assert len(set(found.labels[:20]) & set(found.labels[20:])) == 0
 
 
 def test_without_documents_it_says_so():
     with pytest.raises(TrainingError, match="training documents"):
-        clusters(Context(5, 2, 2), 2)
+        Context(5, 2, 2).start_data.clusters(2)
 
 
 def test_the_default_starts_where_the_subjects_are():
@@ -95,7 +94,8 @@ def test_the_default_starts_where_the_subjects_are():
     model = TopicModel(n_topics=3, epochs=0).fit(counts)
     found = model.transform(counts).argmax(1)
     assert len({(int(a), int(b)) for a, b in zip(found, subject, strict=True)}) == 3
-    assert model.network_.context.shared == {}
+    with pytest.raises(TrainingError, match="training documents"):
+        model.network_.context.start_data.documents  # noqa: B018
     words = {frozenset(v // 10 for v in topic) for topic in model.topics(5)}
     assert words == {frozenset({0}), frozenset({1}), frozenset({2})}
 
