@@ -16,6 +16,7 @@ __all__ = [
     "diffusion_kernel",
     "diffusion_mmd",
     "gather_rows",
+    "implementation",
     "kernels_report",
     "lazy_adam_rows",
     "mixture_kl_bound",
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
     from topicforge.ops._gather_rows import gather_rows
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
-    from topicforge.ops._library import kernels_report
+    from topicforge.ops._library import implementation, kernels_report
     from topicforge.ops._mixture import (
         mixture_kl_bound,
         mixture_log_prob,
@@ -56,6 +57,7 @@ _HOMES = {
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
     "gather_rows": "_gather_rows",
+    "implementation": "_library",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
     "mixture_kl_bound": "_mixture",
