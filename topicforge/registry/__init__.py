@@ -2,7 +2,7 @@
 
 from topicforge.registry.default import default_registry, list_components
 from topicforge.registry.metadata import installed
-from topicforge.registry.options import build, check_options, option_defaults
+from topicforge.registry.options import build, check_options, describe, option_defaults
 from topicforge.registry.policy import PluginPolicy
 from topicforge.registry.record import PluginRecord
 from topicforge.registry.registry import Registry
@@ -14,6 +14,7 @@ __all__ = [
     "build",
     "check_options",
     "default_registry",
+    "describe",
     "installed",
     "list_components",
     "option_defaults",
