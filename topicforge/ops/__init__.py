@@ -15,6 +15,7 @@ __all__ = [
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
+    "implementation",
     "kernels_report",
     "lazy_adam_rows",
     "mixture_kl_bound",
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
-    from topicforge.ops._library import kernels_report
+    from topicforge.ops._library import implementation, kernels_report
     from topicforge.ops._mixture import (
         mixture_kl_bound,
         mixture_log_prob,
@@ -51,6 +52,7 @@ _HOMES = {
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
+    "implementation": "_library",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
     "mixture_kl_bound": "_mixture",
