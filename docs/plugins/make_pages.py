@@ -13,6 +13,7 @@ from typing import Any
 
 import topicforge.plugin as public
 from topicforge.registry.kinds import KINDS, KindEntry
+from topicforge.registry.options import arguments
 from topicforge.testing import all_checks, kinds_of
 
 FOLDER = Path(__file__).parent
@@ -61,19 +62,8 @@ def _signature(what: Any) -> str:
     return text.replace("(self, ", "(").replace("(self)", "()")
 
 
-def _arguments(*classes: type[Any]) -> list[tuple[str, str]]:
-    """(name, meaning) from the ``Args:`` of docstrings."""
-    found = []
-    for one in classes:
-        block = (inspect.getdoc(one) or "").partition("Args:\n")[2].split("\n\n")[0]
-        for entry in re.split(r"\n(?=    \w)", block):
-            name, _, meaning = entry.strip().partition(": ")
-            found.append((name, _line(meaning)))
-    return found
-
-
 def _fields(entry: KindEntry) -> str:
-    documented = dict(_arguments(*reversed(entry.spec.__mro__[:-1])))
+    documented = arguments(*reversed(entry.spec.__mro__[:-1]))
     return "\n".join(f"- `{name}`: {documented[name]}" for name in entry.signature.parameters)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from topicforge.corpus import Corpus, build_corpus
-from topicforge.errors import CorpusError, OptionError
+from topicforge.errors import CorpusError, OptionError, OutputError
 
 ALPHABET = string.ascii_lowercase
 
@@ -121,7 +121,7 @@ def test_same_bytes_whatever_the_workers(table, tmp_path):
             workers=workers,
         )  # fmt: skip
     one = files_of(tmp_path / "1")
-    assert len(one) == 3 + 3 * 5
+    assert len(one) == 4 + 3 * 5
     assert files_of(tmp_path / "2") == one
     assert files_of(tmp_path / "3") == one
 
@@ -146,7 +146,7 @@ def test_replaces_a_corpus_and_nothing_else(table, tmp_path):
     assert_same(streamed, build_corpus(table))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes").write_text("keep")
-    with pytest.raises(CorpusError, match="holds other files"):
+    with pytest.raises(OutputError, match="holds other files"):
         build_corpus(table, output=tmp_path / "mine", shard_documents=100)
     assert (tmp_path / "mine" / "notes").read_text() == "keep"
 

@@ -16,7 +16,7 @@ from topicforge.registry.report import report
 
 TOPICS = [["a", "b", "c"], ["c", "d", "e"]]
 BOW = sp.csr_array(np.array([[1, 2, 0, 0, 0], [0, 1, 3, 0, 0], [0, 0, 1, 1, 1]]))
-SMALL = {"bow": BOW, "vocabulary": list("abcde"), "top": 3, "td_top": 3}
+SMALL = {"bow": BOW, "vocabulary": list("abcde"), "top": 3}
 HOOK = "@hookimpl\ndef topicforge_register(register):\n    register.metric("
 WORDS = 'summary="a test", source="a page")\n'
 
@@ -33,7 +33,7 @@ def test_the_built_in_metrics_come_through_the_hook():
     assert list_components("metric") == registry.specs("metric")
     rows = {row["qualified_name"]: row for row in report(registry)["metrics"]}
     assert rows["topicforge:perplexity"]["needs"] == ["transform", "topic_word", "heldout|halves"]
-    assert rows["topicforge:td"]["options"] == {"td_top": "25"}
+    assert rows["topicforge:td"]["options"] == {"top": "25"}
 
 
 def test_through_the_registry_the_scores_are_the_same(site):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from topicforge.cli.output import note, print_json, working
-from topicforge.cli.paths import CORPUS_MARK, check_output
+from topicforge.cli.paths import check_output
 
 app = typer.Typer(help="Build corpus folders from texts or counts.", no_args_is_help=True)
 
@@ -166,8 +166,9 @@ def build(
 ) -> None:
     """Read documents, count their words, and write a corpus folder."""
     from topicforge.corpus import build_corpus
+    from topicforge.corpus.folder import CORPUS
 
-    check_output(output, CORPUS_MARK, force)
+    check_output(output, CORPUS, force)
     limits = {"min_df": _limit("--min-df", min_df), "max_df": _limit("--max-df", max_df)}
     called = source[0] if len(source) == 1 else f"{len(source)} files"
     with working(f"reading {called}"):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topicforge.cli.output import note
-from topicforge.cli.paths import CORPUS_MARK
 from topicforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,8 +49,9 @@ def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Cor
         InputError: words or labels for a corpus folder that has its own.
     """
     from topicforge.corpus import build_corpus
+    from topicforge.corpus.folder import DESCRIPTION
 
-    if not (path / CORPUS_MARK).is_file():
+    if not (path / DESCRIPTION).is_file():
         return build_corpus(path, vocab=vocab, labels=labels)
     if vocab is not None or labels is not None:
         raise InputError(
@@ -85,9 +85,10 @@ def read_documents(
         InputError: counts of other words, or texts for a model without a vocabulary.
     """
     from topicforge.corpus import Counts, read_counts, read_texts
+    from topicforge.corpus.folder import DESCRIPTION
     from topicforge.corpus.formats import COUNT_FORMATS, format_of
 
-    if (path / CORPUS_MARK).is_file():
+    if (path / DESCRIPTION).is_file():
         corpus = open_corpus(path)
         check_words(model, corpus.vocabulary, path)
         return corpus

@@ -14,7 +14,7 @@ from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, open_corpus, read_features
 from topicforge.cli.named import Callbacks, RegulariserNames, read_named, read_regularisers
 from topicforge.cli.output import note, print_json
-from topicforge.cli.paths import MODEL_MARK, check_output
+from topicforge.cli.paths import check_output
 
 _SETTINGS = "Settings"
 
@@ -105,8 +105,9 @@ def train(
     from topicforge.cli.fit import fit_and_save, training_folder
     from topicforge.cli.processes import joined
     from topicforge.cli.progress import watcher
+    from topicforge.estimator.saved import MODEL
 
-    check_output(output, MODEL_MARK, force)
+    check_output(output, MODEL, force)
     check_device(device)
     given = {
         "preset": preset, "encoder": encoder, "link": link, "prior": prior,

@@ -18,29 +18,73 @@ _COUNTED = ("bow", "vocabulary")
 _LABELLED = ("theta", "labels")
 
 
-def _npmi(given: MetricInput, *, never: float = -1.0) -> Score:
-    return npmi_from(given.words, given.cooccurrence, never=never)
+def _npmi(given: MetricInput, *, never: float = -1.0, unseen: str = "never") -> Score:
+    """See :func:`npmi`.
+
+    Args:
+        given: the inputs.
+        never: value of a pair that never co-occurs, in [-1, 1].
+        unseen: pairs with a word that the reference lacks: ``never`` counts them as never
+            co-occurring, ``error`` raises.
+    """
+    return npmi_from(given.words, given.cooccurrence, never=never, unseen=unseen)
 
 
-def _npmi_window(given: MetricInput, *, window: int = 10, never: float = -1.0) -> Score:
+def _npmi_window(
+    given: MetricInput, *, window: int = 10, never: float = -1.0, unseen: str = "never"
+) -> Score:
+    """See :func:`npmi_window`.
+
+    Args:
+        given: the inputs.
+        window: width of the sliding window, in tokens.
+        never: value of a pair that never co-occurs, in [-1, 1].
+        unseen: pairs with a word that the reference lacks: ``never`` counts them as never
+            co-occurring, ``error`` raises.
+    """
     return npmi_window(
-        given.topics, given.texts,
-        window=window, top=given.top, never=never, reference=given.texts_reference,
+        given.topics, given.texts, window=window, top=given.top, never=never, unseen=unseen,
+        reference=given.texts_reference,
     )  # fmt: skip
 
 
-def _c_v(given: MetricInput, *, c_v_window: int = 110) -> Score:
+def _c_v(given: MetricInput, *, window: int = 110) -> Score:
+    """See :func:`c_v`.
+
+    Args:
+        given: the inputs.
+        window: width of the sliding window, in tokens.
+    """
     return c_v(
-        given.topics, given.texts, window=c_v_window, top=given.top, reference=given.texts_reference
+        given.topics, given.texts, window=window, top=given.top, reference=given.texts_reference
     )
 
 
-def _u_mass(given: MetricInput) -> Score:
-    return u_mass_from(given.words, given.cooccurrence)
+def _u_mass(
+    given: MetricInput, *, smoothing: float = 1.0, aggregate: str = "mean", unseen: str = "floor"
+) -> Score:
+    """See :func:`u_mass`.
+
+    Args:
+        given: the inputs.
+        smoothing: documents added to each joint count, above 0.
+        aggregate: ``mean`` or ``sum`` over the pairs of a topic.
+        unseen: pairs conditioned on a word that the reference lacks: ``floor`` counts the lowest
+            value there can be, ``error`` raises.
+    """
+    return u_mass_from(
+        given.words, given.cooccurrence, smoothing=smoothing, aggregate=aggregate, unseen=unseen
+    )
 
 
-def _td(given: MetricInput, *, td_top: int = 25) -> Score:
-    return topic_diversity(given.topics, top=td_top)
+def _td(given: MetricInput, *, top: int = 25) -> Score:
+    """See :func:`topic_diversity`.
+
+    Args:
+        given: the inputs.
+        top: words per topic.
+    """
+    return topic_diversity(given.topics, top=top)
 
 
 def _tu(given: MetricInput) -> Score:
@@ -48,6 +92,12 @@ def _tu(given: MetricInput) -> Score:
 
 
 def _irbo(given: MetricInput, *, p: float = 0.9) -> Score:
+    """See :func:`inverted_rbo`.
+
+    Args:
+        given: the inputs.
+        p: weight of going one word deeper, in (0, 1).
+    """
     return inverted_rbo(given.topics, top=given.top, p=p)
 
 
@@ -83,13 +133,19 @@ def _km_nmi(given: MetricInput) -> Score:
     return _by_k_means(given)["km_nmi"]
 
 
-def _perplexity(given: MetricInput) -> Score:
+def _perplexity(given: MetricInput, *, seed: int = 0) -> Score:
+    """See :func:`perplexity`.
+
+    Args:
+        given: the inputs.
+        seed: of the split of each document in two halves.
+    """
     return perplexity(
         given.transform,
         given.topic_word,
         given.heldout if given.has("heldout") else None,
         halves=given.halves if given.has("halves") else None,
-        seed=given.seed,
+        seed=seed,
         reference=given.documents,
     )
 

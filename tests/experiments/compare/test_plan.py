@@ -1,7 +1,9 @@
 import pytest
 
+from topicforge.corpus.folder import CORPUS
 from topicforge.errors import InputError, MixError, OptionError, TopicForgeError, UnknownNameError
 from topicforge.experiments.compare import read_plan
+from topicforge.storage import write_manifest
 
 FAST = 'n_topics = 3\n[compositions.fast]\npreset = "nvdm-gsm"\nepochs = 1\n'
 
@@ -78,6 +80,7 @@ def test_corpora_must_be_there_and_have_the_same_words(study, corpora):
     words = corpora / "first-test" / "vocabulary.txt"
     lines = words.read_text().splitlines()
     words.write_text("\n".join([lines[1], lines[0], *lines[2:]]) + "\n")
+    write_manifest(words.parent, CORPUS)
     path.write_text(text.replace("elsewhere", "first-test"))
     with pytest.raises(InputError, match="same words in the same columns"):
         read_plan(path)

@@ -9,7 +9,6 @@ options are the same; options that do not touch how texts are cut keep pass 1.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -20,32 +19,27 @@ from typing import Any
 import sklearn
 
 from topicforge._version import __version__
-from topicforge.corpus.folder import (
-    DESCRIPTION,
-    Corpus,
-    check_target,
-    put_in_place,
-    write_description,
-)
+from topicforge.corpus.folder import CORPUS, Corpus, write_description
 from topicforge.corpus.lines import read_lines
 from topicforge.corpus.readers.plain import Document
 from topicforge.corpus.streaming.columns import choose_words, name_buckets
 from topicforge.corpus.streaming.merge import merge_all
 from topicforge.corpus.streaming.pieces import count_piece, cut, finished, piece_folder
 from topicforge.corpus.streaming.pool import Pool
-from topicforge.corpus.streaming.scratch import (
-    alone,
-    own_lines,
-    read_json,
-    scratch_of,
-    settle,
-    write_json,
-    writing,
-)  # fmt: skip
+from topicforge.corpus.streaming.scratch import own_lines, read_json, scratch_of, settle
 from topicforge.corpus.streaming.settings import Columns, Words
 from topicforge.corpus.streaming.shards import Shard, dropped_documents, map_shard, shard_done
 from topicforge.corpus.words import check_labels, check_vocabulary
-from topicforge.errors import CorpusError, InputError
+from topicforge.errors import CorpusError, InputError, StorageError
+from topicforge.storage import (
+    check_target,
+    put_in_place,
+    workspace,
+    write_file,
+    write_json,
+    write_manifest,
+    writing_to,
+)
 
 _READ, _PIECES = "read.json", "pieces"
 _COLUMNS, _DONE, _RESULT, _MERGE = "columns.json", "done", "corpus", "merge"
@@ -95,22 +89,20 @@ def build_shards(task: Task) -> Corpus:
     """
     task.words.vectorizer()  # says what is wrong before anything is read
     target = Path(os.path.abspath(task.target))
-    check_target(target)
+    check_target(target, CORPUS)
     scratch = scratch_of(target)
     try:
-        with alone(scratch), Pool(task.workers) as pool:
+        with workspace(scratch, target), writing_to(target), Pool(task.workers) as pool:
             _settle(task, scratch)
             _read_pieces(task, scratch, pool)
             shards = _settle_columns(task, scratch, pool)
             result = _put_together(task, scratch, shards, pool)
-            put_in_place(result, target)
-        shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise CorpusError(
-            f"{target} can't be built ({type(error).__name__}: {error}); what is finished is kept in "
-            f"{scratch}: make room or give permission, then run the same again"
+            put_in_place(result, target, CORPUS)
+    except StorageError as error:
+        raise StorageError(
+            f"{error}. What is finished is kept in {scratch}: the same command goes on with it"
         ) from error
-    return Corpus.open(target)
+    return Corpus.open(target, verify=False)
 
 
 def _settle(task: Task, scratch: Path) -> None:
@@ -148,8 +140,6 @@ def _read_pieces(task: Task, scratch: Path, pool: Pool) -> None:
         return
     folder = scratch / _PIECES
     folder.mkdir(exist_ok=True)
-    for left in folder.glob("*.part"):
-        shutil.rmtree(left, ignore_errors=True)
     known = set(finished(folder))
     with closing(_generator(task.documents())) as documents:
         pool.run(count_piece, cut(documents, task.shard_documents, folder, task.words, known))
@@ -195,7 +185,7 @@ def _settle_columns(task: Task, scratch: Path, pool: Pool) -> list[Shard]:
             words, limits = choose_words(records, columns, read["documents"])
         if words is not None:
             size = len(check_vocabulary(words, None, task.where))
-            with writing(vocabulary) as file:
+            with write_file(vocabulary) as file:
                 file.writelines(f"{word}\n".encode() for word in words)
         settled = {"size": size, "limits": limits, "words": words is not None}
         write_json(scratch / _COLUMNS, settled)
@@ -220,8 +210,8 @@ def _put_together(task: Task, scratch: Path, shards: list[Shard], pool: Pool) ->
             f"{total['documents'] + total['dropped']} documents are empty"
         )
     result = scratch / _RESULT
-    for left in (*result.rglob("*.part"), result / DESCRIPTION):
-        left.unlink(missing_ok=True)  # a description lists all other files
+    for left in result.rglob("*.part"):
+        left.unlink(missing_ok=True)  # the manifest lists all files
     settled = read_json(scratch / _COLUMNS) or {}
     dropped = {"dropped_empty_documents": total["dropped"]} if task.columns.drop_empty else {}
     write_description(
@@ -238,6 +228,7 @@ def _put_together(task: Task, scratch: Path, shards: list[Shard], pool: Pool) ->
         },
         [(d["documents"], d["entries"]) for d in done],
     )
+    write_manifest(result, CORPUS)
     return result
 
 
@@ -253,7 +244,7 @@ def _write_labels(task: Task, scratch: Path, shards: list[Shard]) -> int | None:
             f"{task.where}: has labels of its own, so a file of labels can't be given too"
         )
     differ: set[str] = set()
-    with writing(path) as file:
+    with write_file(path) as file:
         for label in _kept_labels(task, shards):
             differ.add(label)
             file.write(f"{label}\n".encode())

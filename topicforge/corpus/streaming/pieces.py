@@ -8,8 +8,6 @@ pieces/00000/piece.json    numbers of documents, entries, unlabelled documents
 
 from __future__ import annotations
 
-import os
-import shutil
 import struct
 from array import array
 from collections import defaultdict
@@ -23,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topicforge.corpus.readers.plain import Document
-from topicforge.corpus.streaming.scratch import read_json, write_json, writing
+from topicforge.corpus.streaming.scratch import read_json
 from topicforge.corpus.streaming.settings import Words
 from topicforge.corpus.words import check_labels
+from topicforge.storage import write_file, write_json
 
 #: a piece ends early where its texts reach this: a shard of whole books must fit in memory, too
 PIECE_CHARACTERS = 1 << 26
@@ -90,7 +89,7 @@ def cut(
 
 
 def count_piece(piece: Piece) -> None:
-    """Count the words of a piece and write it, whole or not at all.
+    """Count the words of a piece and write it; ``piece.json`` comes last and says that it is whole.
 
     Raises:
         InputError: a label that is not one line of UTF-8.
@@ -122,30 +121,26 @@ def count_piece(piece: Piece) -> None:
     np.add.at(totals, columns, values)
 
     target = piece_folder(piece.folder, piece.number)
-    fresh = target.with_name(f"{target.name}.{os.getpid()}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    with writing(fresh / "words.bin") as file:
+    target.mkdir(parents=True, exist_ok=True)
+    with write_file(target / "words.bin") as file:
         write_words(
             file,
             zip((encoded[i] for i in order), frequency.tolist(), totals.tolist(), strict=True),
         )
     arrays: tuple[NDArray[Any], ...] = (rows, columns.astype(np.int32), values.astype(np.int32))
     for name, numbers in zip(ARRAYS, arrays, strict=True):
-        save_array(fresh / f"{name}.npy", numbers)
+        save_array(target / f"{name}.npy", numbers)
     if len(labelled) == len(piece.labels):
-        with writing(fresh / "labels.txt") as file:
+        with write_file(target / "labels.txt") as file:
             file.writelines(f"{label}\n".encode() for label in labelled)
     write_json(
-        fresh / "piece.json",
+        target / "piece.json",
         {
             "documents": len(piece.texts),
             "entries": len(columns),
             "unlabelled": len(piece.labels) - len(labelled),
         },
     )
-    shutil.rmtree(target, ignore_errors=True)  # something that is not whole
-    fresh.rename(target)
 
 
 def finished(folder: Path) -> dict[int, dict[str, Any]]:
@@ -176,7 +171,7 @@ def read_words(path: Path) -> Iterator[Record]:
 
 def save_array(path: Path, values: NDArray[Any]) -> None:
     """Write a .npy file, whole or not at all."""
-    with writing(path) as file:
+    with write_file(path) as file:
         np.save(file, values, allow_pickle=False)
 
 

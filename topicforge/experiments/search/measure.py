@@ -137,6 +137,6 @@ class Measure:
             found = evaluate(
                 [[str(word) for word in topic] for topic in model.topics(min(25, width), words)],
                 metrics=[self.name], registry=default_registry(), top=min(10, width),
-                td_top=min(25, width), reference=held_out.name, documents=held_out.name, **given,
+                reference=held_out.name, documents=held_out.name, **given,
             )  # fmt: skip
         return found[self.name].value
