@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
 from topicforge.corpus import Counts, ShardedCounts
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
+from topicforge.estimator.explain import as_text, explanation
 from topicforge.estimator.inputs import is_language, read_input
 from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.ranking import ASSOCIATION, Association, top_words
@@ -193,9 +194,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return resolve(default_registry(), self.preset, explicit)
 
     def explain(self) -> str:
-        """Say what the parameters amount to: parts, options, estimator, sources."""
-        settings = self._resolve()
-        return f"preset      {settings.preset}\n{settings.composition.explain()}"
+        """Say what the parameters amount to: parts and options, where their values come from, sources.
+
+        Raises:
+            UnknownNameError, OptionError, MixError: parameters that do not fit.
+        """
+        return as_text(self.explanation())
+
+    def explanation(self) -> dict[str, Any]:
+        """Return what :meth:`explain` says as a dictionary of texts."""
+        return explanation(default_registry(), self._resolve())
 
     # ---- fitting ------------------------------------------------------------------------
 
@@ -247,7 +255,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             vocab_size=read.documents.counts.vocab_size,
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
-            estimator=f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
+            estimator=settings.composition.estimator,
         )
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -11,6 +13,61 @@ from torch import nn
 from topicforge.contracts import ComponentSpec, Context
 from topicforge.errors import PluginError, TopicForgeError, UnknownNameError, did_you_mean
 from topicforge.registry.kinds import KINDS
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a component, of a metric or of the training loop.
+
+    Args:
+        name: of the keyword-only parameter.
+        type: its annotation as it is written, or an empty string.
+        default: its default.
+        meaning: what the docstring says of it, on one line.
+    """
+
+    name: str
+    type: str
+    default: Any
+    meaning: str
+
+
+def options_of(factory: Callable[..., Any]) -> list[Option]:
+    """Return the keyword-only parameters of a factory or function, with what its docstring says.
+
+    Args:
+        factory: a class, whose bases' docstrings count too, or a function.
+    """
+    meanings = arguments(
+        *reversed(inspect.getmro(factory)) if inspect.isclass(factory) else (factory,)
+    )
+    return [
+        Option(p.name, _type(p.annotation), p.default, meanings.get(p.name, ""))
+        for p in inspect.signature(factory).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    ]
+
+
+def arguments(*described: object) -> dict[str, str]:
+    """Return name -> meaning of the ``Args:`` of docstrings, in plain text; later ones win."""
+    found: dict[str, str] = {}
+    for one in described:
+        block = inspect.cleandoc(getattr(one, "__doc__", None) or "").partition("Args:\n")[2]
+        for entry in re.split(r"\n(?=    \w)", block.split("\n\n")[0]):
+            names, _, meaning = entry.strip().partition(": ")
+            plain = re.sub(r":\w+:`~?([^`]+)`", r"\1", " ".join(meaning.split())).replace("``", "")
+            found.update(dict.fromkeys(names.split(", "), plain))
+    return found
+
+
+def _type(annotation: Any) -> str:
+    if annotation is inspect.Parameter.empty:
+        return ""
+    return (
+        annotation
+        if isinstance(annotation, str)
+        else getattr(annotation, "__name__", str(annotation))
+    )
 
 
 def option_defaults(spec: ComponentSpec) -> dict[str, Any]:

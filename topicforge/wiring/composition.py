@@ -22,12 +22,6 @@ class Part:
     spec: ComponentSpec
     options: Mapping[str, Any]
 
-    @property
-    def text(self) -> str:
-        """``name(option=value, ...)``."""
-        shown = ", ".join(f"{k}={_short(v)}" for k, v in self.options.items())
-        return f"{self.spec.name}({shown})"
-
 
 @dataclass(frozen=True)
 class Composition:
@@ -54,20 +48,10 @@ class Composition:
         """The five parts by kind."""
         return {kind: getattr(self, kind) for kind in PARTS}
 
-    def explain(self) -> str:
-        """Say in plain words what was chosen and which estimator runs."""
-        q, p = self.posterior, self.prior_latent
-        lines = [
-            f"{kind:<11} {part.text}  [{part.spec.source}]" for kind, part in self.parts.items()
-        ]
-        lines += [
-            f"{'posterior':<11} {q.distribution.__name__} in {q.space}",
-            f"{'p':<11} {p.distribution.__name__} in {p.space}"
-            + (", trained" if p.trainable else ", fixed"),
-            f"{'estimator':<11} {self.rule.exactness}, measured in {self.rule.space}: "
-            f"{self.rule.summary}  [{self.rule.source}]",
-        ]
-        return "\n".join(lines)
+    @property
+    def estimator(self) -> str:
+        """How the divergence is measured, such as ``closed form: KL(q || p)``."""
+        return f"{self.rule.exactness}: {self.rule.summary}"
 
 
 def compose(
@@ -236,8 +220,3 @@ def _impossible(
         + (f"Works instead, the rest unchanged: {', '.join(works)}. " if works else "")
         + f"To add a rule for ({q}, {p}), a plugin calls register.divergence_rule(...)."
     )
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
