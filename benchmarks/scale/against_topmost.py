@@ -1,4 +1,4 @@
-"""Documents per second and peak memory against TopMost 1.0.2: same network, batch of 200, two threads, K = 50.
+"""Documents per second and peak memory against TopMost 1.0.2: same network, batch of 200, K = 50.
 
     pip install topmost
     python benchmarks/scale/against_topmost.py --counts train.npz --threads 2

@@ -2,10 +2,10 @@
 
     python benchmarks/scale/build.py --sizes 10000 100000 --workers 2
 
-Text is synthetic: one line per document, words ``w0``, ``w1``, … of a Zipf vocabulary, 100 words per line. Each
-build is ``topicforge corpus build`` in a process of its own, streamed into shards; its time is that of the
-whole command, start of Python included. Printed are documents per second, bytes of text per second, bytes of
-the folder per document, and the largest memory of any one of the command's processes.
+Text is synthetic: one line per document, words ``w0``, ``w1``, … of a Zipf vocabulary, 100 words per
+line. Each build is ``topicforge corpus build`` in a process of its own, streamed into shards; its time is
+that of the whole command, start of Python included. Printed are documents per second, bytes of text per
+second, bytes of the folder per document, and the largest memory of any one of the command's processes.
 """
 
 from __future__ import annotations

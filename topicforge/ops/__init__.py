@@ -14,6 +14,7 @@ __all__ = [
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
+    "implementation",
     "kernels_report",
     "mixture_kl_bound",
     "mixture_log_prob",
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from topicforge.ops._batch_norm_fold import batch_norm_fold
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
-    from topicforge.ops._library import kernels_report
+    from topicforge.ops._library import implementation, kernels_report
     from topicforge.ops._mixture import (
         mixture_kl_bound,
         mixture_log_prob,
@@ -46,6 +47,7 @@ _HOMES = {
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
+    "implementation": "_library",
     "kernels_report": "_library",
     "mixture_kl_bound": "_mixture",
     "mixture_log_prob": "_mixture",

@@ -88,7 +88,6 @@ class Network(nn.Module):
         self._declared = composition.posterior.distribution
         self._declared_prior = composition.prior_latent.distribution
         self._titles: dict[str, str] = {kind: _title(part.spec) for kind, part in parts.items()}
-        self._packages: dict[str, str] = {k: part.spec.distribution for k, part in parts.items()}
         if topics_from == "anchors":
             self._check_anchors(parts["prior"].spec.name)
 
@@ -102,15 +101,13 @@ class Network(nn.Module):
             with self._blamed(kind):
                 getattr(self, kind).start()
         p = self._prior()
-        with self._blamed("prior"), torch.no_grad():
-            width = p.mean.shape[-1:]
-        sizes = self.context
-        name, expected = ("L", sizes.n_latent) if p.space == "z" else ("K", sizes.n_topics)
-        if width != (expected,):
+        with self._blamed("prior"):
+            shape = p.mean.shape
+        expected = self.context.n_latent if p.space == "z" else self.context.n_topics
+        if shape != (expected,):
             raise PluginError(
-                f"{self._titles['prior']}: its distribution must have width {name} = {expected}, the "
-                f"context's {'n_latent' if name == 'L' else 'n_topics'}, but its mean has shape "
-                f"{tuple(p.mean.shape)}{self._whom_to_tell('prior')}"
+                f"{self._titles['prior']}: its distribution must have shape ({expected},), got "
+                f"{tuple(shape)}; size it by context.n_latent"
             )
 
     def forward(
@@ -198,14 +195,14 @@ class Network(nn.Module):
             raise PluginError(
                 f"{self._titles['decoder']}: log_likelihood must be the logarithm of a probability, at "
                 f"most 0, but is {-found:.4g} for a document of the first batch; return "
-                f"sum_v x_v log p_v, not its negative{self._whom_to_tell('decoder')}"
+                f"sum_v x_v log p_v, not its negative"
             )
         least = float(terms.divergence.min()) if terms.divergence.numel() else 0.0
         if self.rule.exactness == "closed form" and least < -1e-2:
             raise PluginError(
                 f"{self._titles['divergence']}: a rule in closed form ({self.rule.summary}) must give at "
                 f"least 0, but gave {least:.4g} in the first batch; look at its sign, or give its "
-                f"exactness as 'approximation'{self._whom_to_tell('divergence')}"
+                f"exactness as 'approximation'"
             )
         training = self.training
         self.eval()
@@ -218,14 +215,12 @@ class Network(nn.Module):
                 raise PluginError(
                     f"{self._titles['decoder']}: {method} must give one row per topic and one column "
                     f"per word, (K, V) = {expected}, but gave {tuple(value.shape)}"
-                    f"{self._whom_to_tell('decoder')}"
                 )
         apart = float((topic_word.sum(1) - 1).abs().max())
         if not (apart < 1e-2 and float(topic_word.min()) >= 0):
             raise PluginError(
                 f"{self._titles['decoder']}: the rows of topic_word must be distributions, but one sums "
                 f"to 1 {apart:+.4g}, and the smallest number is {float(topic_word.min()):.4g}"
-                f"{self._whom_to_tell('decoder')}"
             )
 
     def infer(self, batch: Batch) -> Tensor:
@@ -289,7 +284,7 @@ class Network(nn.Module):
             raise PluginError(
                 f"{self._titles['divergence']}: the rule {rule.summary!r} must give "
                 f"{'one number per document' if rule.per_document else 'one number per batch'}, "
-                f"{tuple(expected)}, but gave {tuple(value.shape)}{self._whom_to_tell('divergence')}"
+                f"{tuple(expected)}, but gave {tuple(value.shape)}"
             )
         return value
 
@@ -310,7 +305,6 @@ class Network(nn.Module):
             raise PluginError(
                 f"{self._titles['encoder']}: a sample of its posterior must have one row per document, "
                 f"{(batch.n_documents, width)}, but has shape {tuple(z.shape)}"
-                f"{self._whom_to_tell('encoder')}"
             )
         with self._blamed("link", "encoder"):
             log_theta: Tensor = self.link(z)
@@ -332,16 +326,8 @@ class Network(nn.Module):
         except Exception as error:
             suspects = ", with ".join(self._titles[kind] for kind in kinds)
             raise PluginError(
-                f"{suspects}: failed with {type(error).__name__}: {error}"
-                f"{self._whom_to_tell(*kinds)}"
+                f"{suspects}: failed with {type(error).__name__}: {error}, which is an error in the component"
             ) from error
-
-    def _whom_to_tell(self, *kinds: str) -> str:
-        """The end of a message: a user turns to a package's authors, an author to the traceback."""
-        packages = dict.fromkeys(self._packages[kind] for kind in kinds)
-        if "" in packages:
-            return "; the traceback shows where"
-        return f"; report it to the authors of {' and '.join(packages)}"
 
     def _reconstruction(self, theta: Tensor, batch: Batch) -> Tensor:
         with self._blamed("decoder"):
@@ -358,7 +344,7 @@ class Network(nn.Module):
         if shares.shape != expected:
             raise PluginError(
                 f"{self._titles['prior']}: anchor_proportions must give one number per anchor, "
-                f"{expected}, but gave {tuple(shares.shape)}{self._whom_to_tell('prior')}"
+                f"{expected}, but gave {tuple(shares.shape)}"
             )
         return shares
 

@@ -33,13 +33,13 @@ class EmbeddingDecoder(TopicsOverWords):
 
     Args:
         context: sizes, and the vocabulary where ``vectors`` is looked up by word.
-        width: E; ``None`` takes the width of ``vectors``, or 300 without pretrained ones.
+        width: width E of the vectors; ``None`` for that of ``vectors``, or 300 without pretrained ones.
         vectors: word vectors to start from: ``corpus``, those of the training documents themselves
             (:meth:`topicforge.contracts.StartData.word_vectors`); pretrained ones, word2vec text, GloVe text,
             .npy, or an array (rows, E); ``None``, random ones.
         vectors_words: the words of the rows of an .npy or array, a sequence or a file; ``None``:
             row i is word i.
-        train_vectors: train rho; with ``vectors``, False keeps them as they came. Words without
+        train_vectors: whether rho is trained; with ``vectors``, False keeps them as they came. Words without
             a pretrained vector start at random with the vectors' own deviation.
     """
 
