@@ -92,7 +92,10 @@ def write_corpus(
         for number, start in enumerate(range(0, documents, shard_documents)):
             n = min(shard_documents, documents - start)
             indices = np.concatenate(
-                [draw(min(_BLOCK, n - at), cdf, distinct, rng).ravel() for at in range(0, n, _BLOCK)]
+                [
+                    draw(min(_BLOCK, n - at), cdf, distinct, rng).ravel()
+                    for at in range(0, n, _BLOCK)
+                ]
             )
             counts = rng.integers(1, 4, len(indices), dtype=np.int32)
             indptr = np.arange(n + 1, dtype=np.int64) * distinct
