@@ -217,9 +217,10 @@ class _Plan:
             "  deps = gcc",
         ]
         objects = []
-        for path in [*self._sources("ops/*.cpp"), *self._sources("cuda/*.cu")]:
-            objects.append(f"{path.parent.name}_{path.stem}.o")
-            lines += _compile("nvcc", path, objects[-1], [])
+        for kernels in self._sources("cuda/*.cu"):
+            for path in (kernels, self.source / "ops" / f"{kernels.stem}.cpp"):
+                objects.append(f"{path.parent.name}_{path.stem}.o")
+                lines += _compile("nvcc", path, objects[-1], [])
         return lines, objects
 
     def _sources(self, pattern: str) -> list[Path]:
