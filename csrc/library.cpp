@@ -22,10 +22,6 @@ STABLE_TORCH_LIBRARY_FRAGMENT(topicforge, m) {
       "_batch_norm_fold_backward(Tensor grad, Tensor grad_shift, Tensor weight, Tensor mean, "
       "Tensor covariance, Tensor gain, Tensor y, Tensor var, float eps) "
       "-> (Tensor, Tensor, Tensor, Tensor)");
-  // Documents of a corpus as a batch: (crow, col, count); nothing is differentiated.
-  m.def(
-      "gather_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows, int vocab_size) "
-      "-> (Tensor, Tensor, Tensor)");
   // Adam on the rows named, in place.
   m.def(
       "lazy_adam_rows(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor row, "
@@ -36,9 +32,6 @@ STABLE_TORCH_LIBRARY_FRAGMENT(topicforge, m) {
       "adam_catch_up(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, "
       "Tensor(d!) since, Tensor row, Tensor rates, int base, float beta1, float beta2, float eps) "
       "-> ()");
-
-  // log theta (n, K); all randomness comes from seed, one int64 number on the same device.
-  m.def("sample_log_dirichlet(Tensor concentration, int n, Tensor seed) -> Tensor");
 }
 
 // For the status report, through ctypes.

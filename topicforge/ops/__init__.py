@@ -15,7 +15,6 @@ __all__ = [
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
-    "gather_rows",
     "implementation",
     "kernels_report",
     "lazy_adam_rows",
@@ -23,7 +22,6 @@ __all__ = [
     "mixture_log_prob",
     "mixture_responsibilities",
     "product_multinomial_nll",
-    "sample_log_dirichlet",
     "sparse_linear",
     "sparse_multinomial_nll",
     "topic_word_rows",
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from topicforge.ops._batch_norm_fold import batch_norm_fold
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
-    from topicforge.ops._gather_rows import gather_rows
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
     from topicforge.ops._library import implementation, kernels_report
     from topicforge.ops._mixture import (
@@ -43,7 +40,6 @@ if TYPE_CHECKING:
         mixture_responsibilities,
     )
     from topicforge.ops._product_multinomial_nll import product_multinomial_nll
-    from topicforge.ops._sample_log_dirichlet import sample_log_dirichlet
     from topicforge.ops._sparse_linear import sparse_linear
     from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
     from topicforge.ops._topic_word_rows import topic_word_rows
@@ -56,7 +52,6 @@ _HOMES = {
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
-    "gather_rows": "_gather_rows",
     "implementation": "_library",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
@@ -64,7 +59,6 @@ _HOMES = {
     "mixture_log_prob": "_mixture",
     "mixture_responsibilities": "_mixture",
     "product_multinomial_nll": "_product_multinomial_nll",
-    "sample_log_dirichlet": "_sample_log_dirichlet",
     "sparse_linear": "_sparse_linear",
     "sparse_multinomial_nll": "_sparse_multinomial_nll",
     "topic_word_rows": "_topic_word_rows",
