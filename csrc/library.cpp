@@ -8,11 +8,6 @@
 #include "cpu/instruction_set.h"
 
 STABLE_TORCH_LIBRARY_FRAGMENT(topicforge, m) {
-  // (rows of softmax_v(w_v · t_k), mean of the weight under it), both from one pass over the words.
-  m.def("topic_word_rows(Tensor weight, Tensor topic, Tensor word) -> (Tensor, Tensor)");
-  m.def(
-      "_topic_word_rows_backward(Tensor grad, Tensor beta, Tensor mean, Tensor weight, "
-      "Tensor word) -> Tensor");
   // Batch norm over a batch of mean `mean` and covariance `covariance`, folded into the weight:
   // (folded, shift, y, var); the last two are the moments and serve the backward.
   m.def(

@@ -1,21 +1,11 @@
-#include "cpu/kernels/topic_word_rows.h"
 
 #include "harness.h"
+#include "ops/topic_word_rows.h"
 
 namespace {
 
 using namespace topicforge;
 
-template <class T>
-const TopicWordRowsFunctions<T>& functions() {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return topic_word_rows_kernels().f32;
-  } else {
-    return topic_word_rows_kernels().f64;
-  }
-}
-
-// Every `step`-th word's probabilities, the means, and the gradient of the topics.
 template <class T>
 std::vector<T> rows(int64_t V, int64_t K, int64_t E, int64_t step, const Pool& pool) {
   const std::vector<T> weight = harness::normal<T>(V * E, 1), topic = harness::normal<T>(K * E, 2);
@@ -26,8 +16,8 @@ std::vector<T> rows(int64_t V, int64_t K, int64_t E, int64_t step, const Pool& p
   std::vector<T> out(static_cast<size_t>(R * K + 2 * K * E));
   T *beta = out.data(), *mean = beta + R * K, *pull = mean + K * E;
   const TopicWordProblem<T> problem{weight.data(), topic.data(), word.data(), V, K, E, R};
-  functions<T>().forward(problem, beta, mean, pool);
-  functions<T>().backward(problem, grad.data(), beta, mean, pull, pool);
+  topic_word_rows_kernels<T>().forward(problem, beta, mean, pool);
+  topic_word_rows_kernels<T>().backward(problem, grad.data(), beta, mean, pull, pool);
   const double tolerance = harness::tolerance<T>() * static_cast<double>(E + 1);
   for (int64_t k = 0; k < K; ++k) {
     std::vector<double> p, expected(static_cast<size_t>(E)), gradient(static_cast<size_t>(E));

@@ -130,11 +130,14 @@ def test_what_does_not_fit_is_refused(impl: str) -> None:
     weight, topic, word = arguments(5, 3, 4, torch.float32)
     for wrong, words in (
         ((weight[0], topic, word), r"weight must have shape \(V, E\)"),
-        ((weight, topic[:, :2], word), "same number E of columns"),
+        (
+            (weight, topic[:, :2], word),
+            r"topic must have shape \(K, E\) with E = 4, but has \(3, 2\)",
+        ),
         ((weight[:0], topic, word), "the vocabulary is empty"),
         ((weight.long(), topic, word), "floating-point"),
-        ((weight, topic, word.int()), r"word must be int64 of shape \(R,\)"),
-        ((weight, topic, word[None]), r"word must be int64 of shape \(R,\)"),
+        ((weight, topic, word.int()), "word must be int64 on cpu"),
+        ((weight, topic, word[None]), r"word must have shape \(R,\)"),
         ((weight, topic, word.flip(0)), r"word must rise within \[0, 5\) without repeats"),
         ((weight, topic, torch.tensor([1, 1])), "without repeats"),
         ((weight, topic, torch.tensor([-1, 1])), "runs from -1"),

@@ -197,7 +197,7 @@ class _Plan:
     def cuda(self, nvcc: str, library: Path) -> list[str]:
         """Of the library for CUDA."""
         lines, objects = self.cuda_objects(nvcc)
-        # nvcc knows where its run-time library is; linked statically, the result asks for no
+        # nvcc knows where its run-time library is; linked statically, the result needs no
         # particular one beside the driver.
         link = [nvcc, "-shared", "-cudart", "static"]
         return [

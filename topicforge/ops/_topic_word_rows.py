@@ -1,4 +1,4 @@
-"""ETM's topics at the words of a batch, over word vectors that stand still."""
+"""ETM's topics at the words of a batch, over fixed word vectors."""
 
 from typing import Any
 
@@ -7,9 +7,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from topicforge.errors import InputError
-from topicforge.ops import _library, reference
-from topicforge.ops._arguments import check_columns, check_matrix, harmonise
-from topicforge.ops._rows import check_row_numbers, check_rows_rise
+from topicforge.ops import _library
+from topicforge.ops._arguments import check_shapes, harmonise
 
 _NAME = "topic_word_rows"
 
@@ -23,7 +22,7 @@ def topic_word_rows(weight: Tensor, topic: Tensor, word: Tensor, impl: str = "au
     is why ``weight`` has no gradient here.
 
     Args:
-        weight: (V, E) w, word vectors that don't learn; a word is a row.
+        weight: (V, E) w, fixed word vectors; a word is a row.
         topic: (K, E) t, topic vectors.
         word: (R,) int64 words wanted, below V, each larger than the one before.
         impl: "auto", "native" or "reference".
@@ -33,19 +32,21 @@ def topic_word_rows(weight: Tensor, topic: Tensor, word: Tensor, impl: str = "au
 
     Raises:
         InputError: kinds, shapes, devices or words don't fit together, no words, or ``weight``
-            wants a gradient.
+            requires a gradient.
         OptionError: ``impl`` is none of the three.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 
     Source: Dieng, Ruiz and Blei 2020, eq. 1.
     """
-    check_matrix(_NAME, "weight", weight, "(V, E)")
-    check_matrix(_NAME, "topic", topic, "(K, E)")
-    check_columns(_NAME, "weight", weight, "topic", topic, "E")
     weight, topic = harmonise(_NAME, weight=weight, topic=topic)
-    check_row_numbers(_NAME, "word", word, weight.device)
+    if not isinstance(word, Tensor) or word.dtype != torch.int64 or word.device != weight.device:
+        came = f"{word.dtype} on {word.device}" if isinstance(word, Tensor) else type(word).__name__
+        raise InputError(
+            f"{_NAME}: word must be int64 on {weight.device} beside weight, but is {came}"
+        )
+    check_shapes(_NAME, weight=(weight, "VE"), topic=(topic, "KE"), word=(word, "R"))
     if weight.shape[0] == 0:
-        raise InputError(f"{_NAME}: weight must have a row a word, but the vocabulary is empty")
+        raise InputError(f"{_NAME}: weight must have a row per word, but the vocabulary is empty")
     if weight.requires_grad and torch.is_grad_enabled():
         raise InputError(
             f"{_NAME}: weight gets no gradient here; detach it, or take the softmax of its logits"
@@ -69,7 +70,8 @@ class _TopicWordRows(torch.autograd.Function):
             _check_words(word, weight)
             # Autocast would do the matrix products in half and lose the digits of the logits.
             with torch.autocast(weight.device.type, enabled=False):
-                beta, mean = reference.topic_word_rows(weight, topic, word)
+                softmax = torch.softmax(weight @ topic.T, 0)
+                beta, mean = softmax[word], softmax.T @ weight
         ctx.save_for_backward(beta, mean, weight, word)
         ctx.native = native
         return beta
@@ -82,24 +84,35 @@ class _TopicWordRows(torch.autograd.Function):
             if ctx.native:
                 topic_grad = torch.ops.topicforge._topic_word_rows_backward(grad, *kept)
             else:
-                topic_grad = reference.topic_word_rows_gradient(grad, *kept)
+                topic_grad = _reference_gradient(grad, *kept)
         return None, topic_grad, None, None
 
 
-def _check_words(word: Tensor, weight: Tensor) -> None:
-    advice = "batch.words() gives them so"
-    check_rows_rise(_NAME, word, weight.shape[0], what="word", advice=advice)
-
-
-def _fake(weight: Tensor, topic: Tensor, word: Tensor) -> tuple[Tensor, Tensor]:
-    return topic.new_empty(word.shape[0], topic.shape[0]), topic.new_empty(topic.shape)
-
-
-def _fake_backward(
+def _reference_gradient(
     grad: Tensor, beta: Tensor, mean: Tensor, weight: Tensor, word: Tensor
 ) -> Tensor:
-    return mean.new_empty(mean.shape)
+    """Σ_r G_rk β_rk (w_r − E_k[w]), (K, E)."""
+    pull = grad * beta
+    return pull.T @ weight[word] - pull.sum(0)[:, None] * mean
 
 
-_library.register(_NAME, _fake)
-_library.register("_topic_word_rows_backward", _fake_backward)
+def _check_words(word: Tensor, weight: Tensor) -> None:
+    """Each word once, in order, below V; reads every element."""
+    if not word.shape[0]:
+        return
+    first, last = int(word[0]), int(word[-1])
+    if first < 0 or last >= weight.shape[0] or not bool((word.diff() > 0).all()):
+        raise InputError(
+            f"{_NAME}: word must rise within [0, {weight.shape[0]}) without repeats, but runs from "
+            f"{first} to {last}; batch.words() gives it so"
+        )
+
+
+_library.register(
+    _NAME,
+    lambda weight, topic, word: (
+        topic.new_empty(word.shape[0], topic.shape[0]),
+        topic.new_empty(topic.shape),
+    ),
+)
+_library.register(f"_{_NAME}_backward", lambda grad, beta, mean, *_: mean.new_empty(mean.shape))

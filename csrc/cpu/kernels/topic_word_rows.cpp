@@ -1,4 +1,4 @@
-// Topics are the points, in panels. A tile of logits is made; rows that were asked for are kept.
+// Topics are the points, in panels. A tile of logits is made; wanted rows are kept.
 // Its exponentials over the largest so far take its place, and the tile's words are added up with
 // them; where a larger logit comes, what was added before is scaled down. So the words are read
 // once, and nothing of V x K is kept.
@@ -9,7 +9,7 @@
 //
 // A task is a chunk of words; the chunks depend on the sizes alone. Its largest logits, totals and
 // sums are its own; they are brought together in the order of the chunks.
-#include "cpu/kernels/topic_word_rows.h"
+#include "ops/topic_word_rows.h"
 
 #include "cpu/kernels/csr.h"
 #include "cpu/kernels/logarithm.h"
@@ -172,10 +172,10 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
     // lanes behind the last topic, which nobody writes
     for (int64_t i = 0; i < kTile * P; ++i) logits[i] = T(0);
     const int64_t end = (task + 1) * chunk < V ? (task + 1) * chunk : V;
-    int64_t asked = first_from(problem.word, R, task * chunk);
+    int64_t wanted = first_from(problem.word, R, task * chunk);
     for (int64_t v = task * chunk; v < end; v += kTile) {
       const WordTile<T> words(problem.weight, nullptr, V, E, v, copy);
-      int64_t after = asked;
+      int64_t after = wanted;
       while (after < R && problem.word[after] < v + kTile) ++after;
       for (int64_t panel = 0; panel < panels.count; ++panel) {
         const int64_t first = panel * P, topics = K - first < P ? K - first : P;
@@ -192,7 +192,7 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
               words.weight, E);
           for (int v = 0; v < kTile; ++v) logits[v * P + k] = dots[v] + words.bias[v];
         }
-        for (int64_t r = asked; r < after; ++r) {
+        for (int64_t r = wanted; r < after; ++r) {
           const T* row = logits + (problem.word[r] - v) * P;
           for (int64_t k = 0; k < topics; ++k) beta[r * K + first + k] = row[k];
         }
@@ -205,7 +205,7 @@ void forward(const TopicWordProblem<T>& problem, T* beta, T* mean, const Pool& p
         }
         add_words(topics, logits, words.weight, E, vectors, sums);
       }
-      asked = after;
+      wanted = after;
     }
   });
   for_tasks<T>(pool, panels.count * 2, 0, [&](int64_t task, T*) {
@@ -311,12 +311,11 @@ void backward(
   });
 }
 
+template <class T>
+constexpr TopicWordRowsFunctions<T> functions = {forward<T>, backward<T>};
+
 }  // namespace
 
-extern const TopicWordRowsKernels TOPICFORGE_TABLE_NAME(topic_word_rows);
-const TopicWordRowsKernels TOPICFORGE_TABLE_NAME(topic_word_rows) = {
-    {forward<float>, backward<float>},
-    {forward<double>, backward<double>},
-};
+TOPICFORGE_DEFINE_KERNELS(TopicWordRowsFunctions, topic_word_rows)
 
 }  // namespace topicforge

@@ -1,10 +1,7 @@
 // Rows of a softmax over all words, and the gradient of its topics.
 #pragma once
 
-#include <cstdint>
-
-#include "cpu/instruction_set.h"
-#include "cpu/pool.h"
+#include "ops/kernels.h"
 
 namespace topicforge {
 
@@ -19,18 +16,13 @@ struct TopicWordProblem {
 template <class T>
 struct TopicWordRowsFunctions {
   // beta (R, K), and mean (K, E), that of all words' weights under each topic.
-  void (*forward)(const TopicWordProblem<T>&, T* beta, T* mean, const Pool&);
+  void (*forward)(const TopicWordProblem<T>&, T* beta, T* mean, const Device&);
   // topic_grad (K, E), of grad (R, K) of beta; the problem's topic is not read.
   void (*backward)(
       const TopicWordProblem<T>&, const T* grad, const T* beta, const T* mean, T* topic_grad,
-      const Pool&);
+      const Device&);
 };
 
-struct TopicWordRowsKernels {
-  TopicWordRowsFunctions<float> f32;
-  TopicWordRowsFunctions<double> f64;
-};
-
-TOPICFORGE_KERNEL_TABLE(TopicWordRowsKernels, topic_word_rows)
+TOPICFORGE_KERNELS(TopicWordRowsFunctions, topic_word_rows)
 
 }  // namespace topicforge
