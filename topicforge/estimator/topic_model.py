@@ -301,7 +301,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             network, trainer, random = self._build(settings, watchers, read)
         else:
             settings = self.settings_
-            X = X if hasattr(X, "__len__") else list(X)
+            X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
             network, trainer, random = self.network_, self._trainer, self._random

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "adam_catch_up",
-    "batch_norm_fold",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
@@ -29,7 +28,6 @@ __all__ = [
 
 if TYPE_CHECKING:
     from topicforge.ops._adam_catch_up import adam_catch_up
-    from topicforge.ops._batch_norm_fold import batch_norm_fold
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
 # shadow the function topicforge.ops.x.
 _HOMES = {
     "adam_catch_up": "_adam_catch_up",
-    "batch_norm_fold": "_batch_norm_fold",
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
