@@ -23,7 +23,6 @@ __all__ = [
     "product_multinomial_nll",
     "sparse_linear",
     "sparse_multinomial_nll",
-    "topic_word_rows",
 ]
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from topicforge.ops._product_multinomial_nll import product_multinomial_nll
     from topicforge.ops._sparse_linear import sparse_linear
     from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
-    from topicforge.ops._topic_word_rows import topic_word_rows
 
 # Modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
@@ -58,7 +56,6 @@ _HOMES = {
     "product_multinomial_nll": "_product_multinomial_nll",
     "sparse_linear": "_sparse_linear",
     "sparse_multinomial_nll": "_sparse_multinomial_nll",
-    "topic_word_rows": "_topic_word_rows",
 }
 
 
