@@ -8,11 +8,6 @@
 #include "cpu/instruction_set.h"
 
 STABLE_TORCH_LIBRARY_FRAGMENT(topicforge, m) {
-  // (rows of softmax_v(w_v · t_k), mean of the weight under it), both from one pass over the words.
-  m.def("topic_word_rows(Tensor weight, Tensor topic, Tensor word) -> (Tensor, Tensor)");
-  m.def(
-      "_topic_word_rows_backward(Tensor grad, Tensor beta, Tensor mean, Tensor weight, "
-      "Tensor word) -> Tensor");
   // Adam on the rows named, in place.
   m.def(
       "lazy_adam_rows(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor row, "

@@ -5,15 +5,13 @@ import test_wrong_modules as modules
 import torch
 
 from topicforge import testing
-from topicforge.contracts import RuleSpec
+from topicforge.contracts import ComponentSpec, PresetSpec, RuleSpec
+from topicforge.evaluation import MetricSpec
 from topicforge.plugin import (
     Callback,
-    ComponentSpec,
     DiagonalNormal,
     Divergence,
-    MetricSpec,
     MixError,
-    PresetSpec,
     Regulariser,
     Rule,
 )
