@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from topicforge import ops
-from topicforge.contracts import Divergence, Rule, Samples, Sides
+from topicforge.contracts import Divergence, Pair, Rule, Samples
 from topicforge.contracts.latent import Space
 from topicforge.contracts.options import is_number, one_of, positive, require
 
@@ -90,10 +90,10 @@ class MmdDivergence(Divergence):
         self.scales = tuple(positive(_WHERE, "scales", scale) for scale in scales)
         self.unbiased = unbiased
 
-    def resolve(self, sides: Sides) -> Rule:
-        """Choose the space and the kernel; refuse sides whose parameters get no gradient."""
-        sides.require_sample_gradients("MMD")
-        space = sides.common_space(
+    def resolve(self, pair: Pair) -> Rule:
+        """Choose the space and the kernel; refuse a pair whose parameters get no gradient."""
+        pair.require_sample_gradients("MMD")
+        space = pair.common_space(
             f"MMD's kernel {self.kernel!r}", _KERNELS[self.kernel], "kernel='diffusion'"
         )
         form = "unbiased" if self.unbiased else "biased"
