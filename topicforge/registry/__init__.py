@@ -6,6 +6,7 @@ from topicforge.registry.options import (
     Option,
     build,
     check_options,
+    describe,
     option_defaults,
     options_of,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "build",
     "check_options",
     "default_registry",
+    "describe",
     "installed",
     "list_components",
     "option_defaults",

@@ -10,9 +10,12 @@ from typing import Any
 
 from torch import nn
 
-from topicforge.contracts import ComponentSpec, Context
+from topicforge.contracts import ComponentSpec, Context, Latent
 from topicforge.errors import PluginError, TopicForgeError, UnknownNameError, did_you_mean
 from topicforge.registry.kinds import KINDS
+
+#: what torch says of a module whose __init__ did not run, whatever is assigned to it first
+_UNREADY = "before Module.__init__() call"
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,29 @@ def check_options(spec: ComponentSpec, options: Mapping[str, Any], where: str) -
             )
 
 
+def describe(spec: ComponentSpec, options: Mapping[str, Any]) -> Latent:
+    """Return what an encoder or a prior declares under these options, before any data is read.
+
+    Raises:
+        PluginError: it declares nothing, or something else than a Latent.
+    """
+    how = getattr(spec.factory, "describe", None)
+    declared: object = how(**options) if callable(how) else how
+    if not isinstance(declared, Latent):
+        raise PluginError(
+            f"{_name(spec)}: describe() must return a topicforge.plugin.Latent, got {declared!r}; set "
+            "the class attribute `latent`, or override `describe`"
+        )
+    return declared
+
+
 def build(spec: ComponentSpec, options: Mapping[str, Any], context: Context | None = None) -> Any:
     """Call a component's factory and check what comes back.
 
     Args:
         spec: the component.
         options: already checked by name.
-        context: sizes; ``None`` for divergences and callbacks.
+        context: sizes; ``None`` for divergences, regularisers and callbacks.
 
     Returns:
         An instance of the kind's base class.
@@ -118,36 +137,36 @@ def build(spec: ComponentSpec, options: Mapping[str, Any], context: Context | No
         TopicForgeError: what the factory itself raises of ours (a value outside its domain).
         PluginError: it raised something else, or gave another type than its kind's base class.
     """
-    where = _name(spec)
     entry = KINDS[spec.kind]
+    base: Any = entry.base
     arguments = (context,) if entry.takes_context else ()
     try:
         built = spec.factory(*arguments, **options)
     except TopicForgeError:
         raise
     except Exception as error:
+        if _UNREADY in str(error):
+            raise PluginError(_no_super(spec)) from error
         given = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "the defaults"
         raise PluginError(
-            f"{where}: construction failed with {type(error).__name__}: {error} (options: {given}); "
-            f"check the options' types and values, or report it to the authors{_of(spec)}"
+            f"{_name(spec)}: construction failed with {type(error).__name__}: {error} (options: "
+            f"{given}); a value outside an option's domain must raise topicforge.plugin.OptionError, "
+            "anything else is an error in the component"
         ) from error
-    base: Any = entry.base
     if not isinstance(built, base):
         raise PluginError(
-            f"{where}: its factory must give a topicforge.plugin.{base.__name__}, got "
-            f"{type(built).__name__}; report it to the authors{_of(spec)}"
+            f"{_name(spec)}: its factory must give a topicforge.plugin.{base.__name__}, got "
+            f"{type(built).__name__}"
         )
     if issubclass(base, nn.Module) and "_parameters" not in vars(built):
-        raise PluginError(
-            f"{where}: {type(built).__name__}.__init__ must begin with super().__init__(context), "
-            f"and does not; report it to the authors{_of(spec)}"
-        )
+        raise PluginError(_no_super(spec))
     return built
+
+
+def _no_super(spec: ComponentSpec) -> str:
+    name = getattr(spec.factory, "__name__", "its class")
+    return f"{_name(spec)}: {name}.__init__ must begin with super().__init__(context), and does not"
 
 
 def _name(spec: ComponentSpec) -> str:
     return f"{spec.kind} {spec.qualified_name!r}" + (f" {spec.version}" if spec.version else "")
-
-
-def _of(spec: ComponentSpec) -> str:
-    return f" of {spec.distribution}" if spec.distribution else ""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Rule, Sides
-from topicforge.errors import MixError, OptionError
-from topicforge.registry import Registry, build, check_options
+from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Pair, Rule
+from topicforge.errors import MixError, OptionError, PluginError
+from topicforge.registry import Registry, build, check_options, describe
 
 #: the divergence that switches divergences off: it fits everywhere and is no advice
 OFF = "none"
@@ -76,9 +76,9 @@ def compose(
         for kind in PARTS
         if kind != "link"
     }
-    posterior = _latent(parts["encoder"])
-    prior = _latent(parts["prior"])
-    choice = chosen.get("link") or _default_link(registry, posterior)
+    posterior = describe(parts["encoder"].spec, parts["encoder"].options)
+    prior = describe(parts["prior"].spec, parts["prior"].options)
+    choice = chosen.get("link") or default_link(registry, posterior)
     link = _part(registry, "link", choice, options.get("link", {}))
     accepts = getattr(link.spec.factory, "accepts", "z")
     if accepts != posterior.space:
@@ -88,7 +88,7 @@ def compose(
             f"{posterior.space}; leave the link out and it follows from the encoder"
         )
     try:
-        rule = _rule(registry, parts["divergence"], posterior, prior, link)
+        rule = resolve_rule(registry, parts["divergence"], posterior, prior, link)
     except MixError as error:
         raise MixError(_impossible(registry, parts, posterior, prior, link, str(error))) from error
     return Composition(
@@ -104,8 +104,8 @@ def fit_table(registry: Registry) -> list[dict[str, str]]:
     """
     rows = []
     for encoder in registry.specs("encoder"):
-        posterior = _latent(Part(encoder, {}))
-        link = Part(_default_link(registry, posterior), {})
+        posterior = describe(encoder, {})
+        link = Part(default_link(registry, posterior), {})
         for prior in registry.specs("prior"):
             row = {"encoder": encoder.name, "posterior": posterior.distribution.__name__}
             row["prior"] = prior.name
@@ -114,7 +114,7 @@ def fit_table(registry: Registry) -> list[dict[str, str]]:
                     continue
                 part = Part(divergence, {})
                 try:
-                    rule = _rule(registry, part, posterior, _latent(Part(prior, {})), link)
+                    rule = resolve_rule(registry, part, posterior, describe(prior, {}), link)
                     row[divergence.name] = f"{rule.exactness} in {rule.space}"
                 except MixError:
                     row[divergence.name] = "impossible"
@@ -143,40 +143,41 @@ def _part(registry: Registry, kind: Kind, choice: Any, options: Mapping[str, Any
     return Part(spec, dict(options))
 
 
-def _default_link(registry: Registry, posterior: Latent) -> ComponentSpec:
-    """The first link that takes the posterior's space; built-ins come first."""
+def default_link(registry: Registry, posterior: Latent) -> ComponentSpec:
+    """Return the first link that takes the posterior's space; built-ins come first.
+
+    Raises:
+        MixError: no link does.
+    """
     for link in registry.specs("link"):
         if getattr(link.factory, "accepts", "z") == posterior.space:
             return link
     raise MixError(f"no link is installed that takes posteriors in {posterior.space}")
 
 
-def _latent(part: Part) -> Latent:
-    describe = getattr(part.spec.factory, "describe", None)
-    if describe is None:
-        raise OptionError(
-            f"{part.spec.kind} {part.spec.name!r} must declare its latent: give the class a "
-            "`latent` attribute (see topicforge.plugin.Latent)"
-        )
-    latent = describe(**part.options)
-    if not isinstance(latent, Latent):
-        raise OptionError(
-            f"{part.spec.kind} {part.spec.name!r}: describe() must return a Latent, got {latent!r}"
-        )
-    return latent
-
-
-def _rule(
+def resolve_rule(
     registry: Registry, divergence: Part, posterior: Latent, prior: Latent, link: Part
 ) -> Rule:
+    """Return the rule by which a divergence measures a pair.
+
+    Raises:
+        MixError: the divergence refuses the pair.
+        PluginError: it returned something else than a rule.
+    """
     built: Divergence = build(divergence.spec, divergence.options)
-    sides = Sides(
+    pair = Pair(
         posterior,
         prior,
         bool(getattr(link.spec.factory, "softmax", False)),
         lambda q, p: registry.rules.lookup(divergence.spec.name, q, p),
     )
-    return built.resolve(sides)
+    rule: object = built.resolve(pair)
+    if not isinstance(rule, Rule):
+        raise PluginError(
+            f"divergence {divergence.spec.qualified_name!r}: resolve must return a "
+            f"topicforge.plugin.Rule or raise MixError, got {rule!r}"
+        )
+    return rule
 
 
 def _resolves(
@@ -184,7 +185,7 @@ def _resolves(
 ) -> bool:
     """Whether a divergence serves a pair; one that fails otherwise is no advice either."""
     try:
-        _rule(registry, divergence, posterior, prior, link)
+        resolve_rule(registry, divergence, posterior, prior, link)
     except Exception:
         return False
     return True
@@ -207,8 +208,8 @@ def _impossible(
             continue
         works.append(f"divergence={other.name!r}")
     for encoder in registry.specs("encoder"):
-        latent = _latent(Part(encoder, {}))
-        default = Part(_default_link(registry, latent), {})
+        latent = describe(encoder, {})
+        default = Part(default_link(registry, latent), {})
         if not _resolves(registry, parts["divergence"], latent, prior, default):
             continue
         works.append(f"encoder={encoder.name!r}")

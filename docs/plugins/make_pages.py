@@ -1,4 +1,7 @@
-"""Writes docs/plugins/reference.md from the docstrings: ``python docs/plugins/make_reference.py``."""
+"""Writes the pages made of docstrings: ``python docs/plugins/make_pages.py``.
+
+They are reference.md, and the list of checks at the end of conformance.md.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,15 @@ from typing import Any
 
 import topicforge.plugin as public
 from topicforge.registry.kinds import KINDS, KindEntry
+from topicforge.registry.options import arguments
+from topicforge.testing import all_checks, kinds_of
 
-PAGE = Path(__file__).with_name("reference.md")
+FOLDER = Path(__file__).parent
+#: the list of checks begins below this line of conformance.md
+START = "<!-- checks: written by make_pages.py -->\n"
 HEAD = """# Reference
 
-What a plugin registers and what it imports. `python docs/plugins/make_reference.py` writes this page from the
+What a plugin registers and what it imports. `python docs/plugins/make_pages.py` writes this page from the
 docstrings, and a test compares it with them.
 
 A plugin is a module named by an entry point of the group `topicforge`:
@@ -55,19 +62,8 @@ def _signature(what: Any) -> str:
     return text.replace("(self, ", "(").replace("(self)", "()")
 
 
-def _arguments(*classes: type[Any]) -> list[tuple[str, str]]:
-    """(name, meaning) from the ``Args:`` of docstrings."""
-    found = []
-    for one in classes:
-        block = (inspect.getdoc(one) or "").partition("Args:\n")[2].split("\n\n")[0]
-        for entry in re.split(r"\n(?=    \w)", block):
-            name, _, meaning = entry.strip().partition(": ")
-            found.append((name, _line(meaning)))
-    return found
-
-
 def _fields(entry: KindEntry) -> str:
-    documented = dict(_arguments(*reversed(entry.spec.__mro__[:-1])))
+    documented = arguments(*reversed(entry.spec.__mro__[:-1]))
     return "\n".join(f"- `{name}`: {documented[name]}" for name in entry.signature.parameters)
 
 
@@ -93,8 +89,7 @@ def _name(name: str) -> str:
         listed = ", ".join(f"`{name}`" for name in _functions(what))
         return f"- **`{name}`**: {_line(what.__doc__)} It has {listed}."
     if not inspect.isclass(what) and not inspect.isfunction(what):
-        about = "the number of the contract" if name == "API_VERSION" else "marks the hook"
-        return f"- **`{name}`**: {about}."
+        return f"- **`{name}`**: marks the function topicforge_register."
     if not inspect.isclass(what):
         return f"- **`{name}{_signature(what)}`**: {_line(what.__doc__)}"
     methods = [
@@ -115,8 +110,8 @@ def _functions(module: ModuleType) -> list[str]:
     return sorted(listed)
 
 
-def page() -> str:
-    """Return the whole page."""
+def reference() -> str:
+    """Return the whole of reference.md."""
     others = [_kind(kind) for kind, entry in KINDS.items() if not entry.base]
     kinds = "\n".join([_components(), *others])
     names = "\n".join(_name(name) for name in sorted(public.__all__, key=str.lower))
@@ -125,5 +120,24 @@ def page() -> str:
     )
 
 
+def conformance() -> str:
+    """Return conformance.md with every check, its kinds and its clause."""
+    head = (FOLDER / "conformance.md").read_text(encoding="utf-8").partition(START)[0]
+    parts = []
+    for check in all_checks():
+        clause = (inspect.getdoc(check) or "").replace("``", "`")
+        parts.append(f"### {check.__name__}\n\nFor: {', '.join(kinds_of(check))}.\n\n{clause}\n")
+    return head + START + "\n".join(parts)
+
+
+def pages() -> dict[Path, str]:
+    """Return file -> what it must hold."""
+    return {
+        FOLDER / "reference.md": reference(),
+        FOLDER / "conformance.md": conformance(),
+    }
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for file, text in pages().items():
+        file.write_text(text, encoding="utf-8")
