@@ -13,14 +13,14 @@ PLUGINS = PACKAGE.parent / "plugins"
 #: rooms of the package, from the foundations up: each may import those that stand before it
 CHAIN = (
     "_version", "errors", "storage", "ops", "distributed", "distributions", "contracts",
-    "evaluation", "parts", "plugin", "registry", "wiring", "corpus", "training", "estimator",
+    "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "estimator",
     "experiments", "cli", "__main__", "testing",
 )  # fmt: skip
 #: what a room may not import although it stands before it
 FORBIDDEN = {
     # the registry knows the built-ins by name only, and the core no class of a part
     **{room: {"parts", "plugin"} for room in ("registry", "wiring", "training", "estimator")},
-    "corpus": {"parts", "plugin", "wiring", "distributed"},
+    "corpus": {"ops", "distributed", "distributions", "contracts"},  # it needs no torch
     "plugin": {"_version", "storage"},
 }
 #: rooms inside parts: none imports another, all may import what is not in this list
