@@ -1,9 +1,7 @@
-"""One run, one table: every contender checked for equality, timed, weighed, and compared.
+"""Runs the races of the files ``bench_<op>.py`` and prints a table per race.
 
-A benchmark asks for the fixture ``race`` and calls it once a contender. At the end of the run a
-table a race is printed: best time, memory, and how many times slower than the native operator
-each contender is. pytest-benchmark does the timing, so its options (``--benchmark-json``,
-``--benchmark-autosave``, ``--benchmark-compare``) hold.
+pytest-benchmark does the timing, so its options (``--benchmark-json``, ``--benchmark-autosave``,
+``--benchmark-compare``) hold.
 """
 
 import os
@@ -14,24 +12,53 @@ from typing import Any
 import pytest
 import torch
 from op_checks import peak_growth
-from table import Result, lines, matrix_rate
+from races import Entry, contestants
+from table import Result, lines
 
 THREADS = int(os.environ.get("TOPICFORGE_BENCH_THREADS", "2"))
-SECONDS = float(os.environ.get("TOPICFORGE_BENCH_SECONDS", "1.5"))  # a contender's timing
-
+SECONDS = float(os.environ.get("TOPICFORGE_BENCH_SECONDS", "1.5"))  # of timing, per contender
 
 _RESULTS: list[Result] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Other parties' implementations."""
+    parser.addoption(
+        "--contestant",
+        action="append",
+        default=[],
+        metavar="[OPERATOR=]MODULE:FUNCTION",
+        help="let a function with the operator's signature race too; repeatable",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every race of the file with every contender and every contestant of its operator."""
+    if "entry" not in metafunc.fixturenames:
+        return
+    try:
+        others = contestants(metafunc.config.getoption("--contestant"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    entries = [
+        pytest.param(
+            (race, contender), id=f"{race.title}: {getattr(contender, 'label', contender)}"
+        )
+        for race in metafunc.module.races("cpu")
+        for contender in [*race.contenders, *(c for c in others if c.operator == race.operator)]
+    ]
+    metafunc.parametrize("entry", entries)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Contenders from elsewhere may warn; here only numbers are asked for."""
+    """Contenders from elsewhere may warn; here only their numbers count."""
     for item in items:
         if item.path.name.startswith("bench_"):
             item.add_marker(pytest.mark.filterwarnings("default"))
 
 
 @pytest.fixture(autouse=True)
-def _two_cores() -> Iterator[None]:
+def _threads() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(THREADS)
     yield
@@ -39,45 +66,44 @@ def _two_cores() -> Iterator[None]:
 
 
 @pytest.fixture
-def race(benchmark: Any) -> Callable[..., None]:
-    """``race(name, contender, function, check, target=None, operations=None, floor=None)``.
+def measure(benchmark: Any) -> Callable[[Entry], None]:
+    """Compares an entry with the native operator, times it and takes its memory."""
 
-    ``check()`` asserts equality before anything is timed. ``target`` is how many times slower
-    than "native" this contender must at least be; ``operations`` are those of the matrix
-    products that the task can't do without, for the floor at this machine's matrix rate; ``floor``
-    is one in seconds of another kind, and ``floor_of`` says of which.
-    """
-
-    def run(
-        name: str,
-        contender: str,
-        function: Callable[[], Any],
-        check: Callable[[], None],
-        target: float | None = None,
-        operations: float | None = None,
-        floor: float | None = None,
-        floor_of: str = "matrix products alone",
-    ) -> None:
-        check()
-        function()  # caches, code generation
-        start = time.perf_counter()
-        function()
-        once = time.perf_counter() - start
-        rounds = int(min(max(SECONDS / max(once, 1e-7), 3), 2000))
-        benchmark.group = name
-        benchmark.name = contender
-        benchmark.pedantic(function, rounds=rounds, warmup_rounds=1)
-        memory = peak_growth(function)
-        floor = operations / matrix_rate() if operations is not None else floor
-        benchmark.extra_info.update(memory=memory, floor=floor, threads=THREADS)
-        seconds = benchmark.stats.stats.min if benchmark.stats else once
-        _RESULTS.append(Result(name, contender, seconds, memory, target, floor, floor_of))
+    def run(entry: Entry) -> None:
+        errors = entry.errors()
+        seconds, memory = timed(benchmark, entry.race.title, entry.name, entry.run)
+        floor, floor_of = entry.floor()
+        benchmark.extra_info.update(
+            operator=entry.race.operator,
+            memory=memory,
+            floor=floor,
+            value_error=errors.value,
+            gradient_error=errors.gradient,
+            threads=THREADS,
+        )
+        result = (entry.race.title, entry.name, seconds, memory, entry.target, floor, floor_of)
+        _RESULTS.append(Result(*result, *errors))
 
     return run
 
 
+def timed(
+    benchmark: Any, race: str, contender: str, function: Callable[[], Any]
+) -> tuple[float, int]:
+    """Seconds of the best round, and bytes of memory."""
+    function()  # caches, code generation
+    start = time.perf_counter()
+    function()
+    once = time.perf_counter() - start
+    rounds = int(min(max(SECONDS / max(once, 1e-7), 3), 2000))
+    benchmark.group = race
+    benchmark.name = contender
+    benchmark.pedantic(function, rounds=rounds, warmup_rounds=1)
+    return benchmark.stats.stats.min if benchmark.stats else once, peak_growth(function)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the ratio tables of this run."""
+    """Print the tables of this run."""
     write = terminalreporter.write_line
     if _RESULTS:
         write("")
@@ -85,7 +111,30 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         load = os.getloadavg()[0]
         if load > 1.5 * THREADS:
             write(
-                f"the machine is busy (load {load:.1f}): threads wait for each other, repeat later"
+                f"the machine is busy (load {load:.1f}) and the times are not reliable; repeat later"
             )
     for line in lines(_RESULTS):
         write(line)
+
+
+# For races that state no Race: results that are written in place, or streams of random numbers.
+@pytest.fixture
+def race(benchmark: Any) -> Callable[..., None]:
+    """``race(name, contender, function, check, target=None, operations=None, floor=None)``."""
+
+    def run(
+        name: str,
+        contender: str,
+        function: Callable[[], Any],
+        check: Callable[[], None],
+        target: float | None = None,
+        operations: float | None = None,  # noqa: ARG001
+        floor: float | None = None,
+        floor_of: str = "matrix products alone",
+    ) -> None:
+        check()
+        seconds, memory = timed(benchmark, name, contender, function)
+        benchmark.extra_info.update(memory=memory, floor=floor, threads=THREADS)
+        _RESULTS.append(Result(name, contender, seconds, memory, target, floor, floor_of))
+
+    return run

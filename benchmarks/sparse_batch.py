@@ -1,5 +1,7 @@
 """A batch of documents for the benchmarks of the sparse operators."""
 
+from collections.abc import Callable
+
 import torch
 from baselines import generator
 from torch import Tensor
@@ -22,3 +24,8 @@ def dense(counts: list[Tensor], V: int) -> Tensor:
     crow, col, count = counts
     row = torch.arange(len(crow) - 1).repeat_interleave(crow.diff())
     return torch.zeros(len(crow) - 1, V).index_put((row, col), count)
+
+
+def on(counts: list[Tensor], function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function with its counts bound, of its dense arguments alone."""
+    return lambda *tensors: function(*counts, *tensors)

@@ -1,19 +1,33 @@
-"""Results of races, their table, and what the machine does at best."""
+"""Results of races, their table, and what the machine does at best.
 
+python benchmarks/table.py BEFORE.json AFTER.json   # two files of --benchmark-json, side by side
+"""
+
+import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import torch
 
 
 @dataclass(frozen=True)
 class Result:
-    """One contender of one race: seconds (the best round), bytes (peak growth).
+    """One contender of one race.
 
-    ``target`` is how many times slower than "native" it must at least be, ``floor`` the seconds of
-    what can't be done without, and ``floor_of`` says what that is.
+    Attributes:
+        race: what was raced, with sizes.
+        contender: its name.
+        seconds: of the best round.
+        memory: bytes by which the process grew at its peak.
+        target: how many times as long as "native" it must at least take.
+        floor: seconds of what can't be done without.
+        floor_of: what that is.
+        value_error: how far its value is from the native one, relative to the largest entry.
+        gradient_error: the same of its worst gradient.
     """
 
     race: str
@@ -23,6 +37,8 @@ class Result:
     target: float | None = None
     floor: float | None = None
     floor_of: str = "matrix products alone"
+    value_error: float | None = None
+    gradient_error: float | None = None
 
 
 def best_time(function: Callable[[], object], rounds: int) -> float:
@@ -61,26 +77,61 @@ def bandwidth(elements: int = 1 << 26) -> float:
 
 
 def lines(results: Sequence[Result]) -> Iterator[str]:
-    """The ratio tables, one a race."""
+    """The tables, one per race."""
     for name in dict.fromkeys(r.race for r in results):
         rows = [r for r in results if r.race == name]
         native = next((r for r in rows if r.contender == "native"), None)
         yield ""
         yield name
-        yield f"  {'contender':<34} {'time':>11} {'memory':>10} {'ratio':>8} {'at least':>9}"
+        yield (
+            f"  {'contender':<36} {'time':>11} {'memory':>10} {'ratio':>7} {'at least':>9} "
+            f"{'value':>8} {'gradient':>9}"
+        )
         for r in rows:
-            ratio = f"{r.seconds / native.seconds:.1f}" if native else "-"
-            target = f"{r.target:g}" if r.target is not None else ""
-            verdict = ""
-            if native and r.target is not None:
-                verdict = "" if r.seconds / native.seconds >= r.target else "  missed"
+            ratio = r.seconds / native.seconds if native else None
+            short = ratio is not None and r.target is not None and ratio < r.target
             yield (
-                f"  {r.contender:<34} {1e3 * r.seconds:>8.3f} ms {r.memory / 2**20:>6.0f} MiB "
-                f"{ratio:>8} {target:>9}{verdict}"
+                f"  {r.contender:<36} {1e3 * r.seconds:>8.3f} ms {r.memory / 2**20:>6.0f} MiB "
+                f"{_number(ratio, '.1f'):>7} {_number(r.target, 'g'):>9} "
+                f"{_number(r.value_error, '.0e'):>8} {_number(r.gradient_error, '.0e'):>9}"
+                + ("  not reached" if short else "")
             )
-            if r.floor is not None:
-                label = f"(floor: {r.floor_of})"
-                yield (
-                    f"  {label:<34} {1e3 * r.floor:>8.3f} ms"
-                    f"{'':>11} {r.floor / r.seconds:>8.0%} of the rate reached here"
-                )
+        if native is not None and native.floor is not None:
+            label = f"(floor: {native.floor_of})"
+            yield (
+                f"  {label:<36} {1e3 * native.floor:>8.3f} ms {native.floor / native.seconds:>9.0%} "
+                "of the native operator's time"
+            )
+
+
+def _number(x: float | None, style: str) -> str:
+    return "" if x is None else format(x, style)
+
+
+def differences(before: Path, after: Path) -> Iterator[str]:
+    """Two files of ``--benchmark-json`` side by side, contender by contender."""
+    runs = []
+    for path in (before, after):
+        records = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+        runs.append({(r["group"], r["name"]): r for r in records})
+    old, new = runs
+    for race, contender in dict.fromkeys([*old, *new]):
+        yield f"{race}: {contender}"
+        for what, style, get in (
+            ("time, ms", ".3f", lambda r: 1e3 * r["stats"]["min"]),
+            ("memory, MiB", ".0f", lambda r: r["extra_info"].get("memory", 0) / 2**20),
+            ("value error", ".0e", lambda r: r["extra_info"].get("value_error")),
+            ("gradient error", ".0e", lambda r: r["extra_info"].get("gradient_error")),
+            ("floor, ms", ".3f", lambda r: 1e3 * (r["extra_info"].get("floor") or 0.0) or None),
+        ):
+            pair = [
+                _number(get(run[race, contender]), style) if (race, contender) in run else "absent"
+                for run in runs
+            ]
+            if any(pair):
+                yield f"  {what:<16} {pair[0]:>10} {pair[1]:>10}"
+
+
+if __name__ == "__main__":
+    for line in differences(*map(Path, sys.argv[1:3])):
+        print(line)

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "checks.h"
-#include "sparse_rows.h"
+#include "ops/sparse_rows.h"
 
 namespace topicforge {
 

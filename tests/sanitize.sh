@@ -33,8 +33,8 @@ rule link
   objects=
   for source in "$root"/csrc/cpu/kernels/*.cpp; do
     stem=$(basename "$source" .cpp)
-    grep -q "cpu/kernels/$stem.h" "$root"/tests/csrc/check_*.cpp ||
-      { echo "no tests/csrc/check_*.cpp includes cpu/kernels/$stem.h"; exit 1; }
+    grep -q "/$stem.h" "$root"/tests/csrc/check_*.cpp ||
+      { echo "no tests/csrc/check_*.cpp includes $stem.h"; exit 1; }
     for set in $sets; do
       object="$work/$1-$stem-$set.o"
       printf 'build %s: cxx %s\n  extra = -DTOPICFORGE_SET=%s %s\n' "$object" "$source" "$set" "$(flags_of "$set")" >> "$rules"

@@ -1,6 +1,8 @@
 """Imports point one way: every import statement of every module, read with ast, against the rules."""
 
 import ast
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,21 +12,21 @@ import topicforge
 PACKAGE = Path(topicforge.__file__).resolve().parent
 PLUGINS = PACKAGE.parent / "plugins"
 
-#: rooms of the package, from the foundations up: each may import those that stand before it
+#: packages and root modules, from the foundations up: each may import those before it
 CHAIN = (
     "_version", "errors", "storage", "ops", "distributed", "distributions", "contracts",
     "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "estimator",
     "experiments", "cli", "__main__", "testing",
 )  # fmt: skip
-#: what a room may not import although it stands before it
+#: what a package may not import although it stands before it
 FORBIDDEN = {
     # the registry knows the built-ins by name only, and the core no class of a part
-    **{room: {"parts", "plugin"} for room in ("registry", "wiring", "training", "estimator")},
     "corpus": {"ops", "distributed", "distributions", "contracts"},  # it needs no torch
+    **{package: {"parts", "plugin"} for package in ("registry", "wiring", "training", "estimator")},
     "plugin": {"_version", "storage"},
 }
-#: rooms inside parts: none imports another, all may import what is not in this list
-PARTS_ROOMS = {"encoders", "links", "priors", "divergences", "decoders", "regularisers"}
+#: folders of parts: none imports another, all may import what is not in this list
+KINDS = {"encoders", "links", "priors", "divergences", "decoders", "regularisers"}
 
 
 def imported(file):
@@ -44,53 +46,58 @@ def imported(file):
                 yield node.module
 
 
-def part_of(dotted):
+def package_of(dotted):
     return dotted.split(".")[1]
 
 
-def allowed(room):
-    return {room, *CHAIN[: CHAIN.index(room)]} - FORBIDDEN.get(room, set())
+def allowed(package):
+    return {package, *CHAIN[: CHAIN.index(package)]} - FORBIDDEN.get(package, set())
 
 
-def wrong_imports(room, file):
+def wrong_imports(package, file):
     return [
         f"{file.name} imports {name}"
         for name in imported(file)
-        if part_of(name) not in allowed(room)
+        if package_of(name) not in allowed(package)
     ]
 
 
-def parts():
+def files_by_package():
     found = {}
     for file in sorted(PACKAGE.rglob("*.py")):
         name = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
         found.setdefault(name, []).append(file)
+    del found["__init__"]
     return found
 
 
-PARTS = parts()
+FILES = files_by_package()
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if part != "__init__"])
-def test_a_part_imports_what_it_may(part):
-    assert part in CHAIN, f"topicforge.{part} is new: give it a place in CHAIN"
-    assert [wrong for file in PARTS[part] for wrong in wrong_imports(part, file)] == []
+@pytest.mark.parametrize("package", FILES)
+def test_a_package_imports_what_it_may(package):
+    assert package in CHAIN, f"topicforge.{package} is new: give it a place in CHAIN"
+    assert [wrong for file in FILES[package] for wrong in wrong_imports(package, file)] == []
 
 
-def test_the_chain_names_no_room_that_is_not_there():
-    assert set(CHAIN) - set(PARTS) == set()
+def test_the_chain_and_the_map_in_contributing_name_exactly_what_exists():
+    assert set(CHAIN) == set(FILES)
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert table == [name for name in CHAIN if not name.startswith("_")]
+    assert "    " + "\n    ".join(textwrap.wrap(" ".join(CHAIN), 96)) in text
 
 
-@pytest.mark.parametrize("room", sorted(PARTS_ROOMS))
-def test_part_folders_do_not_import_each_other(room):
-    files = sorted((PACKAGE / "parts" / room).rglob("*.py"))
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_part_folders_do_not_import_each_other(kind):
+    files = sorted((PACKAGE / "parts" / kind).rglob("*.py"))
     assert files
     wrong = [
         f"{file.name} imports {name}"
         for file in files
         for name in imported(file)
         if name.startswith("topicforge.parts.")
-        and name.split(".")[2] in PARTS_ROOMS - {room} | {"builtin", "presets"}
+        and name.split(".")[2] in KINDS - {kind} | {"builtin", "presets"}
     ]
     assert wrong == []
 
@@ -106,15 +113,15 @@ def test_the_package_itself_imports_nothing_at_run_time():
 def test_nothing_imports_testing():
     users = [
         str(file)
-        for part, files in PARTS.items()
-        if part != "testing"
+        for package, files in FILES.items()
+        if package != "testing"
         for file in files
-        if any(part_of(name) == "testing" for name in imported(file))
+        if any(package_of(name) == "testing" for name in imported(file))
     ]
     assert users == []
 
 
-def test_plugin_packages_import_the_public_doors_alone():
+def test_plugin_packages_import_the_public_modules_alone():
     """Their own tests use topicforge as a client would, and are left out."""
     allowed = {"topicforge.plugin", "topicforge.testing"}
     wrong = [
@@ -139,8 +146,8 @@ def test_the_reader_sees_every_form_of_import(tmp_path):
         "import topicforge\n"
         "print(topicforge.__version__, topicforge.registry)\n"
     )
-    rooms = {part_of(name) for name in imported(file)}
-    assert rooms == {"ops", "errors", "estimator", "__version__", "registry"}
+    packages = {package_of(name) for name in imported(file)}
+    assert packages == {"ops", "errors", "estimator", "__version__", "registry"}
     assert wrong_imports("contracts", file) == [
         "example.py imports topicforge.estimator.topic_model",
         "example.py imports topicforge.__version__",

@@ -23,7 +23,7 @@ def test_planted_topics_come_back_only_with_the_divergence(lda_corpus, divergenc
     # no noise, 50 epochs
     counts, planted = lda_corpus(10_000, 100, 5, 100, seed=0)
     model = TopicModel(
-        "w-lda-paper", n_topics=5, encoder__hidden=(10, 10), theta_noise=0.0, epochs=50, seed=0,
+        "w-lda-paper", n_topics=5, encoder__hidden=(10, 10), regularisers=[], epochs=50, seed=0,
         divergence=divergence,
     ).fit(counts)  # fmt: skip
     cosines = matched_cosines(model.topic_word_, planted)

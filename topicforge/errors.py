@@ -57,6 +57,14 @@ class ModelFileError(TopicForgeError, ValueError):
     """A model folder can't be read: missing, truncated, or written with something not installed."""
 
 
+class StorageError(TopicForgeError):
+    """A file or folder can't be written, is in use by another process, or is damaged."""
+
+
+class OutputError(StorageError, OptionError):
+    """A place can't take an output: it holds something else, is a link or a mount point."""
+
+
 class KernelUnavailableError(TopicForgeError, RuntimeError):
     """``impl="native"`` was asked for, but no native library serves this call."""
 

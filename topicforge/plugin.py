@@ -1,8 +1,9 @@
 """The one module a plugin author imports.
 
 A plugin is a module named by an entry point of the group ``topicforge``. It says
-``TOPICFORGE_API = 1`` and implements any of the hooks in :mod:`topicforge.registry.hookspecs`
-as functions marked with :data:`hookimpl`; each hook has a whole plugin as its example.
+``TOPICFORGE_API = 1`` and has one function ``topicforge_register(register)``, marked with
+:data:`hookimpl`, which calls ``register.prior("wide", WidePrior, summary=..., source=...)`` or the
+method of another kind.
 
 The number is written out, which is why it can't be imported under that name: a plugin has to say
 what it was written for, not what it finds. :data:`API_VERSION` is what this topicforge offers.
@@ -26,7 +27,6 @@ from topicforge.contracts import (
     Progress,
     Regulariser,
     Rule,
-    RuleSpec,
     Samples,
     Sides,
     options,
@@ -49,7 +49,6 @@ from topicforge.errors import (
 )
 from topicforge.evaluation import MetricInput, MetricSpec, Score
 from topicforge.parts.layers import Dropout, word_layer
-from topicforge.parts.starts import corpus_vectors
 
 __all__ = [
     "API_VERSION",
@@ -81,13 +80,11 @@ __all__ = [
     "Progress",
     "Regulariser",
     "Rule",
-    "RuleSpec",
     "Samples",
     "Score",
     "Sides",
     "TopicForgeError",
     "TrainingError",
-    "corpus_vectors",
     "distributed",
     "hookimpl",
     "ops",

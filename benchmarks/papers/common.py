@@ -1,4 +1,4 @@
-"""What the scripts of this folder share: corpora, a bound's perplexity, and figures over seeds."""
+"""Shared by the scripts of this folder: corpora, perplexity by the bound, figures over seeds."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Split:
 
 
 def read_split(folder: Path, n_words: int | None = None) -> Split:
-    """``train.npz``, ``test.npz`` and ``vocab.txt``; only the ``n_words`` words of most tokens.
+    """Read ``train.npz``, ``test.npz`` and ``vocab.txt``, with the ``n_words`` most frequent words.
 
-    Documents that are left without a word are dropped, as the papers' corpora have none.
+    Documents without any of these words are dropped, since the papers' corpora have none.
     """
     train, test = (sp.csr_matrix(sp.load_npz(folder / f"{p}.npz")) for p in ("train", "test"))
     words = np.array((folder / "vocab.txt").read_text(encoding="utf-8").split("\n"))
@@ -82,7 +82,7 @@ def perplexities(loss: Any, lengths: Any) -> tuple[float, float]:
 
 
 def topics_in_use(model: TopicModel, counts: Any) -> int:
-    """Topics that are the largest of at least one document."""
+    """Return how many topics are the largest of at least one document."""
     return len(np.unique(model.transform(counts).argmax(1)))
 
 

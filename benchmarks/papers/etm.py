@@ -3,10 +3,10 @@
     python benchmarks/papers/etm.py CORPUS --seeds 0 1 2
     python benchmarks/papers/etm.py CORPUS --seeds 0 1 2 --plain
 
-CORPUS is the authors' own preprocessing: ``train.npz``, ``test.npz``, the halves of the test documents
+CORPUS is the authors' preprocessing: ``train.npz``, ``test.npz``, the halves of the test documents
 ``test_h1.npz`` and ``test_h2.npz`` (scipy CSR counts), ``vocab.txt``. ``--plain`` trains the paper's
-equations written down in dense PyTorch with nothing of topicforge in between: the paper gives its
-20 Newsgroups results as plots, so this is what our model must agree with.
+equations in dense PyTorch, without topicforge: the paper shows its 20 Newsgroups results as plots only,
+so this is what our model is compared with.
 """
 
 from __future__ import annotations

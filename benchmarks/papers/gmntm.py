@@ -3,9 +3,8 @@
     python benchmarks/papers/gmntm.py CORPUS --preset gmntm-paper --seeds 0 1 2
 
 CORPUS is a folder with ``train.npz``, ``test.npz`` (scipy CSR counts), ``vocab.txt`` and
-``labels.txt`` (a line a document, training documents first); its 2,000 words of most tokens are
-kept. One component a label. No paper gives figures of this topic model, so nothing is printed
-beside ours.
+``labels.txt`` (one line per document, training documents first); its 2,000 most frequent words are
+kept. There is one component per label. No paper gives figures of this topic model.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ def main() -> None:
     parser.add_argument("--preset", default="gmntm-paper")
     parser.add_argument("--words", type=int, default=2000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, help="the preset's")
-    parser.add_argument("--pretrain-epochs", type=int, help="the preset's")
+    parser.add_argument("--epochs", type=int, help="default: the preset's")
+    parser.add_argument("--pretrain-epochs", type=int, help="default: the preset's")
     given = parser.parse_args()
     split = read_split(given.corpus, given.words)
     labels = np.array((given.corpus / "labels.txt").read_text(encoding="utf-8").splitlines())
@@ -47,7 +46,7 @@ def main() -> None:
             given.preset,
             n_topics=len(set(labels)),
             epochs=given.epochs,
-            pretrain_epochs=given.pretrain_epochs,
+            training__pretrain_epochs=given.pretrain_epochs,
             seed=seed,
         )
         try:

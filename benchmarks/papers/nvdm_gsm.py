@@ -3,8 +3,8 @@
     python benchmarks/papers/nvdm_gsm.py CORPUS --topics 50 --seeds 0 1 2
 
 CORPUS is a folder with ``train.npz``, ``test.npz`` (scipy CSR counts) and ``vocab.txt``; its 2,000
-words of most tokens are kept. ``--lda`` adds online variational LDA, the paper's own baseline,
-which says how far the corpus is from the paper's.
+most frequent words are kept. ``--lda`` adds online variational LDA, the paper's baseline, which shows
+how far the corpus is from the paper's.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=2000)
     parser.add_argument("--topics", type=int, default=50)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, help="passes over the corpus; the preset's 1,000")
-    parser.add_argument("--learning-rate", type=float, help="the preset's 5e-5")
-    parser.add_argument("--alternate", type=int, help="passes a turn; the preset's 10, 0: jointly")
-    parser.add_argument("--start", help="of the topics: the preset's xavier, or random")
+    parser.add_argument("--epochs", type=int, help="passes over the corpus; default: 1,000")
+    parser.add_argument("--learning-rate", type=float, help="default: the preset's 5e-5")
+    parser.add_argument("--alternate", type=int, help="passes per turn; default: 10; 0: no turns")
+    parser.add_argument("--start", help="of the topics: xavier (default) or random")
     parser.add_argument("--every", type=int, default=20, help="passes between two scores")
     parser.add_argument("--lda", action="store_true")
     given = parser.parse_args()
 
     split = read_split(given.corpus, given.words)
     lengths = split.train.sum() / split.train.shape[0]
-    print(f"{split.train.shape} train, {split.test.shape} test, {lengths:.1f} tokens a document")
+    print(f"{split.train.shape} train, {split.test.shape} test, {lengths:.1f} tokens per document")
     print("unigram: {:.0f} per document, {:.0f} per token".format(*unigram(split)), flush=True)
     if given.lda:
         lda = LatentDirichletAllocation(
@@ -67,12 +67,13 @@ def main() -> None:
         print("online LDA: {:.0f} per document, {:.0f} per token".format(*scores), flush=True)
 
     final = []
+    turns = {None: None, 0: []}.get(given.alternate, [("alternate", {"epochs": given.alternate})])
     for seed in given.seeds:
         model = TopicModel(
             "nvdm-gsm-paper",
             n_topics=given.topics,
             learning_rate=given.learning_rate,
-            regularisers=[("alternate", {"epochs": given.alternate})] if given.alternate else [],
+            regularisers=turns,  # None: the preset's
             decoder__start=given.start or "xavier",
             seed=seed,
         )

@@ -4,8 +4,8 @@
     python benchmarks/papers/w_lda.py --planted --seeds 0 1 2
 
 CORPUS is a folder with ``train.npz``, ``test.npz`` (scipy CSR counts) and ``vocab.txt``; its 1,995
-words of most tokens are kept. The paper's NPMI takes Wikipedia as reference, here the reference is
-the training documents: TU compares, NPMI only among rows of one reference.
+most frequent words are kept. The paper's NPMI has Wikipedia as reference, here it has the training
+documents: TU can be compared with the paper's, NPMI only within one reference.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PUBLISHED = {"w-lda-paper": (0.252, 0.83), "prodlda-paper": (0.267, 0.58)}
 
 
 def score(topics: list[list[str]], split: Split) -> tuple[float, float, float]:
-    """(NPMI by the training documents, by the test documents, TU), ten words a topic."""
+    """(NPMI by the training documents, by the test documents, TU), ten words per topic."""
     by = [float(npmi(topics, x, split.words).value) for x in (split.train, split.test)]
     return by[0], by[1], float(topic_uniqueness(topics, top=10).value)
 
@@ -42,7 +42,7 @@ def read_out(model: TopicModel, split: Split) -> dict[str, list[list[str]]]:
 
 
 def newsgroups(given: argparse.Namespace, options: dict[str, Any]) -> None:
-    """Topics of a corpus: NPMI, TU and topics in use while training goes on."""
+    """Topics of a corpus: NPMI, TU and topics in use during training."""
     split = read_split(given.corpus, given.words)
     print(f"{split.train.shape} train, {split.train.sum() / split.train.shape[0]:.1f} tokens each")
     final: dict[str, list[tuple[float, float, float]]] = {}
@@ -79,7 +79,7 @@ def planted(given: argparse.Namespace, options: dict[str, Any]) -> None:
             theta = rng.dirichlet(np.full(5, 0.1), size=10_000)
             counts = sp.csr_matrix(rng.multinomial(100, theta @ topics), dtype=np.float32)
             model = TopicModel(
-                given.preset, n_topics=5, encoder__hidden=(10, 10), theta_noise=0.0, epochs=50,
+                given.preset, n_topics=5, encoder__hidden=(10, 10), regularisers=[], epochs=50,
                 seed=seed, divergence=divergence, **options,
             ).fit(counts)  # fmt: skip
             unit = [x / np.linalg.norm(x, axis=1)[:, None] for x in (model.topic_word_, topics)]
@@ -99,13 +99,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=250)
     parser.add_argument("--every", type=int, default=50, help="passes between two scores")
-    parser.add_argument("--noise", type=float, help="theta_noise; the preset's 0.2")
-    parser.add_argument("--batch-size", type=int, help="the preset's 100")
+    parser.add_argument(
+        "--noise", type=float, help="share of theta-noise; default: the preset's 0.2"
+    )
+    parser.add_argument("--batch-size", type=int, help="default: the preset's 100")
     given = parser.parse_args()
-    chosen = {"theta_noise": given.noise, "batch_size": given.batch_size}
+    noise = None if given.noise is None else [("theta-noise", {"share": given.noise})]
+    chosen = {"regularisers": noise, "batch_size": given.batch_size}
     options = {name: value for name, value in chosen.items() if value is not None}
     if given.planted:
-        planted(given, {k: v for k, v in options.items() if k != "theta_noise"})
+        planted(given, {k: v for k, v in options.items() if k != "regularisers"})
     elif given.corpus:
         newsgroups(given, options)
     else:

@@ -1,4 +1,4 @@
-"""What every peer's script shares: which cells of a study are its own, and the files they become."""
+"""Shared by the peers' scripts: the cells of a study that are left to run, and the files to write."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import numpy as np
 from topicforge.corpus import Corpus
 from topicforge.experiments.compare import Cell, read_plan
 
-#: words a topic that are kept
+#: words kept per topic
 TOP = 25
 
 
 def arguments(
     peer: str, about: str, more: Callable[[argparse.ArgumentParser], None] | None = None
 ) -> argparse.Namespace:
-    """Read the command line: a study, and under which name the peer takes part in it.
+    """Read the command line: a study, and the peer's name in it.
 
     Args:
-        peer: that name, where the command line says none.
-        about: the script's own description.
-        more: adds options of its own.
+        peer: default of that name.
+        about: the script's description.
+        more: adds further options.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("study", type=Path, help="the .toml file of `topicforge compare`")
-    parser.add_argument("--peer", default=peer, help="its table in the study: [peers.NAME]")
-    parser.add_argument("--threads", type=int, default=1, help="for a fair comparison of times")
+    parser.add_argument("--peer", default=peer, help="NAME of the table [peers.NAME] in the study")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the peer")
     if more is not None:
         more(parser)
     return parser.parse_args()
@@ -50,7 +50,7 @@ def unfinished(study: Path, peer: str) -> Iterator[tuple[Cell, Corpus, Corpus]]:
 
 
 def words_of(corpus: Corpus) -> list[list[str]]:
-    """Return each document as a list of words, a word as often as it was counted."""
+    """Return each document as a list of words, each as often as it was counted."""
     counts, vocabulary = corpus.counts, np.array(corpus.vocabulary, dtype=object)
     repeats = np.asarray(counts.counts).astype(int)
     return [
@@ -73,7 +73,7 @@ def write(
     settings: Mapping[str, Any],
     packages: Sequence[str],
 ) -> None:
-    """Write the cell's files; the topics last, because they mark it as finished."""
+    """Write the cell's files; the topics last, because their file marks the cell as finished."""
     paths = cell.paths()
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ ASKED = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "etm": {
         "preset": "etm-paper", "encoder__hidden": (800, 800), "decoder__width": 200,
-        "decoder__train_vectors": False, "learning_rate": 2e-3, "weight_decay": 0.0,
+        "decoder__train_vectors": False, "learning_rate": 2e-3, "optimiser__weight_decay": 0.0,
     },
     "prodlda": {
         "preset": "prodlda-paper", "encoder__hidden": (200, 200), "encoder__dropout": 0.4,

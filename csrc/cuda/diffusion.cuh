@@ -1,8 +1,8 @@
-// Device code of the diffusion kernel and its MMD; math/diffusion_profile.h has the polynomials.
+// Device code of the diffusion kernel and its MMD; ops/diffusion_profile.h has the polynomials.
 #pragma once
 
 #include "cuda/tiles.cuh"
-#include "math/diffusion_profile.h"
+#include "ops/diffusion_profile.h"
 
 namespace topicforge {
 namespace cuda {

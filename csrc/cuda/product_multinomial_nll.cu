@@ -1,17 +1,16 @@
 // The matrix products are cuBLAS's, on a tile of words at a time; between them, kernels that stream
 // the log-sum-exp and turn logits into their gradients in place. Memory is one tile of logits,
 // whatever the vocabulary. Deterministic as torch's own matrix products are.
-#include <algorithm>
-#include <tuple>
+#include "ops/product_multinomial_nll.h"
 
-#include "cuda/sparse_door.h"
+#include <algorithm>
+
+#include "cuda/sparse_launch.h"
 
 namespace topicforge {
 namespace cuda {
 namespace {
 
-
-constexpr const char* kOp = "product_multinomial_nll";
 constexpr int kBlock = 256;
 constexpr int64_t kTileElements = int64_t(1) << 24;  // logits of one tile
 constexpr int64_t kMostWords = int64_t(1) << 22;     // a grid has 65535 rows of blocks
@@ -143,150 +142,129 @@ __global__ void add(const T* from, int64_t count, T* to) {
   if (i < count) to[i] += from[i];
 }
 
-struct Arguments {
-  ScalarType type;
-  Tensor crow, col, count, theta, weight, bias;
-  int64_t B, K, V, tile;
-
-  Arguments(
-      const Tensor& crow_in, const Tensor& col_in, const Tensor& count_in, const Tensor& theta_in,
-      const Tensor& weight_in, const Tensor& bias_in) {
-    check_rows(kOp, crow_in, col_in, count_in);
-    check_matrix(kOp, "weight", weight_in);
-    STD_TORCH_CHECK(weight_in.size(0) > 0, kOp, ": weight must have a row a word, but has none");
-    check_vector(kOp, "bias", bias_in, weight_in.size(0));
-    check_shape(kOp, "theta", theta_in, crow_in.size(0) - 1, weight_in.size(1));
-    type = check_types(kOp, theta_in, weight_in, bias_in, count_in);
-    crow = row_major(crow_in);
-    col = row_major(col_in);
-    count = row_major(count_in);
-    theta = row_major(theta_in);
-    weight = row_major(weight_in);
-    bias = row_major(bias_in);
-    B = theta.size(0);
-    K = theta.size(1);
-    V = weight.size(0);
+// The logits of all words, a tile of words at a time.
+template <class T>
+struct Tiles {
+  Tiles(const Launch& launch, const ProductProblem<T>& of)
+      : launch(launch), of(of), B(of.x.documents), K(of.K), V(of.x.words) {
     const int64_t fitting = kTileElements / std::max<int64_t>(B, 1);
     tile = std::min(V, std::min(kMostWords, std::max<int64_t>(64, fitting)));
   }
 
+  // Rows of `columns` numbers as a tensor.
+  Tensor matrix(const T* data, int64_t rows, int64_t columns) const {
+    return view(launch, data, rows, columns, columns, 1);
+  }
+  Tensor transposed(const T* data, int64_t rows, int64_t columns) const {
+    return view(launch, data, columns, rows, 1, columns);
+  }
+
   // body(first word, words, logits (B, words) without bias, the words' weights (words, K)).
   template <class Body>
-  void for_tiles(const Body& body) {
+  void each(const Body& body) const {
+    const Buffer<T> logits(launch, B * tile);
     for (int64_t first = 0; first < V && B > 0; first += tile) {
       const int64_t words = std::min(tile, V - first);
-      const Tensor rows = torch::stable::narrow(weight, 0, first, words);
-      const Tensor logits = new_matrix(theta, B, words);
-      multiply(theta, torch::stable::transpose(rows, 0, 1), logits);
-      body(first, words, logits, rows);
+      const T* weight = of.weight + first * K;
+      multiply(
+          matrix(of.theta, B, K), transposed(weight, words, K), matrix(logits.get(), B, words));
+      body(first, words, logits.get(), weight);
     }
   }
+
+  const Launch& launch;
+  const ProductProblem<T>& of;
+  int64_t B, K, V, tile;
 };
 
-std::tuple<Tensor, Tensor> forward(
-    const Tensor& crow, const Tensor& col, const Tensor& count, const Tensor& theta,
-    const Tensor& weight, const Tensor& bias) {
-  Arguments in(crow, col, count, theta, weight, bias);
-  const Launch launch(in.theta);
-  const Tensor nll = new_vector(in.theta, in.B), log_sum_exp = new_vector(in.theta, in.B);
-  if (in.B == 0) return {nll, log_sum_exp};
-  with_type(in.type, [&](auto zero) {
-    using T = decltype(zero);
-    const cudaStream_t stream = launch.stream();
-    const SparseRows<T> x = sparse_rows<T>(in.crow, in.col, in.count, in.V);
-    const T* b = in.bias.const_data_ptr<T>();
-    const Buffer<T> most(in.theta, in.B), total(in.theta, in.B), logit(in.theta, x.entries);
-    start<T><<<grid_for(in.B, kLine), kLine, 0, stream>>>(in.B, most.get(), total.get());
-    check_launch();
-    in.for_tiles([&](int64_t first, int64_t words, const Tensor& logits, const Tensor&) {
-      stream_log_sum_exp<T><<<static_cast<unsigned>(in.B), kBlock, 0, stream>>>(
-          logits.const_data_ptr<T>(), b + first, words, most.get(), total.get());
-      check_launch();
-    });
-    launch_dot_entries<T>(
-        launch, x, document_of_entry(launch, in.crow, in.col), in.theta.const_data_ptr<T>(),
-        in.weight.const_data_ptr<T>(), in.K, logit.get());
-    finish<T><<<grid_for(in.B * kWarp, kLine), kLine, 0, stream>>>(
-        ByDocument<T>{x}, logit.get(), b, most.get(), total.get(),
-        log_sum_exp.mutable_data_ptr<T>(), nll.mutable_data_ptr<T>());
+template <class T>
+void forward(const ProductProblem<T>& of, T* nll, T* log_sum_exp, const Launch& launch) {
+  const Tiles<T> tiles(launch, of);
+  const int64_t B = tiles.B;
+  if (B == 0) return;
+  const cudaStream_t stream = launch.stream();
+  const Buffer<T> most(launch, B), total(launch, B), logit(launch, of.x.entries);
+  start<T><<<grid_for(B, kLine), kLine, 0, stream>>>(B, most.get(), total.get());
+  check_launch();
+  tiles.each([&](int64_t first, int64_t words, const T* logits, const T*) {
+    stream_log_sum_exp<T><<<static_cast<unsigned>(B), kBlock, 0, stream>>>(
+        logits, of.bias + first, words, most.get(), total.get());
     check_launch();
   });
-  return {nll, log_sum_exp};
+  launch_dot_entries<T>(launch, of.x, of.theta, of.weight, of.K, logit.get());
+  finish<T><<<grid_for(B * kWarp, kLine), kLine, 0, stream>>>(
+      ByDocument<T>{of.x}, logit.get(), of.bias, most.get(), total.get(), log_sum_exp, nll);
+  check_launch();
 }
 
-std::tuple<Tensor, Tensor, Tensor> backward(
-    const Tensor& grad_in, const Tensor& crow, const Tensor& col, const Tensor& count,
-    const Tensor& theta, const Tensor& weight, const Tensor& bias, const Tensor& log_sum_exp_in,
-    bool want_theta, bool want_weight, bool want_bias) {
-  Arguments in(crow, col, count, theta, weight, bias);
-  check_types(kOp, theta, grad_in, log_sum_exp_in);
-  check_vector(kOp, "grad", grad_in, theta.size(0));
-  check_vector(kOp, "log_sum_exp", log_sum_exp_in, theta.size(0));
-  const Launch launch(in.theta);
-  const Tensor grad = row_major(grad_in), log_sum_exp = row_major(log_sum_exp_in);
-  Tensor grad_theta = new_grad(in.theta, want_theta);
-  Tensor grad_weight = new_grad(in.weight, want_weight);
-  Tensor grad_bias = new_grad(in.bias, want_bias);
-  if (in.B == 0) {
-    for (Tensor* x : {&grad_theta, &grad_weight, &grad_bias}) torch::stable::zero_(*x);
-    return {grad_theta, grad_weight, grad_bias};
+template <class T>
+void clear(const Launch& launch, T* out, int64_t count) {
+  if (out == nullptr) return;
+  STD_CUDA_CHECK(
+      cudaMemsetAsync(out, 0, sizeof(T) * static_cast<size_t>(count), launch.stream()));
+}
+
+template <class T>
+void backward(
+    const ProductProblem<T>& of, const T* grad, const T* log_sum_exp, T* grad_theta,
+    T* grad_weight, T* grad_bias, const Launch& launch) {
+  const Tiles<T> tiles(launch, of);
+  const int64_t B = tiles.B, K = tiles.K, V = tiles.V;
+  if (B == 0) {
+    clear(launch, grad_weight, V * K);
+    clear(launch, grad_bias, V);
+    return;
   }
-  with_type(in.type, [&](auto zero) {
-    using T = decltype(zero);
-    const cudaStream_t stream = launch.stream();
-    const SparseRows<T> x = sparse_rows<T>(in.crow, in.col, in.count, in.V);
-    const ByDocument<T> documents{x};
-    const Buffer<T> slope(in.theta, x.entries), scale(in.theta, in.B);
-    scales<T><<<grid_for(in.B * kWarp, kLine), kLine, 0, stream>>>(
-        documents, grad.const_data_ptr<T>(), slope.get(), scale.get());
+  const cudaStream_t stream = launch.stream();
+  const ByDocument<T> documents{of.x};
+  const Buffer<T> slope(launch, of.x.entries), scale(launch, B);
+  scales<T><<<grid_for(B * kWarp, kLine), kLine, 0, stream>>>(
+      documents, grad, slope.get(), scale.get());
+  check_launch();
+  const WordOrder words_of(launch, of.x);
+  const Buffer<T> part(launch, grad_theta != nullptr ? B * K : 0);
+  tiles.each([&](int64_t first, int64_t words, T* h, const T* weight) {
+    const dim3 grid(static_cast<unsigned>(B), grid_for(words, kBlock));
+    to_gradient<T><<<grid, kBlock, 0, stream>>>(
+        h, of.bias + first, words, log_sum_exp, scale.get());
     check_launch();
-    const WordOrder words_of(launch, in.crow, in.col);
-    const Tensor part = new_matrix(in.theta, want_theta ? in.B : 0, in.K);
-    in.for_tiles([&](int64_t first, int64_t words, const Tensor& logits, const Tensor& rows) {
-      T* h = logits.mutable_data_ptr<T>();
-      const dim3 grid(static_cast<unsigned>(in.B), grid_for(words, kBlock));
-      to_gradient<T><<<grid, kBlock, 0, stream>>>(
-          h, in.bias.const_data_ptr<T>() + first, words, log_sum_exp.const_data_ptr<T>(),
-          scale.get());
-      check_launch();
-      if (want_theta && first == 0) multiply(logits, rows, grad_theta);
-      if (want_theta && first > 0) {
-        multiply(logits, rows, part);
-        add<T><<<grid_for(in.B * in.K, kLine), kLine, 0, stream>>>(
-            part.const_data_ptr<T>(), in.B * in.K, grad_theta.mutable_data_ptr<T>());
-        check_launch();
-      }
-      if (want_weight) {
-        const Tensor own = torch::stable::narrow(grad_weight, 0, first, words);
-        multiply(torch::stable::transpose(logits, 0, 1), in.theta, own);
-      }
-      if (want_bias) {
-        sum_words<T><<<grid_for(words, kLine), kLine, 0, stream>>>(
-            h, in.B, words, words_of.order(), first, slope.get(),
-            grad_bias.mutable_data_ptr<T>() + first);
-        check_launch();
-      }
-    });
-    if (want_theta) {
-      T* g = grad_theta.mutable_data_ptr<T>();
-      launch_scaled_rows<T>(
-          launch, documents, in.B, slope.get(), in.weight.const_data_ptr<T>(), in.K, g, in.K, g);
+    const Tensor gradient = tiles.matrix(h, B, words), rows = tiles.matrix(weight, words, K);
+    if (grad_theta != nullptr && first == 0) {
+      multiply(gradient, rows, tiles.matrix(grad_theta, B, K));
     }
-    if (want_weight) {
-      T* g = grad_weight.mutable_data_ptr<T>();
-      launch_scaled_rows<T>(
-          launch, words_of.order(), in.V, slope.get(), in.theta.const_data_ptr<T>(), in.K, g, in.K,
-          g);
+    if (grad_theta != nullptr && first > 0) {
+      multiply(gradient, rows, tiles.matrix(part.get(), B, K));
+      add<T><<<grid_for(B * K, kLine), kLine, 0, stream>>>(part.get(), B * K, grad_theta);
+      check_launch();
+    }
+    if (grad_weight != nullptr) {
+      multiply(
+          tiles.transposed(h, B, words), tiles.matrix(of.theta, B, K),
+          tiles.matrix(grad_weight + first * K, words, K));
+    }
+    if (grad_bias != nullptr) {
+      sum_words<T><<<grid_for(words, kLine), kLine, 0, stream>>>(
+          h, B, words, words_of.order(), first, slope.get(), grad_bias + first);
+      check_launch();
     }
   });
-  return {grad_theta, grad_weight, grad_bias};
+  if (grad_theta != nullptr) {
+    launch_scaled_rows<T>(
+        launch, documents, B, slope.get(), of.weight, K, grad_theta, K, grad_theta);
+  }
+  if (grad_weight != nullptr) {
+    launch_scaled_rows<T>(
+        launch, words_of.order(), V, slope.get(), of.theta, K, grad_weight, K, grad_weight);
+  }
 }
+
+template <class T>
+constexpr ProductMultinomialFunctions<T> functions = {forward<T>, backward<T>};
 
 }  // namespace
 }  // namespace cuda
-}  // namespace topicforge
 
-STABLE_TORCH_LIBRARY_IMPL(topicforge, CUDA, m) {
-  m.impl("product_multinomial_nll", TORCH_BOX(&topicforge::cuda::forward));
-  m.impl("_product_multinomial_nll_backward", TORCH_BOX(&topicforge::cuda::backward));
-}
+using cuda::functions;
+TOPICFORGE_DEFINE_KERNELS(ProductMultinomialFunctions, product_multinomial_nll)
+
+}  // namespace topicforge

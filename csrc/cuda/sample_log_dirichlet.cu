@@ -61,7 +61,7 @@ Tensor sample(const Tensor& concentration_in, int64_t n, const Tensor& seed) {
       seed.is_cuda() && seed.scalar_type() == ScalarType::Long && seed.numel() == 1, op,
       ": seed must be one int64 number on the device of concentration");
   const ScalarType type = check_types(op, concentration_in);
-  const Launch launch(concentration_in);
+  const Launch launch(concentration_in.get_device_index());
   const Tensor concentration = row_major(concentration_in);
   const int64_t K = concentration.size(0), count = n * K;
   const Tensor out = new_matrix(concentration, n, K);

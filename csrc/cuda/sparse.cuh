@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "sparse_rows.h"
+#include "ops/sparse_rows.h"
 
 namespace topicforge {
 namespace cuda {

@@ -11,6 +11,7 @@ namespace cuda {
 
 constexpr int kSide = 16;               // threads a side of the block
 constexpr int kThreads = kSide * kSide;
+inline dim3 square_block() { return dim3(kSide, kSide); }
 constexpr int kDepth = 16;              // columns of both operands in shared memory at a time
 
 template <class T>

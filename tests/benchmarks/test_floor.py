@@ -11,7 +11,7 @@ def floor(script):
 
 
 def test_the_terms_of_etm_hand_worked(floor):
-    """V = 1000, 65 words a document, 600 different words a batch of 200; H = 800, E = 200, K = 50."""
+    """V = 1000, 65 words per document, 600 different words per batch of 200; H = 800, E = 200, K = 50."""
     of = {t.name: t for t in floor.terms("etm", "adam", 1000, 13_000.0, 600.0)}
     assert of["first layer, forward: rows of the words"].flops == 2 * 13_000 * 800
     assert of["first layer, gradient"].bytes == 4 * 1000 * 800

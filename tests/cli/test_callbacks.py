@@ -18,11 +18,11 @@ class Breaks(Callback):
         if report.epoch == 2:
             raise RuntimeError("the disk of the tracker is full")
 @hookimpl
-def topicforge_register_callbacks(register):
+def topicforge_register(register):
     register.callback("stop-at", StopAt, summary="stops", source="a test")
     register.callback("breaks", Breaks, summary="breaks", source="a test")
-@hookimpl
-def topicforge_register_metrics(register):
+    register.metric("spread", lambda given: float(given.theta.max(1).mean()), summary="largest theta",
+                    source="a test", needs=("theta",), higher_is_better=False)
     register.metric("times", lambda given, *, by=1: by * len(given.topics), summary="topics",
                     source="a test")
 """
@@ -62,6 +62,38 @@ def test_a_callback_that_fails_does_not_cost_the_model(spawn, ended, package, co
     assert f"The model is in {model}" in ran.error
     history = json.loads((model / "model.json").read_text())["history"]
     assert [report["epoch"] for report in history] == [1, 2]
+
+
+def test_a_packages_metric_is_the_objective_of_a_search(spawn, ended, package, corpus, tmp_path):
+    text = (
+        "objective = 'OBJECTIVE'\ntrials = 3\n[corpora]\ndocs = 'CORPUS'\n[settings]\n"
+        "preset = 'nvdm-gsm'\nn_topics = 3\nepochs = 1\n[space]\nlearning_rate = {low = 1e-4, high = 0.1}"
+    ).replace("CORPUS", str(corpus))
+    plan = tmp_path / "search.toml"
+    plan.write_text(text.replace("OBJECTIVE", "spread"))
+    ran = ended(spawn("search", plan, "-o", tmp_path / "out", "-j", 2, "--json", env=package))
+    assert ran.code == 0, ran.err
+    assert (ran.json["objective"], ran.json["direction"]) == ("spread", "minimize")
+    values = [trial["value"] for trial in ran.json["trials"]]
+    assert ran.json["best"]["value"] == min(values)
+    plan.write_text(text.replace("OBJECTIVE", "times"))
+    ran = ended(spawn("search", plan, "-o", tmp_path / "other", env=package))
+    assert ran.code == 1
+    assert "'times' does not state which direction is better" in ran.error
+
+
+def test_a_packages_metric_is_compared(spawn, ended, package, corpus, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        "metrics = ['spread', 'times']\nseeds = [0]\nn_topics = [3]\n"
+        f"[corpora.one]\ntrain = '{corpus}'\ntest = '{corpus}'\n"
+        "[compositions.mine]\npreset = 'nvdm-gsm'\nepochs = 1\n"
+    )
+    study = ["compare", tmp_path / "study.toml", "-o", tmp_path / "out", "-j", 1, "--json"]
+    ran = ended(spawn(*study, env=package))
+    assert ran.code == 0, ran.err
+    (line,) = ran.json["lines"]
+    assert line["mean"]["times"] == 3
+    assert 1 / 3 <= line["mean"]["spread"] <= 1
 
 
 @pytest.mark.parametrize(

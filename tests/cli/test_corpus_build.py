@@ -88,7 +88,7 @@ def test_a_foreign_folder_is_never_replaced(run, files, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     ran = build(run, files, tmp_path, "--force")
     assert ran.code == 2
-    assert "something else" in ran.error
+    assert "other files" in ran.error
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 

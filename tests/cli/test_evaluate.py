@@ -72,7 +72,9 @@ def test_topics_of_another_program(run, files, corpus, model, expected, tmp_path
 def test_short_topics_are_scored_by_the_words_they_have(run, corpus, tmp_path):
     (tmp_path / "topics.txt").write_text("qaa qab qac\n\nwad qae qaf qag\n")
     told = run("evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--json").json
-    assert told["scores"]["npmi"]["top"] == told["scores"]["td"]["top"] == 3
+    assert told["scores"]["npmi"]["top"] == 3
+    assert told["scores"]["td"]["value"] == 1
+    assert "the topics have 3 to 4: all of them counted" in told["scores"]["td"]["rule"]
     ran = run("evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--top", 10)
     assert ran.code == 1
     assert "10 are needed" in ran.error

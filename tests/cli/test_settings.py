@@ -18,8 +18,8 @@ from topicforge.errors import InputError, MixError, UnknownNameError
         ("encoder.batch_norm=True", "encoder__batch_norm", True),
         ("encoder.batch-norm=false", "encoder__batch_norm", False),
         ("n_latent=None", "n_latent", None),
-        ("gradient_clip=null", "gradient_clip", None),
-        ("pretrain_epochs=20", "pretrain_epochs", 20),
+        ("optimiser.gradient_clip=null", "optimiser__gradient_clip", None),
+        ("training.pretrain_epochs=20", "training__pretrain_epochs", 20),
         ("decoder.vectors=a=b.txt", "decoder__vectors", "a=b.txt"),
         ('prior.learn="50"', "prior__learn", "50"),
         ("decoder.vectors=a.b.txt", "decoder__vectors", "a.b.txt"),
@@ -39,12 +39,17 @@ def test_assignments_must_be_name_and_value_once(texts):
 
 CONFIG = {
     "preset": "w-lda",
+    "optimiser": ["adam", {"beta1": 0.9}],
+    "training": {"accumulate": 2},
     "n_topics": 7,
     "prior.concentration": 0.2,
     "encoder": {"name": "mlp-point", "hidden": [20, 10]},
 }
 READ = {
     "preset": "w-lda",
+    "optimiser": "adam",
+    "optimiser__beta1": 0.9,
+    "training__accumulate": 2,
     "n_topics": 7,
     "prior__concentration": 0.2,
     "encoder": "mlp-point",
@@ -56,6 +61,7 @@ def test_settings_come_from_json_and_toml_alike(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(CONFIG))
     (tmp_path / "a.toml").write_text(
         'preset = "w-lda"\nn_topics = 7\n"prior.concentration" = 0.2\n'
+        'optimiser = ["adam", {beta1 = 0.9}]\n[training]\naccumulate = 2\n'
         '[encoder]\nname = "mlp-point"\nhidden = [20, 10]\n'
     )
     assert read_config(tmp_path / "a.json") == READ
@@ -79,8 +85,12 @@ def test_unusable_settings_files_are_refused(tmp_path, name, text):
 def test_options_win_over_the_file(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(CONFIG))
     model = build_model(
-        {"n_topics": 9, "epochs": None}, ["prior.concentration=0.3"], tmp_path / "a.json"
+        {"n_topics": 9, "epochs": None, "optimiser": "adam:beta1=0.8"},
+        ["prior.concentration=0.3", "training.accumulate=3"],
+        tmp_path / "a.json",
     )
+    training = model._resolve().training
+    assert (training.beta1, training.accumulate) == (0.8, 3)
     assert model.n_topics == 9
     assert model.preset == "w-lda"
     params = model.get_params(deep=False)
@@ -99,6 +109,7 @@ def test_an_option_given_twice_is_refused():
     [
         ("epoch", "mean 'epochs'"),
         ("pior.concentration", "mean 'prior'"),
+        ("training.patenice", "training has no option .patenice..*patience"),
         ("vectorizer", "no setting 'vectorizer'"),
         ("callbacks", "no setting 'callbacks'"),
     ],

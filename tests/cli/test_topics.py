@@ -4,6 +4,8 @@ import shutil
 import numpy as np
 
 import topicforge
+from topicforge.estimator.saved import MODEL
+from topicforge.storage import write_manifest
 
 
 def test_text_is_a_topic_a_line_and_nothing_else(run, model):
@@ -35,6 +37,7 @@ def test_topics_outlive_the_plugins_of_the_model(run, model, tmp_path):
     described = json.loads((folder / "model.json").read_text())
     described["parts"]["prior"].update(name="gone", distribution="a-removed-plugin", version="9")
     (folder / "model.json").write_text(json.dumps(described))
+    write_manifest(folder, MODEL)
     assert run("topics", folder).out == run("topics", model).out
     ran = run("transform", folder, "x.npz", "-o", tmp_path / "t.npy")
     assert ran.code == 1
@@ -48,7 +51,7 @@ def test_more_words_than_there_are(run, model):
 
 
 def test_a_word_stays_one_word(run, tmp_path):
-    """A foreign vectoriser's phrases hold spaces, which the text format has no room for."""
+    """Phrases of other vectorisers may hold spaces, which the text format can't represent."""
     counts = np.random.default_rng(0).integers(1, 3, (20, 3))
     fitted = topicforge.TopicModel(n_topics=2, epochs=1, vocabulary=["new york", "a\tb", "c"])
     fitted.fit(counts).save(tmp_path / "M")
@@ -68,4 +71,4 @@ def test_a_model_without_words_prints_columns(run, tmp_path):
 def test_no_model(run, tmp_path):
     ran = run("topics", tmp_path)
     assert ran.code == 1
-    assert "model.json" in ran.error
+    assert "must be a model folder" in ran.error

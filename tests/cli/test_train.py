@@ -95,9 +95,9 @@ def test_a_model_is_replaced_only_with_force(run, corpus, tmp_path):
         (["--n-topics", "0"], 2, "n_topics"),
         (["--encoder", "mlp-point", "--divergence", "kl"], 2, "Works instead"),
         (["--device", "nowhere"], 2, "--device"),
-        (["--learning-rate", "1e30", "--set", "gradient_clip=0"], 1, "finite"),
+        (["--learning-rate", "1e30", "--set", "optimiser.gradient_clip=0"], 1, "finite"),
         (["--config", "nowhere.json"], 1, "--config"),
-        (["--set", "patience=3"], 2, "validation_fraction"),
+        (["--set", "training.patience=3"], 2, "validation_fraction"),
     ],
 )
 def test_what_goes_wrong_is_one_paragraph(run, corpus, tmp_path, more, code, said):

@@ -29,7 +29,12 @@ def files(tmp_path):
 
 
 def test_counts_with_words_and_labels(files):
-    built = build_corpus(files / "counts.npz", vocabulary=files / "vocab.txt", labels=files / "labels.txt", output=files / "corpus")  # fmt: skip
+    built = build_corpus(
+        files / "counts.npz",
+        vocabulary=files / "vocab.txt",
+        labels=files / "labels.txt",
+        output=files / "corpus",
+    )
     opened = Corpus.open(files / "corpus", verify=True)
     for corpus in (built, opened):
         np.testing.assert_array_equal(corpus.counts.to_scipy().toarray(), DENSE)
@@ -41,7 +46,12 @@ def test_counts_with_words_and_labels(files):
 
 
 def test_texts_with_columns(files):
-    corpus = build_corpus(files / "texts.jsonl", output=files / "corpus", reading={"text_column": "body", "label_column": "label"}, vectorizer="en")  # fmt: skip
+    corpus = build_corpus(
+        files / "texts.jsonl",
+        output=files / "corpus",
+        reading={"text_column": "body", "label_column": "label"},
+        vectorizer="en",
+    )
     assert corpus.vocabulary == ("bark", "cats", "dogs", "purr", "sleep")
     np.testing.assert_array_equal(
         corpus.counts.to_scipy().toarray(), [[0, 2, 0, 1, 1], [0] * 5, [1, 1, 1, 0, 1]]

@@ -1,13 +1,15 @@
 import json
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
+from injector import kills
 
 from topicforge.corpus import Corpus, Counts
-from topicforge.errors import CorpusError, InputError, TopicForgeError
+from topicforge.corpus.folder import CORPUS
+from topicforge.errors import CorpusError, InputError, OutputError, StorageError
+from topicforge.storage import write_manifest
 
 DENSE = np.array([[0, 2, 0, 1], [0, 0, 0, 0], [3, 0, 1, 0]])
 WORDS = ("word", "слово", "词语", "don't")
@@ -40,7 +42,8 @@ def test_what_is_saved_is_opened(folder):
     assert described["empty_documents"] == 1
     assert described["words"] == DENSE.sum()
     assert sorted(os.listdir(folder)) == [
-        "corpus.json", "counts.npy", "indices.npy", "indptr.npy", "labels.txt", "vocabulary.txt",
+        "corpus.json", "counts.npy", "indices.npy", "indptr.npy", "labels.txt", "manifest.json",
+        "vocabulary.txt",
     ]  # fmt: skip
 
 
@@ -90,50 +93,23 @@ def test_equal_corpora_are_equal_bytes(folder, tmp_path):
         assert (folder / name).read_bytes() == (other / name).read_bytes()
 
 
-@pytest.mark.parametrize("moment", ["_write", "rename-1", "rename-2"])
-def test_an_interruption_leaves_the_old_corpus_whole(folder, monkeypatch, moment):
-    class Killed(BaseException):
-        pass
-
-    renamed = []
-    rename = Path.rename
-
-    def stopping(self, target):
-        renamed.append(target)
-        if moment == f"rename-{len(renamed)}":
-            raise Killed
-        return rename(self, target)
-
-    def killed(_, folder):
-        (folder / "indptr.npy").write_bytes(b"half")
-        raise Killed
-
-    monkeypatch.setattr(Path, "rename", stopping)
-    if moment == "_write":
-        monkeypatch.setattr(Corpus, "_write", killed)
-    with pytest.raises(Killed):
-        make(name="new").save(folder)
-    monkeypatch.undo()
-    if moment == "rename-2":
-        # the one instant without a folder: the message says where the old one is
-        with pytest.raises(CorpusError, match="rename") as caught:
-            Corpus.open(folder)
-        old = folder.parent / ".corpus-previous"
-        assert str(old) in str(caught.value)
-        old.rename(folder)
-    assert Corpus.open(folder, verify=True).name == "three"
-    assert make(name="newer").save(folder) == folder
-    assert Corpus.open(folder, verify=True).name == "newer"
-    assert os.listdir(folder.parent) == ["corpus"]
+def test_a_kill_at_any_moment_leaves_the_old_corpus_or_the_new_one(folder):
+    names = []
+    for _ in kills(lambda: make(name="new").save(folder), lambda: make(name="old").save(folder)):
+        names.append(Corpus.open(folder).name)
+        make(name="again").save(folder)
+        assert os.listdir(folder.parent) == ["corpus"]
+    assert names == sorted(names, reverse=True)
+    assert set(names) == {"old", "new"}
 
 
 def test_a_folder_of_something_else_is_never_replaced(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.jpg").write_bytes(b"x")
-    with pytest.raises(CorpusError, match="other files"):
+    with pytest.raises(OutputError, match="other files"):
         make().save(tmp_path / "photos")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(CorpusError, match="file or a link"):
+    with pytest.raises(OutputError, match="is a file"):
         make().save(tmp_path / "file")
     assert (tmp_path / "photos" / "1.jpg").read_bytes() == b"x"
     (tmp_path / "empty").mkdir()
@@ -142,7 +118,7 @@ def test_a_folder_of_something_else_is_never_replaced(tmp_path):
 
 def test_a_place_that_can_not_be_written_is_an_error_of_ours(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(CorpusError, match="can't be written"):
+    with pytest.raises(StorageError, match="file must be a folder"):
         make().save(tmp_path / "file" / "corpus")
 
 
@@ -184,6 +160,7 @@ def edit(folder, **changed):
     described = json.loads(path.read_text(encoding="utf-8"))
     described.update(changed)
     path.write_text(json.dumps(described), encoding="utf-8")
+    write_manifest(folder, CORPUS)
 
 
 FILES = ["indptr.npy", "indices.npy", "counts.npy", "vocabulary.txt", "labels.txt"]
@@ -193,10 +170,10 @@ FILES = ["indptr.npy", "indices.npy", "counts.npy", "vocabulary.txt", "labels.tx
 def test_missing_and_truncated_files(folder, name):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-1])
-    with pytest.raises(CorpusError, match=f"{name} must have {len(content)} bytes"):
+    with pytest.raises(CorpusError, match=f"{name}: must have {len(content)} bytes"):
         Corpus.open(folder)
     (folder / name).unlink()
-    with pytest.raises(CorpusError, match=f"{name}: there is no such file"):
+    with pytest.raises(CorpusError, match=f"{name}: can't be read: No such file"):
         Corpus.open(folder)
 
 
@@ -206,12 +183,13 @@ def test_a_changed_byte_is_found_by_verify(folder, name):
     content[-2] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(CorpusError):
-        Corpus.open(folder, verify=True)
+        Corpus.open(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"format": 2}', "[" * 100_000, "\xff"])
 def test_foreign_descriptions(folder, text):
     (folder / "corpus.json").write_text(text, encoding="latin-1")
+    write_manifest(folder, CORPUS)
     with pytest.raises(CorpusError, match=r"corpus\.json"):
         Corpus.open(folder)
 
@@ -221,9 +199,7 @@ def test_foreign_descriptions(folder, text):
     [
         {"documents": 4}, {"documents": "3"}, {"documents": None}, {"entries": 1}, {"entries": True},
         {"vocab_size": 0}, {"vocab_size": -1}, {"vocab_size": 3}, {"vocab_size": 10**30},
-        {"name": 1}, {"description": []}, {"files": {}}, {"files": []},
-        {"files": {"../../etc/passwd": {"bytes": 1}}},
-        {"files": {"indptr.npy": 1, "indices.npy": 1, "counts.npy": 1}},
+        {"name": 1}, {"description": []}, {"format": 2}, {"format": 2, "shards": []},
     ],
     ids=str,
 )  # fmt: skip
@@ -242,9 +218,7 @@ def test_no_corpus_folder(tmp_path):
 def replace(folder, name, write):
     with (folder / name).open("wb") as file:
         write(file)
-    described = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-    described["files"][name]["bytes"] = (folder / name).stat().st_size
-    edit(folder, files=described["files"])
+    write_manifest(folder, CORPUS)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +245,14 @@ def test_an_npz_in_place_of_an_array(folder):
 
 
 def test_labels_of_another_corpus(folder, tmp_path):
-    shutil.copy(make(labels=("x", "y", "z")).save(tmp_path / "o") / "corpus.json", folder)
-    with pytest.raises(TopicForgeError, match=r"labels\.txt"):
+    shutil.copy(make(labels=("x", "y", "z")).save(tmp_path / "o") / "labels.txt", folder)
+    with pytest.raises(CorpusError, match=r"labels\.txt"):
+        Corpus.open(folder)
+
+
+def test_a_file_that_no_corpus_has(folder):
+    (folder / "more.npy").write_bytes(b"x")
+    Corpus.open(folder)
+    write_manifest(folder, CORPUS)
+    with pytest.raises(CorpusError, match="do not belong together"):
         Corpus.open(folder)

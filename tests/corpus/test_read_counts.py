@@ -263,7 +263,8 @@ def test_lda_c_with_fractions_and_words_twice(tmp_path):
     ("content", "says"),
     [
         ("", "at least one document"), ("0\n", "at least one document"),
-        ("2 0:1\n", "line 1 is not .*promises 2 words and has 1"), ("1 0:1\n\n", "line 2"), ("one 0:1\n", "line 1"),
+        ("2 0:1\n", "line 1 is not .*promises 2 words and has 1"),
+        ("1 0:1\n\n", "line 2"), ("one 0:1\n", "line 1"),
         ("1 0\n", "line 1"), ("1 0:\n", "line 1"), ("1 a:1\n", "line 1"), ("1 -1:1\n", "words must be"),
         ("1 0:-1\n", "Negative"), ("1 0:nan\n", "NaN"), ("1 99999999999999999999:1\n", "line 1"),
         ("1 99999999999:1\n", "at most"), (b"1 0:1\n\xff", "not utf-8"),

@@ -19,7 +19,7 @@ def write(path, content):
     return path
 
 
-# ---- a document a line -------------------------------------------------------------------------
+# ---- one document per line -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_truncated_gz(tmp_path):
         read(write(tmp_path / "b.txt.gz", b"no gzip at all"))
 
 
-# ---- a document a file -------------------------------------------------------------------------
+# ---- one document per file -------------------------------------------------------------------------
 
 
 def test_a_folder_without_subfolders(tmp_path):

@@ -12,7 +12,12 @@ def test_20ng(corpora, tmp_path):
     folder = corpora / "20ng"
     labels = (folder / "labels.txt").read_text(encoding="utf-8").split("\n")[:11_314]
     (tmp_path / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
-    corpus = build_corpus(folder / "train.npz", vocabulary=folder / "vocab.txt", labels=tmp_path / "labels.txt", output=tmp_path / "20ng")  # fmt: skip
+    corpus = build_corpus(
+        folder / "train.npz",
+        vocabulary=folder / "vocab.txt",
+        labels=tmp_path / "labels.txt",
+        output=tmp_path / "20ng",
+    )
     opened = Corpus.open(tmp_path / "20ng", verify=True)
     expected = sp.load_npz(folder / "train.npz")
     assert opened.counts.shape == (11_314, 5000)
@@ -28,7 +33,12 @@ def test_20ng(corpora, tmp_path):
 @pytest.mark.parametrize("name", ["m10", "csldcp"])
 def test_segmented_texts_give_the_counts_beside_them(corpora, name):
     folder = corpora / name
-    corpus = build_corpus(folder / "texts.txt", vocabulary=folder / "vocab.txt", labels=folder / "labels.txt", vectorizer=Analyzer("any", token_pattern=r"\S+", lowercase=False))  # fmt: skip
+    corpus = build_corpus(
+        folder / "texts.txt",
+        vocabulary=folder / "vocab.txt",
+        labels=folder / "labels.txt",
+        vectorizer=Analyzer("any", token_pattern=r"\S+", lowercase=False),
+    )
     expected = sp.vstack([sp.load_npz(folder / f"{part}.npz") for part in ("train", "test")])
     assert (corpus.counts.to_scipy() != expected).nnz == 0
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from topicforge.corpus import Analyzer, Corpus, build_corpus
-from topicforge.errors import CorpusError, OptionError
+from topicforge.errors import CorpusError, OptionError, OutputError
 
 ALPHABET = string.ascii_lowercase
 
@@ -85,7 +85,11 @@ def test_same_with_a_given_vocabulary_and_labels(table, tmp_path):
     random.Random(1).shuffle(words)  # columns in the file's order, not sorted
     (tmp_path / "vocab.txt").write_text("".join(f"{w}\n" for w in [*words, "absent"]))
     (tmp_path / "labels.txt").write_text("".join(f"{i % 7}\n" for i in range(430)))
-    options = {"vocabulary": tmp_path / "vocab.txt", "labels": tmp_path / "labels.txt", "drop_empty": True}  # fmt: skip
+    options = {
+        "vocabulary": tmp_path / "vocab.txt",
+        "labels": tmp_path / "labels.txt",
+        "drop_empty": True,
+    }
     kept = build_corpus(table, **options)
     streamed = build_corpus(table, output=tmp_path / "corpus", **options, shards={"documents": 64})
     assert_same(streamed, kept)
@@ -116,9 +120,14 @@ def test_limits_by_the_number_of_documents(tmp_path, n):
 
 def test_same_bytes_whatever_the_workers(table, tmp_path):
     for workers in (1, 2, 3):
-        build_corpus(table, output=tmp_path / str(workers), reading={"label_column": "label"}, shards={"documents": 90, "workers": workers})  # fmt: skip
+        build_corpus(
+            table,
+            output=tmp_path / str(workers),
+            reading={"label_column": "label"},
+            shards={"documents": 90, "workers": workers},
+        )
     one = files_of(tmp_path / "1")
-    assert len(one) == 3 + 3 * 5
+    assert len(one) == 4 + 3 * 5
     assert files_of(tmp_path / "2") == one
     assert files_of(tmp_path / "3") == one
 
@@ -143,7 +152,7 @@ def test_replaces_a_corpus_and_nothing_else(table, tmp_path):
     assert_same(streamed, build_corpus(table))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes").write_text("keep")
-    with pytest.raises(CorpusError, match="holds other files"):
+    with pytest.raises(OutputError, match="holds other files"):
         build_corpus(table, output=tmp_path / "mine", shards={"documents": 100})
     assert (tmp_path / "mine" / "notes").read_text() == "keep"
 
@@ -179,7 +188,12 @@ def test_no_word_no_document_no_counts(tmp_path):
         build_corpus(tmp_path / "signs.txt", output=tmp_path / "b", shards={"documents": 9})
     (tmp_path / "vocab.txt").write_text("absent\n")
     with pytest.raises(CorpusError, match="all 2 documents are empty"):
-        build_corpus(tmp_path / "signs.txt", vocabulary=tmp_path / "vocab.txt", output=tmp_path / "c", shards={"documents": 9})  # fmt: skip
+        build_corpus(
+            tmp_path / "signs.txt",
+            vocabulary=tmp_path / "vocab.txt",
+            output=tmp_path / "c",
+            shards={"documents": 9},
+        )
     (tmp_path / "bag.ldac").write_text("1 0:2\n")
     with pytest.raises(OptionError, match="is counts, not texts"):
         build_corpus(tmp_path / "bag.ldac", output=tmp_path / "d", shards={"workers": 2})

@@ -100,7 +100,12 @@ def test_names_of_empty_buckets_are_no_words():
 
 def test_same_with_workers(lines, tmp_path):
     for workers in (1, 2):
-        build_corpus(lines, vectorizer="any", output=tmp_path / str(workers), shards={"hash_buckets": 50, "hash_names": True, "documents": 9, "workers": workers})  # fmt: skip
+        build_corpus(
+            lines,
+            vectorizer="any",
+            output=tmp_path / str(workers),
+            shards={"hash_buckets": 50, "hash_names": True, "documents": 9, "workers": workers},
+        )
     files = [
         {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.*")}
         for n in ("1", "2")

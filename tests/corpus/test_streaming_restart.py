@@ -13,7 +13,8 @@ import pytest
 
 from topicforge.corpus import Analyzer, build_corpus
 from topicforge.corpus.streaming import build as pipeline
-from topicforge.errors import CorpusError
+from topicforge.errors import StorageError
+from topicforge.storage import workspace
 
 # pass 1 and 2 stand still before a given piece, so that the kill finds them in the middle
 SCRIPT = """
@@ -127,7 +128,7 @@ def stopped(table, tmp_path, monkeypatch, halt="map_shard", **options):
 
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, halt, full)
-        with pytest.raises(CorpusError, match=r"make room .* run the same again"):
+        with pytest.raises(StorageError, match=r"make room.* the same command goes on with it"):
             build_corpus(table, output=tmp_path / "corpus", **options, shards={"documents": 10})
 
 
@@ -169,7 +170,7 @@ def test_a_shard_that_was_lost_is_written_again(table, tmp_path, monkeypatch):
     stopped(table, tmp_path, monkeypatch)
     scratch = tmp_path / ".corpus-building"
     (scratch / "corpus" / "shards" / "00001-counts.npy").unlink()
-    (scratch / "corpus" / "shards" / "00002-counts.npy.77.part").write_text("half")
+    (scratch / "corpus" / "shards" / ".00002-counts.npy.01234567.part").write_text("half")
     (scratch / "corpus" / "corpus.json").write_text("{}")
     seen = counted(monkeypatch)
     build_corpus(table, output=tmp_path / "corpus", shards={"documents": 10})
@@ -178,7 +179,6 @@ def test_a_shard_that_was_lost_is_written_again(table, tmp_path, monkeypatch):
 
 
 def test_two_builds_of_one_corpus(table, tmp_path):
-    from topicforge.corpus.streaming.scratch import alone
-
-    with alone(tmp_path / ".corpus-building"), pytest.raises(CorpusError, match="building this"):
+    used = pytest.raises(StorageError, match=f"corpus: in use by process {os.getpid()} of")
+    with workspace(tmp_path / ".corpus-building", tmp_path), used:
         build_corpus(table, output=tmp_path / "corpus", shards={"documents": 10})

@@ -190,7 +190,7 @@ def peak_of(tmp_path, n):
 
 
 def test_memory_does_not_grow_with_the_documents(tmp_path, monkeypatch):
-    """The slack: 40 bytes a document for lengths and notes; a text has 60, its counts 96 and more.
+    """The slack: 40 bytes per document for lengths and notes; a text has 60, its counts 96 and more.
 
     4 and 32 pieces are merged 4 at a time here, not 64, so that both runs have as many files open.
     """

@@ -6,7 +6,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
-from topicforge.corpus import Analyzer, Counts, Pruning, vectorizer
+from topicforge.corpus import Counts, Pruning, vectorizer
 from topicforge.corpus.stop_words import chinese, english
 from topicforge.errors import InputError, MissingExtraError, OptionError
 

@@ -3,11 +3,11 @@
 
 #include "cuda_emulator.h"
 
-#include "cpu/kernels/diffusion.h"
-#include "cpu/kernels/mixture.h"
 #include "cuda/diffusion.cuh"
 #include "cuda/mixture.cuh"
 #include "harness.h"
+#include "ops/diffusion.h"
+#include "ops/mixture.h"
 
 namespace {
 
@@ -21,24 +21,6 @@ dim3 grid(int64_t x, int64_t y = 1, int64_t z = 1) {
 }
 
 int64_t blocks(int64_t count, int64_t size) { return (count + size - 1) / size; }
-
-template <class T>
-auto& on_cpu(const DiffusionKernels& table) {
-  if constexpr (sizeof(T) == 4) {
-    return table.f32;
-  } else {
-    return table.f64;
-  }
-}
-
-template <class T>
-auto& on_cpu(const MixtureKernels& table) {
-  if constexpr (sizeof(T) == 4) {
-    return table.f32;
-  } else {
-    return table.f64;
-  }
-}
 
 template <class T>
 void expect_all(const char* what, const std::vector<T>& came, const std::vector<T>& expected) {
@@ -55,9 +37,9 @@ void check_diffusion(int64_t n, int64_t m, int64_t K, double t, bool unbiased, i
   const DiffusionProblem<T> problem{log_q.data(), log_p.data(), n, m, K, t};
   const Pool pool = harness::pool(1);
   std::vector<T> expected_q(n * K), expected_p(m * K), expected_matrix(n * m);
-  const double expected = on_cpu<T>(diffusion_kernels())
-                              .mmd(problem, unbiased, expected_q.data(), nullptr, pool);
-  on_cpu<T>(diffusion_kernels()).matrix(problem, expected_matrix.data(), pool);
+  T expected;
+  diffusion_kernels<T>().mmd(problem, unbiased, &expected, expected_q.data(), nullptr, pool);
+  diffusion_kernels<T>().matrix(problem, expected_matrix.data(), pool);
 
   std::vector<T> q(n * K), p(m * K);
   emulator::launch(grid(blocks(n * K, 64)), line, cuda::roots<T>, log_q.data(), n * K, q.data());
@@ -103,7 +85,7 @@ void check_diffusion(int64_t n, int64_t m, int64_t K, double t, bool unbiased, i
   expect_all("cuda mmd gradient", grad_q, expected_q);
   expect_all("cuda kernel", matrix, expected_matrix);
 
-  on_cpu<T>(diffusion_kernels())
+  diffusion_kernels<T>()
       .backward(problem, grad.data(), expected_q.data(), expected_p.data(), pool);
   for (const bool is_q : {true, false}) {
     const int64_t own = is_q ? n : m;
@@ -125,7 +107,9 @@ template <class T>
 struct Gradient {
   Gradient(int64_t C, int64_t L, int64_t columns)
       : loc(C * L), log_var(C * columns), log_weight(C) {}
-  MixtureGradient<T> pointers() { return {loc.data(), log_var.data(), log_weight.data()}; }
+  MixtureGradients<T> with(std::vector<T>& z) {
+    return {z.data(), loc.data(), log_var.data(), log_weight.data()};
+  }
   std::vector<T> loc, log_var, log_weight;
 };
 
@@ -141,7 +125,7 @@ void check_mixture(int64_t B, int64_t L, int64_t C, bool isotropic, int64_t segm
   const Mixture<T> mixture{loc.data(), log_var.data(), log_weight.data(), C, L, columns};
   const Posterior<T> posterior{mean.data(), spread.data(), z.data(), B};
   const Pool pool = harness::pool(1);
-  const MixtureFunctions<T>& cpu = on_cpu<T>(mixture_kernels());
+  const MixtureFunctions<T>& cpu = mixture_kernels<T>();
 
   std::vector<T> precision(C * L), log_norm(C), near(B * C), far(B * C);
   const cuda::Components<T> mix{loc.data(), log_var.data(), log_weight.data(), C,
@@ -197,7 +181,7 @@ void check_mixture(int64_t B, int64_t L, int64_t C, bool isotropic, int64_t segm
   std::vector<T> expected_z(B * L), grad_z(B * L);
   Gradient<T> expected(C, L, columns);
   cpu.log_prob_backward(
-      mixture, z.data(), B, grad.data(), log_prob.data(), expected_z.data(), expected.pointers(),
+      mixture, z.data(), B, grad.data(), log_prob.data(), expected.with(expected_z),
       pool);
   emulator::launch(
       grid(blocks(B * C, 64)), line, cuda::log_prob_weights<T>, mix, B, grad.data(),
@@ -210,8 +194,8 @@ void check_mixture(int64_t B, int64_t L, int64_t C, bool isotropic, int64_t segm
 
   // responsibilities, backward
   cpu.responsibilities_backward(
-      mixture, z.data(), B, grad_shares.data(), shares.data(), expected_z.data(),
-      expected.pointers(), pool);
+      mixture, z.data(), B, grad_shares.data(), shares.data(),
+      expected.with(expected_z), pool);
   emulator::launch(
       grid(B), square, cuda::share_weights<T>, C, grad_shares.data(), shares.data(), near.data());
   points_gradient(near, z, grad_z, none, nowhere);
@@ -235,8 +219,8 @@ void check_mixture(int64_t B, int64_t L, int64_t C, bool isotropic, int64_t segm
   std::vector<T> expected_mean(B * L), expected_spread(B * L), grad_mean(B * L), grad_spread(B * L);
   cpu.kl_bound_backward(
       mixture, posterior, {grad.data(), grad_two.data(), grad_three.data()}, log_prob.data(),
-      gap.data(), expected_mean.data(), expected_spread.data(), expected_z.data(),
-      expected.pointers(), pool);
+      gap.data(), expected_mean.data(), expected_spread.data(),
+      expected.with(expected_z), pool);
   emulator::launch(
       grid(blocks(B * C, 64)), line, cuda::bound_weights<T>, mix, B, grad.data(), grad_two.data(),
       grad_three.data(), log_prob.data(), gap.data(), near.data(), far.data());

@@ -1,19 +1,10 @@
-#include "cpu/kernels/diffusion.h"
+#include "ops/diffusion.h"
 
 #include "harness.h"
 
 namespace {
 
 using namespace topicforge;
-
-template <class T>
-const DiffusionFunctions<T>& functions() {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return diffusion_kernels().f32;
-  } else {
-    return diffusion_kernels().f64;
-  }
-}
 
 // arccos²(sqrt(a) · sqrt(b)) of two rows.
 template <class T>
@@ -48,12 +39,12 @@ void check_sizes(int64_t n, int64_t m, int64_t K, double t, bool unbiased) {
   for (int64_t threads : {1, 2, 5}) {
     std::vector<T> grad_q(n * K), grad_p(m * K);
     const Pool pool = harness::pool(threads);
-    const double value =
-        functions<T>().mmd(problem, unbiased, grad_q.data(), grad_p.data(), pool);
+    T value, alone;
+    diffusion_kernels<T>().mmd(problem, unbiased, &value, grad_q.data(), grad_p.data(), pool);
     harness::expect_near("mmd", value, mmd(q, p, K, t, unbiased), harness::tolerance<T>());
-    const double alone = functions<T>().mmd(problem, unbiased, nullptr, nullptr, pool);
+    diffusion_kernels<T>().mmd(problem, unbiased, &alone, nullptr, nullptr, pool);
     harness::expect_near("mmd without gradients", alone, value, 1e-6);
-    functions<T>().matrix(problem, matrix.data(), pool);
+    diffusion_kernels<T>().matrix(problem, matrix.data(), pool);
     for (int64_t i = 0; i < n; ++i) {
       for (int64_t j = 0; j < m; ++j) {
         harness::expect_near(
@@ -62,8 +53,8 @@ void check_sizes(int64_t n, int64_t m, int64_t K, double t, bool unbiased) {
       }
     }
     std::vector<T> back_q(n * K), back_p(m * K);
-    functions<T>().backward(problem, matrix.data(), back_q.data(), back_p.data(), pool);
-    functions<T>().backward(problem, matrix.data(), nullptr, back_p.data(), pool);
+    diffusion_kernels<T>().backward(problem, matrix.data(), back_q.data(), back_p.data(), pool);
+    diffusion_kernels<T>().backward(problem, matrix.data(), nullptr, back_p.data(), pool);
     grad_q.insert(grad_q.end(), back_q.begin(), back_q.end());
     grad_p.insert(grad_p.end(), back_p.begin(), back_p.end());
     if (threads == 1) first_q = grad_q, first_p = grad_p;

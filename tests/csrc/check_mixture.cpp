@@ -1,19 +1,10 @@
-#include "cpu/kernels/mixture.h"
+#include "ops/mixture.h"
 
 #include "harness.h"
 
 namespace {
 
 using namespace topicforge;
-
-template <class T>
-const MixtureFunctions<T>& functions() {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return mixture_kernels().f32;
-  } else {
-    return mixture_kernels().f64;
-  }
-}
 
 template <class T>
 void check_sizes(int64_t B, int64_t L, int64_t C, bool isotropic) {
@@ -34,24 +25,25 @@ void check_sizes(int64_t B, int64_t L, int64_t C, bool isotropic) {
       all.emplace_back(static_cast<size_t>(count));
       return all.size() - 1;
     };
-    auto own = [&] {
-      const size_t at = make(C * L);
+    auto gradients = [&] {
+      const size_t at = make(B * L);
+      make(C * L);
       make(C * columns);
       make(C);
-      return MixtureGradient<T>{all[at].data(), all[at + 1].data(), all[at + 2].data()};
+      return MixtureGradients<T>{
+          all[at].data(), all[at + 1].data(), all[at + 2].data(), all[at + 3].data()};
     };
     all.reserve(64);
     T* log_prob = all[make(B)].data();
-    functions<T>().log_prob(mixture, z.data(), B, log_prob, nullptr, pool);
-    T* grad_z = all[make(B * L)].data();
-    functions<T>().log_prob_backward(
-        mixture, z.data(), B, grad.data(), log_prob, grad_z, own(), pool);
-    const size_t streamed = all.size() - 4;  // grad_z and the mixture's own, which end the list
+    mixture_kernels<T>().log_prob(mixture, z.data(), B, log_prob, nullptr, pool);
+    const size_t streamed = all.size();
+    mixture_kernels<T>().log_prob_backward(
+        mixture, z.data(), B, grad.data(), log_prob, gradients(), pool);
     T *log_prob_kept = all[make(B)].data(), *kept = all[make(C * B)].data();
-    functions<T>().log_prob(mixture, z.data(), B, log_prob_kept, kept, pool);
-    const size_t from_kept = make(B * L);
-    functions<T>().log_prob_backward_kept(
-        mixture, z.data(), B, grad.data(), 1, kept, all[from_kept].data(), own(), pool);
+    mixture_kernels<T>().log_prob(mixture, z.data(), B, log_prob_kept, kept, pool);
+    const size_t from_kept = all.size();
+    mixture_kernels<T>().log_prob_backward_kept(
+        mixture, z.data(), B, grad.data(), 1, kept, gradients(), pool);
     for (size_t i = 0; i < 4; ++i) {
       for (size_t j = 0; j < all[streamed + i].size(); ++j) {
         harness::expect_near(
@@ -59,17 +51,15 @@ void check_sizes(int64_t B, int64_t L, int64_t C, bool isotropic) {
       }
     }
     T* shares = all[make(B * C)].data();
-    functions<T>().responsibilities(mixture, z.data(), B, shares, pool);
-    grad_z = all[make(B * L)].data();
-    functions<T>().responsibilities_backward(
-        mixture, z.data(), B, grad_shares.data(), shares, grad_z, own(), pool);
+    mixture_kernels<T>().responsibilities(mixture, z.data(), B, shares, pool);
+    mixture_kernels<T>().responsibilities_backward(
+        mixture, z.data(), B, grad_shares.data(), shares, gradients(), pool);
     const BoundTerms<T*> terms{all[make(B)].data(), all[make(B)].data(), all[make(B)].data()};
-    functions<T>().kl_bound(mixture, posterior, terms, pool);
+    mixture_kernels<T>().kl_bound(mixture, posterior, terms, pool);
     T *grad_loc = all[make(B * L)].data(), *grad_log_var = all[make(B * L)].data();
-    grad_z = all[make(B * L)].data();
-    functions<T>().kl_bound_backward(
+    mixture_kernels<T>().kl_bound_backward(
         mixture, posterior, {grad.data(), grad.data(), grad.data()}, terms.log_prob, terms.gap,
-        grad_loc, grad_log_var, grad_z, own(), pool);
+        grad_loc, grad_log_var, gradients(), pool);
     for (int64_t b = 0; b < B; ++b) {
       std::vector<double> density(C);
       double total = 0.0, bound = 0.0;

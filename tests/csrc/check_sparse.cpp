@@ -1,22 +1,13 @@
 #include "cpu/kernels/dirichlet.h"
-#include "cpu/kernels/product_multinomial.h"
-#include "cpu/kernels/sparse_linear.h"
-#include "cpu/kernels/sparse_multinomial.h"
 #include "harness.h"
+#include "ops/product_multinomial_nll.h"
+#include "ops/sparse_linear.h"
+#include "ops/sparse_multinomial_nll.h"
 
 namespace {
 
 using namespace topicforge;
 using Results = std::vector<std::vector<double>>;
-
-template <class T, class Table>
-auto functions(const Table& table) {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return table.f32;
-  } else {
-    return table.f64;
-  }
-}
 
 // Every third document empty, the others with about a third of the words, each word once.
 template <class T>
@@ -68,7 +59,7 @@ Results everything(int64_t B, int64_t V, int64_t K, const Pool& pool) {
   Results all;
 
   std::vector<T> p(counts.col.size()), nll(B), grad_theta(B * K), grad_beta(V * K);
-  const auto mixture = functions<T>(sparse_multinomial_kernels());
+  const auto mixture = sparse_multinomial_nll_kernels<T>();
   mixture.forward(x, theta.data(), beta.data(), K, p.data(), nll.data(), pool);
   mixture.backward(
       x, grad.data(), p.data(), theta.data(), beta.data(), K, grad_theta.data(), grad_beta.data(),
@@ -76,7 +67,7 @@ Results everything(int64_t B, int64_t V, int64_t K, const Pool& pool) {
   for (const auto& one : {nll, grad_theta, grad_beta}) keep(all, one);
 
   std::vector<T> log_sum_exp(B), grad_bias(V);
-  const auto product = functions<T>(product_multinomial_kernels());
+  const auto product = product_multinomial_nll_kernels<T>();
   const ProductProblem<T> problem{x, theta.data(), weight.data(), bias.data(), K};
   product.forward(problem, nll.data(), log_sum_exp.data(), pool);
   product.backward(
@@ -88,17 +79,22 @@ Results everything(int64_t B, int64_t V, int64_t K, const Pool& pool) {
   keep(all, grad_bias);
 
   std::vector<T> out(B * K), grad_value(counts.col.size()), grad_weight(V * K), grad_narrow(K);
-  const auto linear = functions<T>(sparse_linear_kernels());
+  const auto linear = sparse_linear_kernels<T>();
   linear.forward(x, weight.data(), narrow.data(), K, out.data(), pool);
   linear.backward(
       x, wide.data(), weight.data(), K, grad_value.data(), grad_weight.data(), grad_narrow.data(),
       pool);
   for (const auto& one : {out, grad_value, grad_weight, grad_narrow}) keep(all, one);
-  const int64_t touched = linear.count_touched(x, pool);
-  std::vector<int64_t> word(touched);
-  std::vector<T> rows(touched * K);
-  linear.touched(x, wide.data(), K, word.data(), rows.data(), pool);
-  for (int64_t r = 0; r < touched; ++r) {
+  std::vector<int64_t> word;
+  std::vector<T> rows;
+  const auto make = [&](int64_t count, int64_t** word_out, T** rows_out) {
+    word.resize(count);
+    rows.resize(count * K);
+    *word_out = word.data();
+    *rows_out = rows.data();
+  };
+  linear.backward_rows(x, wide.data(), K, MakeRows<T>(make), pool);
+  for (size_t r = 0; r < word.size(); ++r) {
     for (int64_t k = 0; k < K; ++k) {
       harness::expect_near("row of a word", rows[r * K + k], grad_weight[word[r] * K + k], 0.0);
     }

@@ -9,6 +9,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from topicforge import distributed
 from topicforge.contracts import Batch, Context, Divergence, Rule
+from topicforge.parts.regularisers import ThetaNoise
 from topicforge.registry import default_registry
 from topicforge.wiring.composition import compose
 from topicforge.wiring.network import Network
@@ -100,7 +101,7 @@ def network(mix):
     parts, options = MIXES[mix]
     all_options = {"prior": {"learn": "components"}} if parts["prior"] == "gmm" else {}
     composition = compose(default_registry(), {"link": None, **parts}, {**all_options, **options})
-    built = Network(composition, Context(V, K, K, 0, mean_length=20.0), theta_noise=0.1).double()
+    built = Network(composition, Context(V, K, K, 0, mean_length=20.0)).double()
     with torch.no_grad():
         for parameter in built.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -114,6 +115,8 @@ def step(mix, documents, share=None, *, torchs=False):
     """
     built = network(mix)
     run = DistributedDataParallel(built, broadcast_buffers=False) if torchs else built
+    noise = ThetaNoise(share=0.1)
+    noise.start(built)
     torch.manual_seed(1)
     rows = counts(documents)
     own = slice(0, documents) if share is None else share.own_documents
@@ -121,7 +124,7 @@ def step(mix, documents, share=None, *, torchs=False):
     for turn in range(2):
         built.zero_grad()
         with distributed.sharing(share):
-            terms = run(as_batch(rows[own]))
+            terms = run(as_batch(rows[own]), theta=noise.theta)
             divergence = terms.divergence
             if built.rule.per_document:
                 divergence = distributed.mean(divergence)

@@ -15,7 +15,9 @@ FITS = {
     "w-lda": (70, {"preset": "w-lda", "encoder__hidden": (12,)}),
     "prodlda": (70, {"preset": "prodlda", "encoder__hidden": (12, 12)}),
     "gmm started from latents": (
-        70, {"preset": "gmntm", "encoder__hidden": (12,), "decoder__width": 8, "pretrain_epochs": 1},
+        70,
+        {"preset": "gmntm", "encoder__hidden": (12,), "decoder__width": 8,
+         "training__pretrain_epochs": 1},
     ),
     "turns and free bits": (
         70, {"preset": "nvdm-gsm", "encoder__hidden": (12,), "decoder__width": 8,
@@ -25,8 +27,8 @@ FITS = {
     "deferred": (70, {"optimiser": "deferred-adam", "batch_size": 10}),
     # enough for the first layer's gradient to be shared by documents (120 > 25 x 4)
     "many words": (70, {"preset": "w-lda", "encoder__hidden": (12,), "batch_size": 4, "epochs": 1}),
-    "held out": (70, {"validation_fraction": 0.3, "patience": 1}),
-    "accumulated": (70, {"accumulate": 2, "gradient_clip": 0.5}),
+    "held out": (70, {"training": {"validation_fraction": 0.3, "patience": 1}}),
+    "accumulated": (70, {"training__accumulate": 2, "optimiser__gradient_clip": 0.5}),
     "fewer documents than processes": (3, {"batch_size": 200, "encoder__width": 2}),
 }  # fmt: skip
 #: also fitted as processes of several machines do, which share no memory

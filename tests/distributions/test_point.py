@@ -1,4 +1,4 @@
-"""All mass on one point: samples are the point, a density is refused in words."""
+"""All mass on one point: samples are the point, a density is refused with a reason."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The tutorial's files are written out, compiled, installed and tested as it tells its reader to."""
+"""The tutorial's files are written, compiled, installed and tested in the order of the page."""
 
 import os
 import re

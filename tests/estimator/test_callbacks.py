@@ -66,9 +66,12 @@ class Needy(Callback):
 
 
 SPECS = {
-    name: ComponentSpec("callback", name, factory, "s", "s", None, "my-package", "1.2")
+    name: ComponentSpec(
+        name, factory, kind="callback", summary="s", source="s",
+        distribution="my-package", version="1.2",
+    )
     for name, factory in {"stop-at": StopAt, "recorder": Recorder, "needy": Needy}.items()
-}
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -77,8 +80,8 @@ def registry(monkeypatch):
     from topicforge.registry import default_registry
 
     registry = default_registry()
-    entries = {("callback", name): [spec] for name, spec in SPECS.items()}
-    monkeypatch.setattr(registry, "_components", {**registry._components, **entries})
+    for name, spec in SPECS.items():
+        monkeypatch.setitem(registry._named["callback"], name, [spec])
     return registry
 
 
@@ -146,8 +149,8 @@ def test_a_callback_learns_what_is_in_force(counts):
     told = recorder.start.settings
     assert (told["preset"], told["seed"], told["learning_rate"]) == ("prodlda", 7, 0.01)
     assert told["decoder"] == model.settings_.composition.parts["decoder"].spec.name
-    assert told["beta1"] == model.settings_.training.beta1
-    assert told["theta_noise"] == model.settings_.theta_noise
+    assert told["optimiser__beta1"] == model.settings_.training.beta1
+    assert told["regularisers"] == model.settings_.regularisers
     deep = model.get_params()
     options = {k: v for k, v in deep.items() if k.startswith("prior__")}
     assert options
@@ -192,7 +195,7 @@ def test_a_failure_before_the_first_epoch_keeps_the_model_of_before(counts, meth
     with pytest.raises(CallbackError, match="whatever was fitted before is kept"):
         model.fit(counts)
     np.testing.assert_array_equal(model.topic_word_, before)
-    # whoever was started is ended, the one that failed too; nobody else
+    # each callback that was started is ended, the one that failed too; no other
     assert first.calls[-1] == culprit.calls[-1] == "on_fit_end"
     assert last.calls[-1:] == ([] if method == "on_fit_start" else ["on_fit_end"])
 

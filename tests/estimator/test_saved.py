@@ -6,9 +6,10 @@ import pytest
 
 import topicforge
 from topicforge import TopicModel
-from topicforge.errors import ModelFileError
-from topicforge.estimator.saved import read_topics
+from topicforge.errors import ModelFileError, OutputError
+from topicforge.estimator.saved import MODEL, read_topics
 from topicforge.plugin import DiagonalNormal, Latent, Prior
+from topicforge.storage import write_manifest
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,9 @@ def folder(fitted, tmp_path):
 @pytest.mark.parametrize("preset", ["default", "nvdm-gsm", "etm", "gmntm", "prodlda", "d-vae"])
 def test_round_trip_is_exact(planted, tmp_path, preset):
     counts, _ = planted
-    options = {"gmntm": {"encoder__hidden": (16,), "decoder__width": 8, "pretrain_epochs": 1}}
+    options = {
+        "gmntm": {"encoder__hidden": (16,), "decoder__width": 8, "training__pretrain_epochs": 1}
+    }
     model = TopicModel(preset, n_topics=3, epochs=2, **options.get(preset, {})).fit(counts)
     model.save(tmp_path / "m")
     again = topicforge.load(tmp_path / "m")
@@ -49,6 +52,7 @@ def test_no_file_is_a_pickle(folder):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "model.json", "weights.safetensors", "topics.safetensors", "vocabulary.txt",
+        "manifest.json",
     }  # fmt: skip
     described = json.loads((folder / "model.json").read_text())
     part = described["parts"]["prior"]
@@ -74,13 +78,15 @@ def test_a_second_save_replaces_the_first(fitted, folder):
 
 def test_a_folder_of_something_else_is_not_replaced(fitted, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(ModelFileError, match="other files"):
+    with pytest.raises(OutputError, match="other files"):
         fitted.save(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "topics.safetensors", "model.json"])
-@pytest.mark.parametrize("damage", ["missing", "truncated", "garbage", "empty"])
+@pytest.mark.parametrize(
+    "name", ["weights.safetensors", "topics.safetensors", "model.json", "vocabulary.txt"]
+)
+@pytest.mark.parametrize("damage", ["missing", "truncated", "garbage", "empty", "flipped"])
 def test_damaged_files_are_named(folder, name, damage):
     path = folder / name
     data = path.read_bytes()
@@ -88,7 +94,12 @@ def test_damaged_files_are_named(folder, name, damage):
         path.unlink()
     else:
         path.write_bytes(
-            {"truncated": data[: len(data) // 2], "garbage": b"\xff" * 99, "empty": b""}[damage]
+            {
+                "truncated": data[: len(data) // 2],
+                "garbage": b"\xff" * 99,
+                "empty": b"",
+                "flipped": data[:-3] + bytes([data[-3] ^ 1]) + data[-2:],
+            }[damage]
         )
     with pytest.raises(ModelFileError, match=name.replace(".", r"\.")):
         topicforge.load(folder)
@@ -109,6 +120,9 @@ def test_edited_settings_are_refused(folder, key, value):
     described = json.loads(path.read_text())
     described[key] = value
     path.write_text(json.dumps(described))
+    with pytest.raises(ModelFileError, match=r"model\.json: must have .* bytes"):
+        topicforge.load(folder)
+    write_manifest(folder, MODEL)
     with pytest.raises((ModelFileError, topicforge.errors.OptionError)):
         topicforge.load(folder)
 
@@ -117,6 +131,9 @@ def test_weights_of_another_model_are_refused(folder, planted, tmp_path):
     other = TopicModel("w-lda", n_topics=3, epochs=1, encoder__hidden=(9,)).fit(planted[0])
     other.save(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "weights.safetensors", folder / "weights.safetensors")
+    with pytest.raises(ModelFileError, match=r"weights\.safetensors: must have .* bytes"):
+        topicforge.load(folder)
+    write_manifest(folder, MODEL)
     with pytest.raises(ModelFileError, match="of another shape"):
         topicforge.load(folder)
 
@@ -128,6 +145,7 @@ def test_a_removed_plugin_is_named_and_the_topics_still_open(folder, fitted):
         name="stick-breaking", distribution="nice-priors", version="2.1"
     )
     path.write_text(json.dumps(described))
+    write_manifest(folder, MODEL)
     with pytest.raises(ModelFileError, match=r"pip install nice-priors==2\.1"):
         topicforge.load(folder)
     assert read_topics(folder).topics(4) == fitted.topics(4)

@@ -22,6 +22,38 @@ def test_named_settings_override_the_preset():
     assert resolved.training.beta1 == 0.99  # the preset's own
 
 
+FORMS = {
+    "beside the name": {"optimiser": ("adam", {"eps": 1e-7}), "training": {"accumulate": 3},
+                        "prior": ("dirichlet", {"concentration": 0.3})},
+    "as parameters": {"optimiser__eps": 1e-7, "training__accumulate": 3, "prior__concentration": 0.3},
+    "as a file has them": {"optimiser": ["adam", {"eps": 1e-7}], "training": {"accumulate": 3},
+                           "prior": ["dirichlet", {"concentration": 0.3}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_options_are_said_in_one_idiom_and_keep_the_presets_others(form):
+    resolved = settings("w-lda", **FORMS[form])
+    assert resolved.training.eps == 1e-7
+    assert resolved.training.beta1 == 0.99  # the preset's own, as is the next
+    assert resolved.training.reconstruction_scale == "length"
+    assert resolved.training.accumulate == 3
+    assert resolved.composition.prior.options == {"concentration": 0.3}
+
+
+def test_a_parameter_of_its_own_wins_over_the_option_beside_the_name():
+    resolved = settings(training={"accumulate": 3}, training__accumulate=4)
+    assert resolved.training.accumulate == 4
+
+
+def test_every_parameter_in_force_says_where_it_comes_from():
+    resolved = settings("w-lda", epochs=3, training={"accumulate": 3})
+    assert resolved.origins["epochs"] == resolved.origins["training__accumulate"] == "given"
+    assert resolved.origins["optimiser__beta1"] == resolved.origins["prior"] == "preset"
+    assert set(resolved.origins) <= set(resolved.parameters())
+    assert "optimiser__eps" not in resolved.origins
+
+
 def test_a_replaced_part_takes_its_options_with_it():
     resolved = settings("w-lda", decoder="mixture")
     assert resolved.composition.decoder.options == {}
@@ -50,10 +82,14 @@ def test_topics_come_from_one_hot_where_the_prior_with_anchors_is_replaced():
         ({"learning_rate": -1.0}, OptionError, "at least 0"),
         ({"learning_rate": 0.0}, OptionError, "positive"),
         ({"epochs": 2.5}, OptionError, "whole number"),
-        ({"lr_schedule": "cosin"}, OptionError, "cosine"),
-        ({"theta_noise": 1.0}, OptionError, r"\[0, 1\)"),
-        ({"patience": 3}, OptionError, "validation_fraction"),
-        ({"topics_from": "elsewhere"}, OptionError, "anchors"),
+        ({"training": {"learning_rate_schedule": "cosin"}}, OptionError, "cosine"),
+        ({"training": 3}, OptionError, "training must be a mapping"),
+        ({"training": {"acumulate": 3}}, UnknownNameError, "accumulate"),
+        ({"optimiser": ("adam", {"beta": 0.9})}, UnknownNameError, "beta1"),
+        ({"optimiser": "adm"}, OptionError, "adam"),
+        ({"optimiser__beta1": 1.0}, OptionError, "optimiser__beta1 must be below 1"),
+        ({"training__patience": 3}, OptionError, "validation_fraction"),
+        ({"training__topics_from": "elsewhere"}, OptionError, "anchors"),
     ],
 )
 def test_bad_settings_are_named(explicit, error, match):

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from topicforge import TopicModel
+from topicforge.errors import UnknownNameError
 
 
 # some checks hand in rows of zeros: the warning about empty documents is meant
@@ -75,9 +76,42 @@ def test_pandas_output_and_names(planted):
     assert model.topics(top=2)[0][0].startswith("word")
 
 
-def test_unknown_arguments_are_refused_at_once():
-    with pytest.raises(TypeError, match="n_topics"):
-        TopicModel(n_topcs=3)
+def test_options_of_training_and_optimiser_are_parameters_too(planted):
+    counts, _ = planted
+    held_out = {"validation_fraction": 0.2, "patience": 1}
+    model = small(optimiser=("adam", {"beta1": 0.5}), training=held_out)
+    params = clone(model).get_params()
+    assert (params["optimiser__beta1"], params["training__patience"]) == (0.5, 1)
+    assert params["training__reconstruction_scale"] == "length"  # the preset's
+    assert clone(model).set_params(training__patience=2).get_params()["training__patience"] == 2
+    search = GridSearchCV(
+        model, {"training__patience": [1, 2], "optimiser__beta1": [0.9]}, cv=2, error_score="raise"
+    ).fit(counts)
+    assert search.best_estimator_.settings_.training.beta1 == 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("n_topcs", "Did you mean 'n_topics'"),
+        ("n_components", "it is called n_topics here"),
+        ("num_topics", "it is called n_topics here"),
+        ("random_state", "it is called seed here"),
+        ("max_iter", "it is called epochs here"),
+        ("lr", "it is called learning_rate here"),
+        ("alpha", "use prior__concentration"),
+        ("n_jobs", "use torch.set_num_threads"),
+        ("language", "use vectorizer"),
+        ("patience", "called training__patience"),
+        ("beta1", "called optimiser__beta1"),
+        ("priro__variance", "Did you mean 'prior'"),
+    ],
+)
+def test_names_of_other_libraries_get_an_answer(name, answer):
+    with pytest.raises(TypeError, match=f"no parameter '{name}'.*{answer}"):
+        TopicModel(**{name: 3})
+    with pytest.raises(UnknownNameError, match=f"no parameter '{name}'.*{answer}"):
+        TopicModel().set_params(**{name: 3})
 
 
 def test_dense_sparse_and_integer_input_agree(planted):

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import topicforge
 from topicforge import TopicModel
 from topicforge.corpus import Counts
-from topicforge.errors import InputError, OptionError
+from topicforge.errors import InputError, OptionError, OutputError, StorageError
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,9 @@ def test_it_is_taken_up_where_it_ended(model, counts, tmp_path, kind):
     assert len(contents(cut)) == 3
     kept = (cut / f"theta-00000.{kind}").stat().st_mtime_ns
     (cut / f"theta-00001.{kind}").write_bytes(whole[f"theta-00001.{kind}"][:-40])  # torn
-    (cut / ".theta-00002.npy-1").write_bytes(b"left behind by a process that was killed")
+    (cut / ".theta-00002.npy.01234567.part").write_bytes(
+        b"left behind by a process that was killed"
+    )
     with pytest.raises(InputError, match=r"theta-00001.*is damaged; give the transform"):
         topicforge.open_theta(cut).shard(1)
     with pytest.raises(InputError, match=r"theta-00004.*is missing"):
@@ -87,23 +89,26 @@ def test_another_model_corpus_or_layout_is_refused_and_nothing_is_lost(model, co
     model.transform_to(counts, folder, shard_documents=1000)
     before = contents(folder)
     other = TopicModel("nvdm-gsm", n_topics=4, epochs=1, seed=1, encoder__hidden=(8,)).fit(counts)
-    with pytest.raises(InputError, match="another model or other documents"):
+    with pytest.raises(OutputError, match="another model or other documents"):
         other.transform_to(counts, folder, shard_documents=1000)
     turned = counts.select(np.arange(2500)[::-1])
-    with pytest.raises(InputError, match="another model or other documents"):
+    with pytest.raises(OutputError, match="another model or other documents"):
         model.transform_to(turned, folder, shard_documents=1000)
-    with pytest.raises(InputError, match="shard_documents 1000, here it is 500"):
+    with pytest.raises(OutputError, match="shard_documents 1000, here it is 500"):
         model.transform_to(counts, folder, shard_documents=500)
-    with pytest.raises(InputError, match="kind 'npy', here it is 'parquet'"):
+    with pytest.raises(OutputError, match="kind 'npy', here it is 'parquet'"):
         model.transform_to(counts, folder, shard_documents=1000, format="parquet")
     assert contents(folder) == before
 
 
 def test_a_folder_of_something_else_is_left_alone(model, counts, tmp_path):
     (tmp_path / "letters.txt").write_text("dear")
-    with pytest.raises(InputError, match=r"must be empty or hold theta, but holds 'letters\.txt'"):
+    with pytest.raises(
+        OutputError,
+        match=r"must be new, empty or hold shards of theta, but it holds 'letters\.txt'",
+    ):
         model.transform_to(counts, tmp_path)
-    with pytest.raises(InputError, match="must be a folder"):
+    with pytest.raises(OutputError, match="must be a folder"):
         model.transform_to(counts, tmp_path / "letters.txt")
     assert contents(tmp_path) == {"letters.txt": b"dear"}
 
@@ -116,7 +121,7 @@ def test_a_folder_of_something_else_is_left_alone(model, counts, tmp_path):
 )  # fmt: skip
 def test_a_damaged_description_is_one_sentence(tmp_path, text):
     (tmp_path / "theta.json").write_text(text)
-    with pytest.raises(InputError, match=r"theta\.json"):
+    with pytest.raises(StorageError, match=r"theta\.json"):
         topicforge.open_theta(tmp_path)
 
 

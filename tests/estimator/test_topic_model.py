@@ -80,8 +80,7 @@ def test_early_stopping_restores_the_best_weights(planted):
         "nvdm-gsm",
         epochs=60,
         learning_rate=0.5,
-        validation_fraction=0.2,
-        patience=2,
+        training={"validation_fraction": 0.2, "patience": 2},
         regularisers=[],
     ).fit(planted[0])
     losses = [r.validation_loss for r in model.history_]
@@ -90,9 +89,16 @@ def test_early_stopping_restores_the_best_weights(planted):
 
 
 def test_learning_rate_schedules(planted):
-    step = small(epochs=4, lr_schedule="step", lr_decay=0.5, lr_decay_every=2, learning_rate=1e-2)
+    by_half = {
+        "learning_rate_schedule": "step",
+        "learning_rate_factor": 0.5,
+        "learning_rate_every": 2,
+    }
+    step = small(epochs=4, training=by_half, learning_rate=1e-2)
     assert [r.learning_rate for r in step.fit(planted[0]).history_] == [1e-2, 1e-2, 5e-3, 5e-3]
-    cosine = small(epochs=4, lr_schedule="cosine", learning_rate=1e-2).fit(planted[0])
+    cosine = small(epochs=4, training__learning_rate_schedule="cosine", learning_rate=1e-2).fit(
+        planted[0]
+    )
     rates = [r.learning_rate for r in cosine.history_]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 2e-3
@@ -101,7 +107,9 @@ def test_learning_rate_schedules(planted):
 def test_gradient_clipping_bounds_the_step(planted):
     # Adam divides by the gradient's size, so only against a large epsilon is a clip visible
     free = small(epochs=1).fit(planted[0])
-    clipped = small(epochs=1, gradient_clip=1e-6, adam_eps=1.0).fit(planted[0])
+    clipped = small(epochs=1, optimiser=("adam", {"gradient_clip": 1e-6, "eps": 1.0})).fit(
+        planted[0]
+    )
     start = small(epochs=0).fit(planted[0])
     moved = [
         float((m.network_.decoder.weight - start.network_.decoder.weight).detach().norm())
@@ -196,7 +204,12 @@ def test_partial_fit_goes_on(planted):
 
 def test_gmntm_runs_its_phases(planted):
     model = TopicModel(
-        "gmntm", n_topics=3, epochs=2, pretrain_epochs=3, encoder__hidden=(16,), decoder__width=8
+        "gmntm",
+        n_topics=3,
+        epochs=2,
+        training__pretrain_epochs=3,
+        encoder__hidden=(16,),
+        decoder__width=8,
     ).fit(planted[0])
     assert [r.phase for r in model.history_] == ["pretrain"] * 3 + ["train"] * 2
     # topics and theta belong together: both read from the components
@@ -205,7 +218,9 @@ def test_gmntm_runs_its_phases(planted):
 
 
 def test_a_failed_mixture_start_is_reported(planted):
-    model = TopicModel("gmntm", n_topics=40, epochs=1, pretrain_epochs=1, encoder__hidden=(8,))
+    model = TopicModel(
+        "gmntm", n_topics=40, epochs=1, training__pretrain_epochs=1, encoder__hidden=(8,)
+    )
     with pytest.raises(TrainingError, match="40 components"):
         model.fit(planted[0][:20])
     assert not hasattr(model, "network_")

@@ -64,7 +64,7 @@ def test_documents_that_follow_their_labels_score_one(metric):
 
 @pytest.mark.parametrize("metric", ALL)
 def test_a_collapsed_model(metric):
-    # every row the same: one cluster, which tells nothing about the labels
+    # every row the same: one cluster, which says nothing about the labels
     value = metric(np.full((4, 2), 0.5), ["a", "a", "a", "b"]).value
     assert value == (0.75 if metric in (purity, km_purity) else 0)
 

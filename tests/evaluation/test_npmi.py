@@ -39,6 +39,12 @@ def test_pairs_never_seen_together(never):
     assert f"never co-occurs counts {never:g}" in score.rule
 
 
+def test_a_whole_number_for_pairs_never_seen_truncates_no_other_pair():
+    whole = npmi([["a", "b", "c"]], BOW, VOCABULARY, top=3, never=0)
+    assert whole == npmi([["a", "b", "c"]], BOW, VOCABULARY, top=3, never=0.0)
+    assert whole.value != 0
+
+
 def test_a_pair_in_every_document_is_one():
     assert npmi([["a", "b"]], np.ones((3, 2)), ["a", "b"], top=2).value == 1.0
 

@@ -1,4 +1,4 @@
-"""What every metric asks of a list of topics, whichever program it came from."""
+"""What every metric requires of a list of topics, from any program."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ METRICS = {
     "td": lambda topics, top: topic_diversity(topics, top=top),
     "tu": lambda topics, top: topic_uniqueness(topics, top=top),
     "irbo": lambda topics, top: inverted_rbo(topics, top=top),
-    "evaluate": lambda topics, top: evaluate(topics, top=top, td_top=top),
+    "evaluate": lambda topics, top: evaluate(topics, top=top),
 }
 
 

@@ -97,10 +97,10 @@ def check_wrong_counts(
     refused("holds -1", crow, low, count)
     refused("crow must never fall.*document 1", fallen, col, count)
     refused("crow must run from 0 to the number of entries", crow + 1, col, count)
-    refused("crow must have one entry more", crow[:0], col, count)
+    refused("one entry more than there are documents", crow[:0], col, count)
     refused("col must be an int64 or int32 tensor", crow, col.double(), count)
     refused("must be a floating-point tensor", crow, col, count.long())
-    refused("must be equally long", crow, col, count[1:])
-    refused("col must have one dimension", crow, col[None], count)
+    refused(r"must both have shape \(nnz,\)", crow, col, count[1:])
+    refused(r"must both have shape \(nnz,\)", crow, col[None], count)
     with pytest.raises(OptionError, match="impl must be one of"):
         function(*counts, *tensors, impl="fast")

@@ -1,34 +1,22 @@
-"""The script that makes the GPU's table, tried on the CPU at small sizes; the table's arithmetic."""
+"""The script that makes the GPU's table, tried on the CPU at small sizes."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import on_gpu
 import pytest
 import torch
-from op_checks import ready
-from table import Result, lines
+from races import Race, Setting
+from torch import Tensor
 
 from topicforge.ops import _library, kernels_report
 
-
-def test_lines_hold_ratio_floor_and_verdict() -> None:
-    results = [
-        Result("race", "native", 2e-3, 3 << 20, floor=1e-3),
-        Result("race", "slow", 9e-3, 0, target=4.0),
-        Result("race", "quick", 3e-3, 0, target=2.0),
-    ]
-    text = list(lines(results))
-    assert text[1] == "race"
-    assert "2.000 ms" in text[3]
-    assert "3 MiB" in text[3]
-    assert "50%" in text[4]  # the floor's share of the time
-    assert text[5].split()[-2:] == ["4.5", "4"]
-    assert text[6].split()[-3:] == ["1.5", "2", "missed"]
+native = pytest.mark.skipif(
+    not _library.libraries()["cpu"].loaded, reason=_library.libraries()["cpu"].why
+)
 
 
-@pytest.mark.parametrize("device", ready("mixture_log_prob")[:1])
+@pytest.mark.parametrize("device", [pytest.param("cpu", marks=native)])
 def test_every_operator_is_raced(
     device: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -38,33 +26,36 @@ def test_every_operator_is_raced(
     record = json.loads(path.read_text())
     assert record["failures"] == []
     natives = [r for r in record["results"] if r["contender"] == "native"]
-    assert len(natives) == len(on_gpu.CASES)
-    # One benchmark serves two operators, the bound and the responsibilities.
-    # These run in the host's memory alone.
-    on_cpu = {
-        "adam_catch_up", "batch_norm_fold", "gather_rows", "lazy_adam_rows", "topic_word_rows",
+    assert len(natives) == len(list(on_gpu.races("tiny")))
+    # These run in the host's memory alone, or draw random numbers.
+    left_out = {
+        "adam_catch_up", "batch_norm_fold", "gather_rows", "lazy_adam_rows", "sample_log_dirichlet",
+        "topic_word_rows",
     }  # fmt: skip
-    raced = set(kernels_report().operators) - on_cpu
-    assert len({benchmark for benchmark, *_ in on_gpu.CASES}) == len(raced) - 1
+    raced = {race.operator for race in on_gpu.races("tiny")}
+    assert set(kernels_report().operators) - left_out == raced
     assert all(r["seconds"] > 0 for r in record["results"])
-    assert natives[0]["floor"] > 0
+    assert all(r["floor"] > 0 for r in natives)
     assert "MMD, n = m = 32" in capsys.readouterr().out
     assert torch.get_default_device() == torch.device("cpu")
 
 
-@pytest.mark.parametrize("device", ready("mixture_log_prob")[:1])
+@pytest.mark.parametrize("device", [pytest.param("cpu", marks=native)])
 def test_a_contender_that_fails_is_named_and_the_run_goes_on(
     device: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def bench(race: Any, contender: str) -> None:
-        if contender == "large":
-            raise torch.OutOfMemoryError("no room")
-        race("small race", contender, lambda: [torch.ones(3)], lambda: None)
+    def too_large(_: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(on_gpu, "CASES", [(bench, {}, {}, {"large": None, "native": None})])
+    functions = {"large": too_large, "native": torch.square}
+    setting = Setting([torch.ones(3, requires_grad=True)], functions, lambda f: f)
+    race = Race(
+        "sparse_linear", "small race", {"large": None, "native": None}, lambda: setting, 0.1
+    )
+    monkeypatch.setattr(on_gpu, "races", lambda _: [race])
     assert on_gpu.main(["--device", device, "--tiny", "--rounds", "1"]) == 1
     said = capsys.readouterr().out
-    assert "large: no room" in said
+    assert "large: out of memory" in said
     assert "small race" in said
 
 

@@ -109,7 +109,7 @@ def test_sparse_gradient_holds_the_rows_that_occur(impl: str, case: Case) -> Non
     assert grad is not None
     assert grad.is_sparse
     occurring = sorted(set(case.counts(torch.float64)[1].tolist()))
-    if impl == "native":  # embedding_bag keeps a row an entry
+    if impl == "native":  # embedding_bag keeps one row per entry
         assert grad._indices()[0].tolist() == occurring
     assert grad.coalesce().indices()[0].tolist() == occurring
     assert torch.allclose(grad.to_dense(), grads[1], rtol=1e-13, atol=1e-14)
@@ -244,7 +244,7 @@ def test_wrong_arguments_say_so(impl: str) -> None:
     weight, bias = tensors
     with pytest.raises(InputError, match=r"weight must have shape \(V, H\)"):
         sparse_linear(*counts, bias, bias, impl=impl)
-    with pytest.raises(InputError, match=r"bias must have shape \(H,\) = \(2,\)"):
+    with pytest.raises(InputError, match=r"bias must have shape \(H,\) with H = 2, but has \(1,\)"):
         sparse_linear(*counts, weight, bias[:1], impl=impl)
 
 

@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 import topicforge
-from topicforge.registry import Registry, Switches, installed
+from topicforge.registry import PluginPolicy, Registry, installed
 
 ROOT = Path(topicforge.__file__).resolve().parents[1]
 HEAD = "from topicforge.plugin import *\nTOPICFORGE_API = 1\n"
@@ -50,13 +50,13 @@ class Site:
         line = f"{entry or distribution} = {module}"
         return self.metadata(distribution, version, f"[topicforge]\n{line}\n")
 
-    def registry(self, **switches):
-        return Registry(installed([str(self.folder)]), Switches(**switches))
+    def registry(self, **policy):
+        return Registry(installed([str(self.folder)]), PluginPolicy(**policy))
 
-    def record(self, distribution, **switches):
+    def record(self, distribution, **policy):
         """The one record of a distribution that is expected to fail, with its one warning."""
         with pytest.warns(topicforge.errors.PluginWarning, match=distribution) as caught:
-            registry = self.registry(**switches)
+            registry = self.registry(**policy)
         assert len(caught) == 1
         (record,) = [r for r in registry.records if r.distribution == distribution]
         # whatever happened to it, the built-ins are all there
@@ -77,7 +77,7 @@ class Site:
         )
 
     def environment(self, **more):
-        # the variable that keeps installed plugins out of the other tests is not meant here
+        # this variable keeps installed plugins out of the other tests, not out of these
         kept = {k: v for k, v in os.environ.items() if k != "TOPICFORGE_PLUGINS_ALLOW"}
         return {
             **kept,
@@ -98,24 +98,31 @@ def site(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
-def prior(name, class_name="Mine", body=""):
-    """Source of a complete prior plugin."""
-    return f"""
+def hook(*lines):
+    """Source of a hook with these lines."""
+    return "\n    ".join(["@hookimpl\ndef topicforge_register(register):", *lines]) + "\n"
+
+
+def prior(name, *more):
+    """Source of a complete prior plugin; ``more`` lines stand in its hook too."""
+    return """
 import torch
-class {class_name}(Prior):
+class Mine(Prior):
     latent = Latent(DiagonalNormal, trainable=False)
     def __init__(self, context, *, scale=1.0, shift=0.0):
         super().__init__(context)
         self.register_buffer("loc", torch.full((context.n_latent,), float(shift)))
     def distribution(self):
         return DiagonalNormal(self.loc, torch.zeros_like(self.loc))
-{body}
-@hookimpl
-def topicforge_register_priors(register):
-    register.prior("{name}", {class_name}, {WORDS})
-"""
+
+""" + hook(f'register.prior("{name}", Mine, {WORDS})', *more)
 
 
 @pytest.fixture(name="prior")
 def _prior():
     return prior
+
+
+@pytest.fixture(name="hook")
+def _hook():
+    return hook

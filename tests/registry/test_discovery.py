@@ -37,9 +37,7 @@ def test_syntax_error(site):
 
 def test_sys_exit_at_import_and_in_a_hook(site):
     site.add("bad-import", "import sys\nsys.exit(3)")
-    site.add(
-        "bad-hook", "import sys\n@hookimpl\ndef topicforge_register_priors(register): sys.exit()"
-    )
+    site.add("bad-hook", "import sys\n@hookimpl\ndef topicforge_register(register): sys.exit()")
     with pytest.warns(PluginWarning) as caught:
         records = {r.distribution: r for r in site.registry().records}
     assert len(caught) == 1  # one warning names all
@@ -105,40 +103,31 @@ def test_the_contract_number(site, prior):
         registry = site.registry()
     records = {r.distribution: r for r in registry.records}
     assert {records[n].status for n in ("no-number", "other", "truth")} == {"wrong-api"}
-    assert "says nothing" in records["no-number"].error
-    assert "says 2" in records["other"].error
-    assert "says True" in records["truth"].error
+    assert "does not state" in records["no-number"].error
+    assert "states 2" in records["other"].error
+    assert "states True" in records["truth"].error
     assert "TOPICFORGE_API = 1 into other_module" in records["other"].advice
-    assert [spec.name for spec in registry.components("prior")] == ["gaussian", "dirichlet", "gmm"]
+    assert {spec.distribution for spec in registry.specs("prior")} == {"topicforge"}
 
 
 def test_a_hook_that_raises_half_way_leaves_nothing(site, prior):
-    source = prior("first") + "    raise RuntimeError('half way')\n"
-    source += """
-@hookimpl
-def topicforge_register_presets(register):
-    register.preset("whole", {}, summary="a test", source="a test")
-"""
-    site.add("half", source)
+    preset = 'register.preset("whole", {}, summary="a test", source="a test")'
+    site.add("half", prior("first", preset, "raise RuntimeError('half way')"))
     with pytest.warns(PluginWarning, match="half way"):
         registry = site.registry()
     assert registry.records[1].error == "RuntimeError: half way"
-    assert all(spec.distribution == "topicforge" for spec in registry.components("prior"))
-    assert all(spec.distribution == "topicforge" for spec in registry.presets())
+    assert all(spec.distribution == "topicforge" for spec in registry.specs("prior"))
+    assert all(spec.distribution == "topicforge" for spec in registry.specs("preset"))
 
 
 def test_one_bad_registration_costs_the_plugin_all_of_its_good_ones(site, prior):
-    source = prior("good").rstrip() + (
-        '\n    register.prior("Not_Kebab", Mine, summary="a test", source="a test")\n'
-    )
-    site.add("half", source)
+    bad = 'register.prior("Not_Kebab", Mine, summary="a test", source="a test")'
+    site.add("half", prior("good", bad))
     assert "kebab-case" in site.record("half").error
 
 
 def test_the_entry_point_names_an_object(site, prior):
-    indented = prior("mine").replace(
-        "def topicforge_register_priors(register)", "def _free(register)"
-    )
+    indented = prior("mine").replace("def topicforge_register(register)", "def _free(register)")
     site.module(
         "objects_module",
         "from topicforge.plugin import *\n"
@@ -147,7 +136,7 @@ def test_the_entry_point_names_an_object(site, prior):
 class Plugin:
     TOPICFORGE_API = 1
     @hookimpl
-    def topicforge_register_priors(self, register):
+    def topicforge_register(self, register):
         register.prior("mine", Mine, summary="a test", source="a test")
 plugin = Plugin()
 """,
@@ -157,10 +146,10 @@ plugin = Plugin()
 
 
 def test_a_plugin_that_registers_nothing_is_said(site):
-    site.add("empty", "@hookimpl\ndef topicforge_register_priors(register): pass")
+    site.add("empty", "@hookimpl\ndef topicforge_register(register): pass")
     record = site.registry().records[1]
     assert record.status == "loaded"
-    assert record.notes == ("its hooks registered nothing",)
+    assert record.notes == ("its hook registered nothing",)
 
 
 def test_a_broken_built_in_is_an_error():

@@ -13,7 +13,7 @@ class P(Prior):
     def distribution(self): ...
 
 @hookimpl
-def topicforge_register_priors(register):
+def topicforge_register(register):
     register.prior("mine", P, summary="a test", source="a test")
 """
 
@@ -37,7 +37,7 @@ def test_a_healthy_plugin_has_no_finding(site):
         ("import there_is_no_such_module", None, "No module named 'there_is_no_such_module'"),
         ("raise RuntimeError('no luck')", None, "no luck"),
         ("import sys; sys.exit(3)", None, "exit"),
-        (PRIOR.replace("_priors(", "_prior("), None, "topicforge_register_prior"),
+        (PRIOR.replace("_register(", "_registr("), None, "topicforge_registr"),
         (PRIOR, "from topicforge.plugin import *\nTOPICFORGE_API = 99\n", "99"),
         (PRIOR, "from topicforge.plugin import *\n", "TOPICFORGE_API"),
         (PRIOR.replace('"mine"', '"gaussian"'), None, "gaussian"),

@@ -24,7 +24,7 @@ def test_a_crowd_of_bad_plugins(site, prior):
     """Each kind of trouble at once: one warning on stderr, valid JSON on stdout, exit code 0."""
     site.add("exits", "import sys\nprint('bye')\nsys.exit(0)")
     site.add("prints", "print('{not json')\n" + prior("printed"))
-    site.add("misspelt", "@hookimpl\ndef topicforge_register_prior(register): pass")
+    site.add("misspelt", "@hookimpl\ndef topicforge_registr(register): pass")
     site.add("early", "import topicforge.registry as r\nr.default_registry()")
     site.add("raises", "raise RuntimeError('no')")
     done = site.python(

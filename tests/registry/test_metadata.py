@@ -45,7 +45,7 @@ def test_the_same_copy_twice_counts_once(site, prior):
     site.add("twice", prior("p"), version="1.0")
     site.metadata("twice", "1.0", "[topicforge]\ntwice = twice_module\n", kind="egg-info")
     assert names(site).count(("twice", "twice")) == 1
-    assert len(site.registry().components("prior")) == 4
+    assert len(site.registry().specs("prior")) == 4
 
 
 def test_stale_metadata_is_a_record_and_loads_nothing(site, prior, tmp_path):

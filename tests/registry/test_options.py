@@ -14,7 +14,10 @@ CONTEXT = Context(vocab_size=5, n_topics=3, n_latent=3)
 
 
 def spec(factory, kind="link"):
-    return ComponentSpec(kind, "mine", factory, "a test", "a test", None, "pack", "1.2")
+    return ComponentSpec(
+        "mine", factory, kind=kind, summary="a test", source="a test",
+        distribution="pack", version="1.2",
+    )  # fmt: skip
 
 
 class Sound(Link):
@@ -121,7 +124,7 @@ def test_an_interrupt_passes():
 def test_built_in_components_build_with_their_defaults(site):
     registry = site.registry()
     for kind in ("encoder", "link", "prior", "decoder"):
-        for component in registry.components(kind):
+        for component in registry.specs(kind):
             assert isinstance(build(component, {}, CONTEXT), nn.Module)
-    for component in registry.components("divergence"):
+    for component in registry.specs("divergence"):
         assert isinstance(build(component, {}), Divergence)

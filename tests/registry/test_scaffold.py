@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from topicforge.errors import InputError, OptionError, UnknownNameError
+from topicforge.errors import OptionError, StorageError, UnknownNameError
 from topicforge.registry import default_registry
 from topicforge.registry.scaffold import KINDS, NewPackage, write_package
 
@@ -48,14 +48,14 @@ def test_unusable_names_are_refused(name, kind, error, match):
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path):
     (tmp_path / "topicforge-wide").mkdir()
     (tmp_path / "topicforge-wide" / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="exists"):
+    with pytest.raises(StorageError, match="exists"):
         write_package(named("wide"), tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["topicforge-wide", "mine.txt"]
 
 
 def test_a_place_that_can_not_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="can't be written"):
+    with pytest.raises(StorageError, match="can't be written"):
         write_package(named("wide"), tmp_path / "file")
 
 

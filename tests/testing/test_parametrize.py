@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from topicforge.contracts import ComponentSpec, RuleSpec
 from topicforge.errors import InputError, MissingExtraError, PluginError, UnknownNameError
-from topicforge.plugin import ComponentSpec, RuleSpec
 from topicforge.testing import parametrize_with_checks, specs_of
 
 SPECS = specs_of("topicforge")

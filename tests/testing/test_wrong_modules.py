@@ -41,7 +41,10 @@ CASES = [
 
 
 def spec_of(kind, factory):
-    return ComponentSpec(kind, factory.__name__.lower(), factory, "wrong on purpose", "these tests")
+    return ComponentSpec(
+        factory.__name__.lower(), factory, kind=kind,
+        summary="wrong on purpose", source="these tests",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "factory", "check", "said"), CASES)

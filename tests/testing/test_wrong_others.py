@@ -5,6 +5,7 @@ import test_wrong_modules as modules
 import torch
 
 from topicforge import testing
+from topicforge.contracts import RuleSpec
 from topicforge.plugin import (
     Callback,
     ComponentSpec,
@@ -15,11 +16,13 @@ from topicforge.plugin import (
     PresetSpec,
     Regulariser,
     Rule,
-    RuleSpec,
 )
 from topicforge.testing import CheckError
 
 DEFAULT = {"encoder": "mlp", "prior": "gaussian", "divergence": "kl", "decoder": "mixture"}
+
+
+WORDS = {"summary": "wrong on purpose", "source": "these tests"}
 
 
 def kl(q, p, samples):
@@ -39,7 +42,7 @@ def divergence(function, **rule):
             return Rule(function, **{"exactness": "closed form", "space": "z", "source": "here",
                                      "summary": "a test's", **rule})  # fmt: skip
 
-    return ComponentSpec("divergence", "mine", Mine, "wrong on purpose", "these tests")
+    return ComponentSpec("mine", Mine, kind="divergence", **WORDS)
 
 
 def forgets_variance(q, p, samples):
@@ -55,7 +58,7 @@ class RaisesTypeError(Divergence):
 
 def rule(function, exactness="closed form", space="z"):
     made = Rule(function, exactness, space, "here", "a test's")
-    return RuleSpec("kl", DiagonalNormal, DiagonalNormal, made)
+    return RuleSpec("kl", made, posterior=DiagonalNormal, prior=DiagonalNormal)
 
 
 class Draws(Callback):
@@ -83,7 +86,7 @@ class Quiet(Callback):
 
 
 def callback(factory):
-    return ComponentSpec("callback", "mine", factory, "wrong on purpose", "these tests")
+    return ComponentSpec("mine", factory, kind="callback", **WORDS)
 
 
 class HeavierThanNothing(Regulariser):
@@ -162,15 +165,15 @@ class Shrinks(Regulariser):
 
 
 def regulariser(factory):
-    return ComponentSpec("regulariser", "mine", factory, "wrong on purpose", "these tests")
+    return ComponentSpec("mine", factory, kind="regulariser", **WORDS)
 
 
 def preset(**settings):
-    return PresetSpec("mine", settings, "wrong on purpose", "these tests")
+    return PresetSpec("mine", settings, **WORDS)
 
 
 def metric(function, *needs):
-    return MetricSpec("mine", function, "wrong on purpose", "these tests", needs)
+    return MetricSpec("mine", function, needs=needs, **WORDS)
 
 
 def rolls_dice(given):
@@ -189,7 +192,7 @@ def sharpens(given):
 
 
 CASES = [
-    (ComponentSpec("divergence", "mine", RaisesTypeError, "s", "s"), "check_divergence_resolves",
+    (ComponentSpec("mine", RaisesTypeError, kind="divergence", **WORDS), "check_divergence_resolves",
      "MixError"),
     (divergence(lambda q, p, s: kl(q, p, s).mean()), "check_divergence_shapes", "per_document"),
     (divergence(lambda q, p, s: kl(q, p, s).detach()), "check_divergence_gradient", "gradient"),

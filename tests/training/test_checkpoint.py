@@ -1,4 +1,4 @@
-"""A training that is killed and started again ends as if nobody had disturbed it, bit for bit."""
+"""A training that is killed and started again ends as an undisturbed one, bit for bit."""
 
 import json
 import os
@@ -23,13 +23,13 @@ SETTINGS = {
     "mmd": {"preset": "w-lda", "encoder__hidden": (20,)},
     "default": {},
     "gmm": {
-        "preset": "gmntm", "encoder__hidden": (20,), "decoder__width": 10, "pretrain_epochs": 2,
+        "preset": "gmntm", "encoder__hidden": (20,), "decoder__width": 10, "training__pretrain_epochs": 2,
         "prior__fit_documents": 100,
     },
     "lazy": {"optimiser": "lazy-adam"},
     "deferred": {"optimiser": "deferred-adam"},
-    "watched": {"validation_fraction": 0.2, "patience": 2, "learning_rate": 0.3},
-    "gathered": {"accumulate": 3, "gradient_clip": 1.0},
+    "watched": {"training": {"validation_fraction": 0.2, "patience": 2}, "learning_rate": 0.3},
+    "gathered": {"training__accumulate": 3, "optimiser__gradient_clip": 1.0},
 }  # fmt: skip
 
 

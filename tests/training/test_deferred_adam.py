@@ -106,12 +106,12 @@ def fitted(planted, optimiser, **options):
     "more",
     [
         *({"encoder": name} for name in ("mlp", "mlp-point", "mlp-dirichlet", "spectral")),
-        {"accumulate": 2},
-        {"gradient_clip": 0.05},
+        {"training__accumulate": 2},
+        {"optimiser__gradient_clip": 0.05},
         {"regularisers": [("alternate", {"epochs": 1})], "epochs": 4},
-        {"pretrain_epochs": 1},
-        {"lr_schedule": "cosine"},
-        {"validation_fraction": 0.2, "patience": 1},
+        {"training__pretrain_epochs": 1},
+        {"training__learning_rate_schedule": "cosine"},
+        {"training": {"validation_fraction": 0.2, "patience": 1}},
         {"decoder": "embedding", "decoder__lazy_words": True},
     ],
     ids=str,
@@ -135,7 +135,11 @@ def test_a_model_is_adams(planted, more, monkeypatch):
 
 @pytest.mark.parametrize(
     ("more", "by_rows"),
-    [({"batch_size": 2}, True), ({"batch_size": 400}, False), ({"weight_decay": 0.1}, False)],
+    [
+        ({"batch_size": 2}, True),
+        ({"batch_size": 400}, False),
+        ({"optimiser__weight_decay": 0.1}, False),
+    ],
     ids=str,
 )
 def test_adam_keeps_a_gradient_by_rows_where_a_batch_cannot_have_most_words(more, by_rows):

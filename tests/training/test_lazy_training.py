@@ -42,7 +42,7 @@ def test_the_built_in_encoders_hand_over_rows(planted, batch_of, encoder):
 
 
 @pytest.mark.parametrize("encoder", WITH_ROWS)
-@pytest.mark.parametrize("more", [{}, {"gradient_clip": 0.05}])
+@pytest.mark.parametrize("more", [{}, {"optimiser__gradient_clip": 0.05}])
 def test_it_is_adam_where_every_word_is_in_every_batch(planted, encoder, more):
     counts = planted[0]
     dense = counts.toarray() + np.float32(0.01)  # no word is ever absent
@@ -59,7 +59,7 @@ def test_a_word_that_never_comes_decays_with_adam_alone(planted):
     counts[:, 4] = 0
     ends = {}
     for name in ("adam", "lazy-adam"):
-        made = model(name, weight_decay=0.1, epochs=5).fit(counts.tocsr())
+        made = model(name, optimiser__weight_decay=0.1, epochs=5).fit(counts.tocsr())
         ends[name] = words_of(made.network_).detach()
     lengths = {name: float(weight[4].norm()) for name, weight in ends.items()}
     assert lengths["adam"] < 0.9 * lengths["lazy-adam"]
@@ -69,8 +69,8 @@ def test_a_word_that_never_comes_decays_with_adam_alone(planted):
     "more",
     [
         {"regularisers": [("alternate", {"epochs": 1})]},
-        {"pretrain_epochs": 1},
-        {"lr_schedule": "cosine"},
+        {"training__pretrain_epochs": 1},
+        {"training__learning_rate_schedule": "cosine"},
     ],
 )
 def test_the_loops_other_options_go_with_it(planted, more):

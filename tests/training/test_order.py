@@ -1,4 +1,4 @@
-"""Every document once an epoch, in an order that a seed repeats, in memory that N does not decide."""
+"""Each document once per epoch, in an order that the seed repeats, in memory that does not grow with N."""
 
 import tracemalloc
 

@@ -89,8 +89,8 @@ def test_weights_multiply():
 
 def test_latents_and_divergences_pass_through_in_order():
     z = torch.ones(2, 3)
-    assert torch.equal(rules(Doubles(), Adds()).latent(z), torch.full((2, 3), 3.0))
-    assert torch.equal(rules(Adds(), Doubles()).latent(z), torch.full((2, 3), 4.0))
+    assert torch.equal(rules(Doubles(), Adds()).hook("latent")(z), torch.full((2, 3), 3.0))
+    assert torch.equal(rules(Adds(), Doubles()).hook("latent")(z), torch.full((2, 3), 4.0))
     assert rules(Doubles(), Adds()).divergence(torch.tensor(5.0)) == 11
     assert rules(Adds(), Doubles()).divergence(torch.tensor(5.0)) == 12
 
@@ -177,7 +177,7 @@ def test_parameters_of_the_estimator(planted):
 
 def test_a_toml_file_names_them(tmp_path):
     path = tmp_path / "run.toml"
-    path.write_text('n_topics = 3\ndynamics = [["warm-up", {epochs = 30}], "latent-noise"]\n')
+    path.write_text('n_topics = 3\nregularisers = [["warm-up", {epochs = 30}], "latent-noise"]\n')
     model = build_model({"preset": "nvdm-gsm"}, None, path)
     registry = default_registry()
     assert check_regularisers(registry, model.regularisers) == (

@@ -15,22 +15,24 @@ PRESETS = ["default", "nvdm-gsm", "w-lda", "etm", "gmntm-paper", "prodlda", "d-v
 def fitted(preset="nvdm-gsm", **more):
     small = {} if preset == "default" else {"encoder__hidden": (16,)}
     return TopicModel(
-        preset, **{"n_topics": 4, "epochs": 2, "pretrain_epochs": 0, "batch_size": 24, "regularisers": [],
-                   **small, **more}
+        preset, **{"n_topics": 4, "epochs": 2, "training__pretrain_epochs": 0, "batch_size": 24,
+                   "regularisers": [], **small, **more}
     ).fit(COUNTS)  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_bfloat16_trains_every_preset_near_float32(preset):
-    plain, half = (fitted(preset, precision=p).history_[-1] for p in ("float32", "bfloat16"))
+    plain, half = (
+        fitted(preset, training__precision=p).history_[-1] for p in ("float32", "bfloat16")
+    )
     # bfloat16 has 8 bits: relative errors of 2^-8 in a dense layer, a few of them in a row
     assert half.loss == pytest.approx(plain.loss, rel=0.05)
     assert half.loss != plain.loss or preset == "default"
 
 
 def test_bfloat16_keeps_parameters_and_results_in_float32():
-    model = fitted(precision="bfloat16")
+    model = fitted(training__precision="bfloat16")
     assert {p.dtype for p in model.network_.parameters()} == {torch.float32}
     theta = model.transform(COUNTS)
     assert theta.dtype == np.float32
@@ -41,7 +43,9 @@ def test_bfloat16_keeps_parameters_and_results_in_float32():
 def test_gradients_of_batches_are_averaged_before_a_step():
     """One epoch of four batches as one step: the parameters are Adam's after a single step."""
     start = fitted(epochs=0).network_.decoder.topic.detach()
-    one = fitted(epochs=1, accumulate=4, learning_rate=1e-3).network_.decoder.topic.detach()
+    one = fitted(
+        epochs=1, training__accumulate=4, learning_rate=1e-3
+    ).network_.decoder.topic.detach()
     # Adam's first step is lr * g / (|g| + eps): no coordinate moves by more than the rate
     assert 0 < float((one - start).abs().max()) <= 1e-3 * (1 + 1e-4)
     four = fitted(epochs=1, learning_rate=1e-3).network_.decoder.topic.detach()
@@ -52,9 +56,9 @@ def test_accumulating_everything_equals_one_large_batch():
     """Without noise or batch norm, four batches of 24 averaged are one of 96."""
     quiet = {
         "preset": "etm-paper", "encoder": "mlp-point", "divergence": "none", "epochs": 1,
-        "weight_decay": 0.0, "encoder__hidden": (16,), "learning_rate": 1e-3,
+        "optimiser__weight_decay": 0.0, "encoder__hidden": (16,), "learning_rate": 1e-3,
     }  # fmt: skip
-    many = fitted(accumulate=4, batch_size=24, **quiet)
+    many = fitted(training__accumulate=4, batch_size=24, **quiet)
     one = fitted(batch_size=96, **quiet)
     for a, b in zip(many.network_.parameters(), one.network_.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=2e-6)
@@ -62,7 +66,7 @@ def test_accumulating_everything_equals_one_large_batch():
 
 def test_a_last_group_of_fewer_batches_is_stepped_too():
     start = fitted(epochs=0).network_.decoder.topic.detach()
-    moved = fitted(epochs=1, accumulate=100).network_.decoder.topic.detach()
+    moved = fitted(epochs=1, training__accumulate=100).network_.decoder.topic.detach()
     assert not torch.equal(start, moved)
 
 
@@ -75,7 +79,7 @@ def test_a_compiled_network_trains_as_the_plain_one(decoder):
         "preset": "etm-paper", "encoder": "mlp-point", "divergence": "none", "decoder": decoder,
         "epochs": 1, "encoder__hidden": (16,),
     }  # fmt: skip
-    plain, compiled = (fitted(compile=c, **quiet) for c in (False, True))
+    plain, compiled = (fitted(training__compile=c, **quiet) for c in (False, True))
     # it fuses and reorders sums: float32 rounding, over four steps
     assert compiled.history_[-1].loss == pytest.approx(plain.history_[-1].loss, rel=1e-4)
     assert {*compiled.network_.state_dict()} == {*plain.network_.state_dict()}
@@ -84,10 +88,10 @@ def test_a_compiled_network_trains_as_the_plain_one(decoder):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"precision": "bfloat"}, "Did you mean 'bfloat16'"),
-        ({"accumulate": 0}, "accumulate must be positive"),
-        ({"compile": 1}, "compile must be True or False"),
-        ({"compile": True, "optimiser": "lazy-adam"}, "set compile=False"),
+        ({"training__precision": "bfloat"}, "Did you mean 'bfloat16'"),
+        ({"training__accumulate": 0}, "accumulate must be positive"),
+        ({"training__compile": 1}, "compile must be True or False"),
+        ({"training__compile": True, "optimiser": "lazy-adam"}, "set training__compile=False"),
     ],
 )
 def test_impossible_values_are_refused(options, says):

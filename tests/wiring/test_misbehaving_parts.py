@@ -144,7 +144,10 @@ def test_it_is_named_with_its_package_and_an_earlier_fit_is_kept(planted, kind, 
     shared = {"n_topics": 3, "epochs": 2, "batch_size": 50, "encoder__hidden": (8,)}
     model = TopicModel("nvdm-gsm", link="softmax", **shared).fit(counts)
     before = model.topic_word_.copy()
-    spec = ComponentSpec(kind, "bad", part, "a test", "a test", None, "bad-package", "4.2")
+    spec = ComponentSpec(
+        "bad", part, kind=kind, summary="a test", source="a test",
+        distribution="bad-package", version="4.2",
+    )  # fmt: skip
     model.set_params(**{kind: spec})
     with pytest.raises(TopicForgeError, match=says) as caught:
         model.fit(counts)

@@ -9,7 +9,7 @@ import typer
 
 from topicforge.cli.documents import find_source
 from topicforge.cli.output import note, print_json, working
-from topicforge.cli.paths import CORPUS_MARK, check_output
+from topicforge.cli.paths import check_output
 
 app = typer.Typer(help="Build corpus folders from texts or counts.", no_args_is_help=True)
 
@@ -221,9 +221,10 @@ def build(
 ) -> None:
     """Read documents, count their words, and write a corpus folder."""
     from topicforge.corpus import build_corpus
+    from topicforge.corpus.folder import CORPUS
     from topicforge.corpus.words import n_classes
 
-    check_output(output, CORPUS_MARK, force)
+    check_output(output, CORPUS, force)
     reading = {
         "text_column": text_column, "label_column": label_column, "encoding": encoding,
         "delimiter": "\t" if delimiter in ("tab", "\\t") else delimiter, "header": header,
@@ -287,6 +288,8 @@ def _words(
 ) -> dict[str, Any]:
     """Return vectorizer, vocabulary and pruning of the flags."""
     from topicforge.corpus import Analyzer, Corpus
+    from topicforge.corpus.folder import CORPUS
+    from topicforge.storage import is_kind
 
     if like is not None:
         if cutting or limits or vocab is not None:
@@ -294,7 +297,7 @@ def _words(
                 "--like takes words and their cutting from the model or corpus, so leave --vocab, "
                 "--language, --min-df and the other options of words out"
             )
-        if (like / CORPUS_MARK).is_file():
+        if is_kind(like, CORPUS):
             pattern: Any = Corpus.open(like)
             analyzer, vocabulary = pattern.analyzer, pattern.vocabulary
         else:

@@ -18,7 +18,7 @@ from topicforge.cli.output import (
     verbatim,
     working,
 )
-from topicforge.cli.paths import CORPUS_MARK, MODEL_MARK, check_output
+from topicforge.cli.paths import check_output
 
 if TYPE_CHECKING:
     from topicforge.evaluation import Scores
@@ -56,12 +56,14 @@ def demo(
     from topicforge.cli.fit import fit_and_save
     from topicforge.cli.progress import watcher
     from topicforge.corpus import build_corpus
+    from topicforge.corpus.folder import CORPUS
+    from topicforge.estimator.saved import MODEL
     from topicforge.estimator.topic_model import TopicModel
     from topicforge.evaluation import evaluate
 
     corpus_folder, model_folder = output / "corpus", output / "model"
-    check_output(corpus_folder, CORPUS_MARK, force)
-    check_output(model_folder, MODEL_MARK, force)
+    check_output(corpus_folder, CORPUS, force)
+    check_output(model_folder, MODEL, force)
     note("1. Reading the docstrings of Python and of the libraries topicforge stands on")
     with working("reading"):
         corpus = build_corpus("python-docs", output=corpus_folder)
@@ -73,7 +75,7 @@ def demo(
         f"{corpus.vocab_size:,} words -> {corpus_folder}"
     )
     note(f"2. Training the default composition with {n_topics} topics")
-    model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs, language="en")
+    model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs)
     interrupted = fit_and_save(model, corpus, model_folder, [watcher()])
     note(f"   -> {model_folder}")
     note("3. Scoring the topics")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topicforge.cli.output import note
-from topicforge.cli.paths import CORPUS_MARK
 from topicforge.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,8 +89,9 @@ def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Cor
         InputError: words or labels for a corpus folder that has its own.
     """
     from topicforge.corpus import build_corpus
+    from topicforge.corpus.folder import DESCRIPTION
 
-    if not (path / CORPUS_MARK).is_file():
+    if not (path / DESCRIPTION).is_file():
         return build_corpus(path, vocabulary=vocab, labels=labels)
     if vocab is not None or labels is not None:
         raise InputError(
@@ -125,8 +125,9 @@ def read_documents(
         InputError: counts of other words, or texts for a model without a vocabulary.
     """
     from topicforge.corpus import Counts, read_counts, read_texts
+    from topicforge.corpus.folder import DESCRIPTION
 
-    if (path / CORPUS_MARK).is_file():
+    if (path / DESCRIPTION).is_file():
         corpus = open_corpus(path)
         check_words(model, corpus.vocabulary, path)
         return corpus
@@ -207,7 +208,7 @@ def text_reader(model: TopicModel, language: str | None, path: Path) -> Any:
         raise InputError(
             f"{path}: holds texts, but the model was fitted to counts without a vocabulary; give it counts"
         )
-    language = language or model.language
+    language = language or (model.vectorizer if isinstance(model.vectorizer, str) else "en")
     longest = max(word.strip("_").count("_") for word in words) + 1
     lowercase = not any(word != word.lower() for word in words)
     note(

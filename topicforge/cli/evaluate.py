@@ -121,7 +121,6 @@ def evaluate(
         given["theta"] = None if theta is None else read_array(theta, "(documents, topics)")
     shortest = min((len(topic) for topic in words), default=0)
     given["top"] = top or max(2, min(_TOP, shortest))
-    given["td_top"] = max(1, min(_TOP_OF_TD, shortest))
     with working("counting"):
         scores, skipped = _score(words, metric, texts, given)
     if json:

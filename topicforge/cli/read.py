@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -13,10 +12,7 @@ from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, read_documents, read_features
 from topicforge.cli.output import counted, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from topicforge.storage import check_claim, write_file, writing_to
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder (topicforge train).")]
 
@@ -98,10 +94,15 @@ def transform(
     shard by shard, in memory that does not grow with the corpus: the same command again, after a
     kill, goes on where it was.
     """
+    import numpy as np
+
+    from topicforge.estimator.theta import MARK, WHAT
     from topicforge.estimator.topic_model import load
 
     to_folder = output.suffix != ".npy"
-    if not to_folder:
+    if to_folder:
+        check_claim(output, MARK, WHAT)
+    else:
         check_output(output, None, force)
     check_device(device)
     with working(f"opening {model}"):
@@ -122,23 +123,11 @@ def transform(
     else:
         with working(f"inferring theta of {read.n_documents:,} documents"):
             theta = fitted.transform(read, features=read_features(features))
-        _save(output, theta)
+        with writing_to(output):
+            output.absolute().parent.mkdir(parents=True, exist_ok=True)
+            with write_file(output) as file:
+                np.save(file, theta, allow_pickle=False)
         n_topics = theta.shape[1]
     if json:
         print_json({"theta": output, "documents": read.n_documents, "topics": n_topics, **size})
     note(f"{output}: {read.n_documents:,} documents x {n_topics} topics")
-
-
-def _save(path: Path, theta: NDArray[np.float32]) -> None:
-    """Write beside the place and rename, so that no half file is ever there."""
-    import numpy as np
-
-    path.absolute().parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    file: Any
-    try:
-        with fresh.open("wb") as file:
-            np.save(file, theta, allow_pickle=False)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -57,7 +57,7 @@ def search(
                 how += f", the settings of trial {trial.same_as + 1}"
             elif trial.status == "pruned":
                 how += f", stopped after {trial.epochs} of {trial.planned} epochs"
-            elif best is None or _better(trial, best, asked.objective.larger_is_better):
+            elif best is None or _better(trial, best, asked.objective.higher_is_better):
                 best = trial
                 how += ", the best of this run"
         note(f"trial {trial.number + 1}/{total}: {how}")
@@ -68,7 +68,7 @@ def search(
         print_json(
             {
                 "objective": found.objective,
-                "direction": "maximize" if found.larger_is_better else "minimize",
+                "direction": "maximize" if found.higher_is_better else "minimize",
                 "best": None if found.best is None else asdict(found.best),
                 "trials": [asdict(trial) for trial in found.trials],
                 "importance": found.importance,

@@ -9,36 +9,54 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.errors import InputError, UnknownNameError, did_you_mean
+from topicforge.cli.named import read_named
+from topicforge.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from topicforge.estimator.topic_model import TopicModel
 
-PARTS = ("encoder", "link", "prior", "divergence", "decoder")
 #: parameters of TopicModel that have no meaning on the command line
-_NOT_HERE = ("vectorizer", "language", "vocabulary", "callbacks", "verbose")
+_NOT_HERE = ("vectorizer", "vocabulary", "callbacks", "verbose", "training")
 _WORDS = {"true": True, "false": False, "none": None}
 
 _MIX, _SETTINGS = "The mix", "Settings"
 Preset = Annotated[
-    str | None, typer.Option(help="Named composition to start from.", rich_help_panel=_MIX)
+    str | None,
+    typer.Option(metavar="NAME", help="The named composition to start from.", rich_help_panel=_MIX),
 ]
-Encoder = Annotated[str | None, typer.Option(help="Counts -> posterior.", rich_help_panel=_MIX)]
-Link = Annotated[str | None, typer.Option(help="z -> theta.", rich_help_panel=_MIX)]
-Prior = Annotated[
-    str | None, typer.Option(help="What the posterior is drawn to.", rich_help_panel=_MIX)
+
+
+def _part(does: str) -> Any:
+    return typer.Option(
+        metavar="NAME[:OPTION=VALUE,...]",
+        help=f"{does} Default: the preset's.",
+        show_default=False,
+        rich_help_panel=_MIX,
+    )
+
+
+Encoder = Annotated[str | None, _part("Maps the counts of a document to a posterior.")]
+Link = Annotated[str | None, _part("Maps the latent z to topic proportions theta.")]
+Prior = Annotated[str | None, _part("The distribution that the posterior is held to.")]
+Divergence = Annotated[str | None, _part("Measures how far the posterior is from the prior.")]
+Decoder = Annotated[str | None, _part("Maps theta to probabilities of words.")]
+Optimiser = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="adam, with the options beta1, eps, weight_decay and gradient_clip.",
+        show_default="the preset's",
+        rich_help_panel=_SETTINGS,
+    ),
 ]
-Divergence = Annotated[
-    str | None, typer.Option(help="How far it is from the prior.", rich_help_panel=_MIX)
-]
-Decoder = Annotated[str | None, typer.Option(help="theta -> words.", rich_help_panel=_MIX)]
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="An option of a part (prior.n_components=50) or any setting (pretrain_epochs=20); VALUE "
-        "is JSON, or plain text. Repeatable.",
+        help="Any other setting: an option of a part (prior.n_components=50) or of the optimiser "
+        "(optimiser.beta1=0.99), a setting of training (training.patience=5). VALUE is JSON or plain "
+        "text. Repeatable.",
         rich_help_panel=_MIX,
     ),
 ]
@@ -73,24 +91,25 @@ def build_model(
         MixError: parts that don't fit.
         InputError: the settings file can't be read.
     """
+    from topicforge.estimator.names import unknown_parameter
+    from topicforge.estimator.settings import GROUPS, spread
     from topicforge.estimator.topic_model import TopicModel
 
     options = {name: value for name, value in given.items() if value is not None}
-    settings = read_assignments(assignments or ())
+    for name in set(options) & set(GROUPS):
+        options[name] = read_named([options[name]], f"--{name}")[0]
+    options = spread(options)
+    settings = spread(read_assignments(assignments or ()))
     for name in settings:
         if name in options:
             raise typer.BadParameter(f"--set {name}: was given as an option of its own, too")
     merged = {**defaults, **({} if config is None else read_config(config)), **options, **settings}
     known = [name for name in TopicModel._get_param_names() if name not in _NOT_HERE]
     for name in merged:
-        part, two, _ = name.partition("__")
-        if name not in known and not (two and part in PARTS):
-            written = name.replace("__", ".")
-            near = did_you_mean(part, PARTS) if two else did_you_mean(name, known)
-            raise UnknownNameError(
-                f"there is no setting {written!r}.{near} An option of a part is written PART.OPTION, with "
-                f"PART one of {', '.join(PARTS)}"
-            )
+        group, separator, _ = name.partition("__")
+        if name not in known and not (separator and group in GROUPS):
+            said = unknown_parameter(name, known, "there is no setting")
+            raise UnknownNameError(said.replace("__", "."))
     model = TopicModel(**merged)
     model.explain()  # what does not fit is said before any data is read
     return model

@@ -14,7 +14,7 @@ from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, open_corpus, read_features
 from topicforge.cli.named import Callbacks, RegulariserNames, read_named, read_regularisers
 from topicforge.cli.output import note, print_json
-from topicforge.cli.paths import MODEL_MARK, check_output
+from topicforge.cli.paths import check_output
 
 _SETTINGS = "Settings"
 
@@ -57,13 +57,18 @@ def train(
     batch_size: Annotated[
         int | None,
         typer.Option(
-            help="Documents a step.", show_default="the preset's", rich_help_panel=_SETTINGS
+            help="Documents per step.", show_default="the preset's", rich_help_panel=_SETTINGS
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Adam's.", show_default="the preset's", rich_help_panel=_SETTINGS),
+        typer.Option(
+            help="Step size of the optimiser.",
+            show_default="the preset's",
+            rich_help_panel=_SETTINGS,
+        ),
     ] = None,
+    optimiser: settings.Optimiser = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -100,13 +105,15 @@ def train(
     from topicforge.cli.fit import fit_and_save, training_folder
     from topicforge.cli.processes import joined
     from topicforge.cli.progress import watcher
+    from topicforge.estimator.saved import MODEL
 
-    check_output(output, MODEL_MARK, force)
+    check_output(output, MODEL, force)
     check_device(device)
     given = {
         "preset": preset, "encoder": encoder, "link": link, "prior": prior,
         "divergence": divergence, "decoder": decoder, "n_topics": n_topics, "epochs": epochs,
-        "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "device": device,
+        "batch_size": batch_size, "learning_rate": learning_rate, "optimiser": optimiser,
+        "seed": seed, "device": device,
         "regularisers": read_regularisers(regularisers),
     }  # fmt: skip
     model = settings.build_model(given, set_, config)
@@ -115,7 +122,7 @@ def train(
     language = documents.description.get("language")
     if language is not None:
         # kept in the model folder: how texts that are handed to `transform` will be read
-        model.language = language
+        model.vectorizer = language
     beside = read_features(features)
     with joined() as rank:
         if rank:

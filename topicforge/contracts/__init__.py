@@ -12,6 +12,7 @@ from topicforge.contracts.link import Link
 from topicforge.contracts.prior import Prior
 from topicforge.contracts.regulariser import Progress, Regulariser
 from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
+from topicforge.contracts.start import StartData
 
 __all__ = [
     "KINDS",
@@ -36,4 +37,5 @@ __all__ = [
     "RuleSpec",
     "Samples",
     "Sides",
+    "StartData",
 ]

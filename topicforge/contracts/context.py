@@ -1,12 +1,13 @@
-"""What the core tells every component when it builds it."""
+"""What every component knows when it is built."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
+
+from topicforge.contracts.start import StartData
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,13 @@ class Context:
         vocab_size: V, number of columns of the counts.
         n_topics: K, number of topics.
         n_latent: L, width of the latent z; equals K where the posterior lives on the simplex.
-        n_features: F, numbers a document beside its counts (``Batch.features``); 0 without.
-        mean_length: mean number of words a document (a document's counts summed).
+        n_features: F, numbers per document beside its counts (``Batch.features``); 0 without.
+        mean_length: mean number of words per document (a document's counts summed).
         word_frequency: (V,) float32, the corpus share of every word, summing to one; ``None`` when
             a saved model is opened, because then every value comes from the file.
         vocabulary: V words in column order, or ``None`` where the counts came without words.
-        shared: what :meth:`Component.start` may share between parts. ``documents`` is a callable that
-            gives some training documents, none empty, as scipy CSR (N, V); what a part makes of them for
-            others stands beside it under a name of its own. Empty when a saved model is opened, and
-            emptied after the start.
+        start_data: training documents for :meth:`Component.start`, and word vectors and clusters
+            computed from them; empty when a saved model is opened.
     """
 
     vocab_size: int
@@ -35,4 +34,4 @@ class Context:
     mean_length: float = 1.0
     word_frequency: Tensor | None = None
     vocabulary: Sequence[str] | None = None
-    shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    start_data: StartData = field(default_factory=StartData, repr=False, compare=False)

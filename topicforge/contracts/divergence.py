@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
@@ -74,22 +74,24 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleSpec:
-    """A rule registered for (divergence, posterior type, prior type).
+    """How a divergence is computed for a pair of distribution types.
 
     Args:
-        divergence: short name of the divergence whose table this enters.
-        posterior: distribution type of q; subclasses match too, the most specific wins.
-        prior: distribution type of p; likewise.
+        divergence: short name of the divergence, one's own or another's.
         rule: what to run.
-        needs_softmax_link: holds only where theta = softmax(z), L = K.
-        distribution: the installed distribution that brought it, filled in by the registry.
-        version: that distribution's version, filled in by the registry.
+        posterior: distribution type of q; subclasses match too, the most specific pair wins.
+        prior: distribution type of p; likewise.
+        needs_softmax_link: the rule holds only where theta = softmax(z), L = K.
+        distribution: the installed distribution that registered it; the registry fills it in.
+        version: that distribution's version; the registry fills it in.
     """
 
+    kind: ClassVar[str] = "divergence_rule"
     divergence: str
+    rule: Rule
+    _: KW_ONLY
     posterior: type[Distribution]
     prior: type[Distribution]
-    rule: Rule
     needs_softmax_link: bool = False
     distribution: str = ""
     version: str = ""
@@ -160,9 +162,6 @@ class Sides:
 
 class Divergence(ABC):
     """How far the posterior is from the prior. Factories take options alone, no context."""
-
-    #: one line on which pairs it serves, for error messages
-    serves: ClassVar[str] = ""
 
     @abstractmethod
     def resolve(self, sides: Sides) -> Rule:

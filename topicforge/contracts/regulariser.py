@@ -25,7 +25,7 @@ class Regulariser:
     """One rule of training; override what it changes, everything else stays as it is.
 
         loss = scale * reconstruction + w * prod_d weight_d * D + sum of penalties,
-        D = divergence_d(...(mean divergence)), z = latent_d(...(sample))
+        D = divergence_d(...(mean divergence)), z = latent_d(...(sample)), theta = theta_d(...(link(z)))
 
     Several rules work together, in the order in which they were given. They take part in the
     training epochs, not in autoencoder pretraining, and not in inference. A rule may keep state of
@@ -64,6 +64,10 @@ class Regulariser:
     def latent(self, z: Tensor) -> Tensor:
         """What the link is given instead of the sample z (B, L); the divergence sees z itself."""
         return z
+
+    def theta(self, theta: Tensor) -> Tensor:
+        """What the decoder is given instead of theta (B, K); the divergence sees theta itself."""
+        return theta
 
     def penalty(self, network: Any, now: Progress) -> Tensor | None:
         """A scalar to add to the loss, ``None`` for nothing."""

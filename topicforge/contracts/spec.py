@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
-from typing import Any, Literal, get_args
-
-from topicforge.contracts.latent import Latent
+from typing import Any, ClassVar, Literal, get_args
 
 Kind = Literal["encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
-class ComponentSpec:
-    """One component as registered.
+class Spec:
+    """What everything that a plugin registers by name has in common.
 
     Args:
-        kind: encoder, link, prior, divergence, decoder, regulariser or callback.
-        name: kebab-case short name; the component also answers to ``distribution:name``.
-        factory: ``factory(context, *, option=default, ...)``, for divergences, regulariser and
-            callbacks
-            ``factory(*, option=default, ...)``. Its keyword-only parameters are the options.
+        name: kebab-case short name; ``distribution:name`` finds it too.
         summary: one line.
         source: paper, with equation number where there is one.
-        latent: for encoders and priors, options -> :class:`Latent`; by default the factory's own
-            ``describe``.
-        distribution: the installed distribution that brought it, filled in by the registry.
-        version: that distribution's version, filled in by the registry.
+        distribution: the installed distribution that registered it; the registry fills it in.
+        version: that distribution's version; the registry fills it in.
     """
 
-    kind: Kind
     name: str
-    factory: Callable[..., Any]
+    _: KW_ONLY
     summary: str
     source: str
-    latent: Callable[..., Latent] | None = None
     distribution: str = ""
     version: str = ""
 
@@ -47,31 +37,33 @@ class ComponentSpec:
 
 
 @dataclass(frozen=True)
-class PresetSpec:
+class ComponentSpec(Spec):
+    """One component: an encoder, link, prior, divergence, decoder, regulariser or callback.
+
+    Args:
+        factory: ``factory(context, *, option=default, ...)``; for divergences, regularisers and
+            callbacks ``factory(*, option=default, ...)``. Its keyword-only parameters are the
+            options. A class that derives from the kind's base class is the usual factory; another
+            factory of an encoder or a prior has an attribute ``describe``, as the classes have.
+        kind: which of :data:`KINDS`.
+    """
+
+    factory: Callable[..., Any]
+    _: KW_ONLY
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class PresetSpec(Spec):
     """A named composition with its settings.
 
     Args:
-        name: kebab-case.
         settings: TopicModel parameters by name, part options as ``prior__concentration``.
-        summary: one line.
-        source: the paper.
-        distribution: filled in by the registry.
-        version: filled in by the registry.
-        notes: what was changed against the source, and why.
     """
 
-    name: str
     settings: Mapping[str, Any]
-    summary: str
-    source: str
-    distribution: str = ""
-    version: str = ""
-    notes: str = ""
+    kind: ClassVar[str] = "preset"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
-
-    @property
-    def qualified_name(self) -> str:
-        """``distribution:name``, which no other package can take."""
-        return f"{self.distribution}:{self.name}" if self.distribution else self.name
+        if isinstance(self.settings, Mapping):  # the registry refuses anything else
+            object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))

@@ -1,23 +1,19 @@
 """A corpus and its folder: counts as memory-mapped arrays, words, labels, a description.
 
-    indptr.npy indices.npy counts.npy    compressed sparse rows, see Counts (format 1)
-    shards/00000-indptr.npy ...          the same three for each shard, see ShardedCounts (format 2)
-    vocabulary.txt                       a word per line, where there is a vocabulary
-    labels.txt                           a label per line, empty for none, where there are labels
-    rows.npy                             rows of the source, where some were left out
-    corpus.json                          format, sizes, how it was built, size and SHA-256 of each file
-
-The folder is written beside its place and renamed: an interruption leaves the old one whole.
+indptr.npy indices.npy counts.npy    compressed sparse rows, see Counts (format 1)
+shards/00000-indptr.npy ...          the same three for each shard, see ShardedCounts (format 2)
+vocabulary.txt                       one word per line, where there is a vocabulary
+labels.txt                           one label per line, empty for none, where there are labels
+rows.npy                             rows of the source, where some were left out
+corpus.json                          format, sizes, how it was built
+manifest.json                        size and SHA-256 of each of these, see topicforge.storage
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import secrets
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,9 +28,11 @@ from topicforge.corpus.lines import unreadable
 from topicforge.corpus.sharded import ShardedCounts
 from topicforge.corpus.words import check_labels, check_vocabulary, n_classes
 from topicforge.errors import CorpusError, InputError
+from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder
 
 FORMAT = 1
 SHARDED = 2
+CORPUS = FolderKind("corpus", CorpusError, "`topicforge corpus build`")
 DESCRIPTION = "corpus.json"
 _ARRAYS = ("indptr", "indices", "counts")
 _WORDS, _LABELS, _ROWS = "vocabulary.txt", "labels.txt", "rows.npy"
@@ -114,45 +112,45 @@ class Corpus:
             folder: new, empty, or a corpus folder, which is replaced once the new one is complete.
 
         Raises:
-            CorpusError: the folder holds something else, or can't be written.
+            OutputError: the folder holds anything else than a corpus, or can't be replaced.
+            StorageError: it can't be written.
             InputError: the description is nothing that JSON can hold.
         """
         target = Path(os.path.abspath(folder))
-        try:
-            check_target(target)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = target.with_name(f".{target.name}-{os.getpid()}-{secrets.token_hex(4)}")
-            fresh.mkdir()
-            try:
-                self._write(fresh)
-                put_in_place(fresh, target)
-            finally:
-                shutil.rmtree(fresh, ignore_errors=True)
-        except OSError as error:
-            raise CorpusError(
-                f"Corpus.save: {target} can't be written ({error}); choose another folder or make room"
-            ) from error
+        with write_folder(target, CORPUS) as fresh:
+            self._write(fresh)
         return target
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str], *, verify: bool = False) -> Corpus:
+    def open(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> Corpus:
         """Open a corpus folder, its arrays memory-mapped.
 
-        The sizes of all files are compared with the description, always.
+        The sizes of all files are compared with the manifest, always.
 
         Args:
             folder: what :meth:`save` wrote.
-            verify: also compare checksums and look at every entry, which reads everything once.
+            verify: also compare checksums and look at every entry, which reads everything once: about
+                a second per gigabyte.
 
         Raises:
             CorpusError: no corpus folder; a file is missing, truncated, changed or of another corpus.
         """
         path = Path(folder)
-        described = _read_description(path)
-        files = _check_files(path, described, verify)
+        return read_folder(
+            path, CORPUS, lambda files: cls._open(path, files, verify), verify=verify
+        )
+
+    @classmethod
+    def _open(cls, path: Path, files: Set[str], verify: bool) -> Corpus:
+        described = _read_description(path / DESCRIPTION)
+        stems = _stems(described)
+        needed = {DESCRIPTION, *(f"{stem}{name}.npy" for stem in stems for name in _ARRAYS)}
+        if not needed <= files <= {*needed, _WORDS, _LABELS, _ROWS}:
+            raise CorpusError(
+                f"Corpus.open: the files of {path} do not belong together; build it again"
+            )
         sizes = (described["documents"], described["vocab_size"], described["entries"])
         try:
-            stems = _stems(described)
             shards = [_open_counts(path, stem, sizes[1]) for stem in stems]
             counts = ShardedCounts(shards) if described["format"] == SHARDED else shards[0]
             if (counts.n_documents, counts.vocab_size, counts.n_entries) != sizes:
@@ -162,6 +160,7 @@ class Corpus:
                 )
             if verify:
                 counts.check()
+                counts.release()
             analyzer = described.get("analyzer")
             return cls(
                 counts,
@@ -218,75 +217,26 @@ def shard_stem(number: int) -> str:
 def write_description(
     folder: Path, described: Mapping[str, Any], shards: Sequence[tuple[int, int]] | None
 ) -> None:
-    """Write ``corpus.json``, the last file of a corpus folder: it lists all the others.
+    """Write ``corpus.json``.
 
     Args:
-        folder: with every other file in place.
+        folder: of the corpus.
         described: name, sizes and how the corpus was built.
         shards: (documents, entries) of each shard; ``None`` for a folder of one piece.
 
     Raises:
         InputError: something that JSON can't hold.
     """
-    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    whole = {
-        "format": FORMAT if shards is None else SHARDED,
-        "topicforge": __version__,
-        **described,
-        **(
-            {}
-            if shards is None
-            else {"shards": [{"documents": n, "entries": m} for n, m in shards]}
-        ),
-        "files": {
-            file.relative_to(folder).as_posix(): {
-                "bytes": file.stat().st_size,
-                "sha256": _sha256(file),
-            }
-            for file in files
-        },
-    }
+    whole: dict[str, Any] = {
+        "format": FORMAT if shards is None else SHARDED, "topicforge": __version__, **described
+    }  # fmt: skip
+    if shards is not None:
+        whole["shards"] = [{"documents": n, "entries": m} for n, m in shards]
     try:
         text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"Corpus.save: the description must fit JSON: {error}") from error
     _save_lines(folder / DESCRIPTION, [text])
-
-
-def check_target(target: Path) -> None:
-    """Refuse to replace anything but an empty or a corpus folder.
-
-    Raises:
-        CorpusError: it holds something else.
-    """
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise CorpusError(f"Corpus.save: {target} must be a folder or new, but is a file or a link")
-    if target.exists() and not (target / DESCRIPTION).is_file() and any(target.iterdir()):
-        raise CorpusError(
-            f"Corpus.save: {target} must be new, empty or a corpus folder, but it holds other files; "
-            "choose another folder"
-        )
-
-
-def put_in_place(fresh: Path, target: Path) -> None:
-    """Rename a complete folder to its place; the old one stays whole until then."""
-    old = _previous(target)
-    if target.exists():
-        # left by an interruption of this very step, and the new folder had arrived by then
-        shutil.rmtree(old, ignore_errors=True)
-        target.rename(old)
-        try:
-            fresh.rename(target)
-        except OSError:
-            old.rename(target)
-            raise
-    else:
-        fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _previous(target: Path) -> Path:
-    return target.with_name(f".{target.name}-previous")
 
 
 def _save_array(path: Path, array: NDArray[Any]) -> None:
@@ -300,43 +250,19 @@ def _save_array(path: Path, array: NDArray[Any]) -> None:
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, len(array), CHUNK):
             file.write(np.ascontiguousarray(array[start : start + CHUNK]).data)
-        _flush(file)
 
 
 def _save_lines(path: Path, lines: Iterable[str]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{line}\n" for line in lines)
-        _flush(file)
-
-
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())  # the rename must not reach the disk before the data does
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # ---- reading ----------------------------------------------------------------------------------
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION
-    if not path.is_file():
-        old = _previous(Path(os.path.abspath(folder)))
-        if (old / DESCRIPTION).is_file():
-            raise CorpusError(
-                f"Corpus.open: {folder} was being replaced when the program was stopped; its old state "
-                f"is whole: rename {old} to {folder}"
-            )
-        raise CorpusError(
-            f"Corpus.open: {folder} must be a corpus folder, but it holds no {DESCRIPTION}; "
-            "`topicforge corpus build` makes one"
-        )
+def _read_description(path: Path) -> dict[str, Any]:
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        described = json.loads(read_bytes(path))
     except (ValueError, RecursionError, OSError) as error:
         raise CorpusError(f"Corpus.open: {path} is not JSON ({error}); build it again") from error
     found = described.get("format") if isinstance(described, dict) else type(described).__name__
@@ -351,7 +277,6 @@ def _read_description(folder: Path) -> dict[str, Any]:
         "vocab_size": int,
         "entries": int,
         "description": dict,
-        "files": dict,
         **({"shards": list} if found == SHARDED else {}),
     }
     for key, kind in types.items():
@@ -361,34 +286,6 @@ def _read_description(folder: Path) -> dict[str, Any]:
                 f"{described.get(key)!r:.60}; build it again"
             )
     return dict(described)
-
-
-def _check_files(folder: Path, described: Mapping[str, Any], verify: bool) -> Mapping[str, Any]:
-    files: Mapping[str, Any] = described["files"]
-    needed = {f"{stem}{name}.npy" for stem in _stems(described) for name in _ARRAYS}
-    if not needed <= set(files) <= {*needed, _WORDS, _LABELS, _ROWS}:
-        listed = sorted(needed) if len(needed) < 10 else f"{len(needed)} arrays of its shards"
-        raise CorpusError(
-            f"Corpus.open: {folder / DESCRIPTION} must list {listed} and at most {_WORDS}, "
-            f"{_LABELS} and {_ROWS} beside them, got {sorted(files)}; build it again"
-        )
-    for name, entry in files.items():
-        path = folder / name
-        try:
-            size = path.stat().st_size
-            if not isinstance(entry, dict) or size != entry.get("bytes"):
-                wanted = entry.get("bytes") if isinstance(entry, dict) else entry
-                raise CorpusError(
-                    f"Corpus.open: {path} must have {wanted} bytes, got {size}; it is truncated or of "
-                    "another corpus, build it again"
-                )
-            if verify and _sha256(path) != entry.get("sha256"):
-                raise CorpusError(
-                    f"Corpus.open: {path} is not what was written: its SHA-256 differs; build it again"
-                )
-        except OSError as error:
-            raise unreadable(path, error) from error
-    return files
 
 
 def _stems(described: Mapping[str, Any]) -> list[str]:
@@ -422,6 +319,6 @@ def _map(path: Path) -> NDArray[Any]:
 
 def _read_lines(path: Path) -> tuple[str, ...]:
     try:
-        return tuple(path.read_bytes().decode("utf-8").split("\n")[:-1])
+        return tuple(read_bytes(path).decode("utf-8").split("\n")[:-1])
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error

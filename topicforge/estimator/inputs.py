@@ -154,6 +154,11 @@ def _check_width(where: str, counts: Counts, width: int) -> None:
         )
 
 
+def is_language(vectorizer: Any) -> bool:
+    """Whether the ``vectorizer`` parameter names a language; ``None`` stands for ``en``."""
+    return vectorizer is None or isinstance(vectorizer, str)
+
+
 def _is_texts(X: Any) -> bool:
     if isinstance(X, np.ndarray):
         return X.ndim == 1 and X.dtype.kind in "UO" and len(X) > 0 and isinstance(X[0], str)
@@ -165,7 +170,7 @@ def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Inpu
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
 
         chosen = model.vectorizer
-        fitted = vectorizer(model.language) if chosen is None else clone(chosen)
+        fitted = vectorizer(chosen or "en") if is_language(chosen) else clone(chosen)
         try:
             matrix = fitted.fit_transform(X)
         except ValueError as error:

@@ -1,19 +1,16 @@
 """A model on disk: JSON settings, safetensors weights, the vocabulary. No pickle, no code.
 
-    model.json               settings, parts with their packages and versions, sizes, history
-    weights.safetensors      every parameter and buffer
-    topics.safetensors       topic_word and word_scores, readable without any plugin
-    vocabulary.txt           a word a line, where there is a vocabulary
-
-The folder is written beside its place and renamed, so that an interruption leaves the old one.
+model.json               settings, parts with their packages and versions, sizes, history
+weights.safetensors      every parameter and buffer
+topics.safetensors       topic_word and word_scores, readable without any plugin
+vocabulary.txt           one word per line, where there is a vocabulary
+manifest.json            size and SHA-256 of each of these, see :mod:`topicforge.storage`
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load
 
 from topicforge._version import __version__
 from topicforge.contracts import Context, EpochReport
@@ -30,11 +27,13 @@ from topicforge.errors import ModelFileError, OptionError, UnknownNameError
 from topicforge.estimator.ranking import top_words
 from topicforge.estimator.settings import Settings, build_network
 from topicforge.registry import default_registry
+from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder, write_tensors
 from topicforge.training import TrainingOptions
 from topicforge.wiring.composition import PARTS, Composition, compose
 from topicforge.wiring.network import Network
 
 FORMAT = 1
+MODEL = FolderKind("model", ModelFileError, "`topicforge train`")
 _JSON, _WEIGHTS = "model.json", "weights.safetensors"
 _TOPICS, _WORDS = "topics.safetensors", "vocabulary.txt"
 
@@ -76,7 +75,7 @@ class SavedModel:
         vocabulary: V words, or ``None``.
         history: one report per epoch.
         parameters: of the estimator, by name; what JSON can't hold is left out and named.
-        texts: whether the model was fitted to texts by the vectoriser of ``language``.
+        texts: whether the model was fitted to texts by the vectoriser of a language.
     """
 
     settings: Settings
@@ -91,39 +90,22 @@ class SavedModel:
 
 
 def save_model(model: SavedModel, folder: Path) -> None:
-    """Write a fitted model.
+    """Write a fitted model; a model folder that is there is replaced once the new one is complete.
 
     Raises:
-        ModelFileError: the folder exists and holds something else than a model, or a word that one
-            line can't hold.
+        OutputError: the folder holds anything else than a model, or can't be replaced.
+        StorageError: it can't be written.
+        ModelFileError: a word that one line can't hold, an option that JSON can't hold.
     """
-    if folder.exists() and not (folder / _JSON).is_file() and any(folder.iterdir()):
-        raise ModelFileError(
-            f"save: {folder} must be new, empty or a model folder, but it holds other files; choose "
-            "another folder"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with write_folder(folder, MODEL) as fresh:
         _write(model, fresh)
-        if folder.exists():
-            old = fresh.with_name(fresh.name + "-old")
-            folder.rename(old)
-            fresh.rename(folder)
-            shutil.rmtree(old)
-        else:
-            fresh.rename(folder)
-        folder.chmod(0o755)  # mkdtemp makes it private
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _write(model: SavedModel, folder: Path) -> None:
     settings, network = model.settings, model.network
-    state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
-    save_file(state, folder / _WEIGHTS)
+    write_tensors(folder / _WEIGHTS, network.state_dict())
     arrays = {"topic_word": model.topic_word, "word_scores": model.word_scores}
-    save_file({k: torch.from_numpy(v.copy()) for k, v in arrays.items()}, folder / _TOPICS)
+    write_tensors(folder / _TOPICS, {k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
     if model.vocabulary is not None:
         broken = [w for w in model.vocabulary if "\n" in w or "\r" in w]
         if broken:
@@ -159,7 +141,6 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parts": parts,
         "estimator": f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
         "training": asdict(settings.training),
-        "theta_noise": settings.theta_noise,
         "topics_from": settings.topics_from,
         "word_ranking": settings.ranking,
         # an object of a class that nobody registered has no name to be found by
@@ -189,13 +170,21 @@ def _write(model: SavedModel, folder: Path) -> None:
     (folder / _JSON).write_text(text + "\n", encoding="utf-8")
 
 
-def read_topics(folder: Path) -> SavedTopics:
+def read_topics(folder: Path, *, verify: bool = True) -> SavedTopics:
     """Read topics and settings; needs no plugin, so a removed one doesn't matter.
 
+    Args:
+        folder: what :func:`save_model` wrote.
+        verify: compare the checksum of every file.
+
     Raises:
-        ModelFileError: missing, truncated or inconsistent files.
+        ModelFileError: missing, truncated, changed or inconsistent files.
     """
-    described = _read_json(folder)
+    return read_folder(folder, MODEL, lambda files: _read_topics(folder, files), verify=verify)
+
+
+def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
+    described = _read_json(folder / _JSON)
     arrays = _read_tensors(folder / _TOPICS)
     try:
         sizes = described["sizes"]
@@ -209,12 +198,18 @@ def read_topics(folder: Path) -> SavedTopics:
             f"load: {folder / _TOPICS}: arrays must be {shape}, got {topic_word.shape} and "
             f"{scores.shape}; the files do not belong together"
         )
-    return SavedTopics(topic_word, scores, ranking, _read_vocabulary(folder, shape[1]), described)
+    words = _read_vocabulary(folder / _WORDS, shape[1]) if _WORDS in files else None
+    return SavedTopics(topic_word, scores, ranking, words, described)
 
 
-def load_model(folder: Path, parts: Mapping[str, Any]) -> SavedModel:
+def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -> SavedModel:
     """Read a model folder; see :func:`topicforge.load`."""
-    saved = read_topics(folder)
+    saved, weights = read_folder(
+        folder,
+        MODEL,
+        lambda files: (_read_topics(folder, files), _read_tensors(folder / _WEIGHTS)),
+        verify=verify,
+    )
     described = saved.description
     try:
         composition = _composition(described["parts"], parts)
@@ -225,10 +220,9 @@ def load_model(folder: Path, parts: Mapping[str, Any]) -> SavedModel:
             composition=composition,
             training=TrainingOptions(**{k: v for k, v in training.items() if k in known}),
             n_latent=int(described["sizes"]["n_latent"]),
-            theta_noise=float(described["theta_noise"]),
             topics_from=str(described["topics_from"]),
             ranking=str(described["word_ranking"]),
-            regularisers=_dynamics(described["regularisers"]),
+            regularisers=_named(described["regularisers"]),
         )
         context = Context(**described["sizes"])
         history = [EpochReport(**report) for report in described["history"]]
@@ -241,14 +235,14 @@ def load_model(folder: Path, parts: Mapping[str, Any]) -> SavedModel:
         ) from error
     with torch.random.fork_rng():
         network = build_network(settings, context)
-    _restore(network, _read_tensors(folder / _WEIGHTS), folder)
+    _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.topic_word, saved.word_scores, saved.ranking, saved.vocabulary,
         history, params, texts,
     )  # fmt: skip
 
 
-def _dynamics(saved: Sequence[Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+def _named(saved: Sequence[Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
     """Names and options as they were; objects are left out, for nothing is trained here."""
     return tuple((str(name), dict(options)) for name, options in saved if options is not None)
 
@@ -298,13 +292,10 @@ def _restore(network: torch.nn.Module, state: Mapping[str, torch.Tensor], folder
     network.load_state_dict(dict(state))
 
 
-def _read_json(folder: Path) -> dict[str, Any]:
-    path = folder / _JSON
-    if not path.is_file():
-        raise ModelFileError(f"load: {folder} must be a model folder, but it holds no {_JSON}")
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        described = _tuples(json.loads(path.read_text(encoding="utf-8")))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        described = _tuples(json.loads(read_bytes(path)))
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"load: {path} is not JSON: {error}; was it truncated?") from error
     if not isinstance(described, dict) or described.get("format") != FORMAT:
         found = described.get("format") if isinstance(described, dict) else type(described).__name__
@@ -325,18 +316,15 @@ def _tuples(value: Any) -> Any:
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
-        return dict(load_file(path))
+        return dict(load(read_bytes(path)))
     except (SafetensorError, OSError) as error:
         raise ModelFileError(f"load: {path} can't be read: {error}; was it truncated?") from error
 
 
-def _read_vocabulary(folder: Path, vocab_size: int) -> tuple[str, ...] | None:
-    path = folder / _WORDS
-    if not path.is_file():
-        return None
+def _read_vocabulary(path: Path, vocab_size: int) -> tuple[str, ...]:
     try:
-        words = tuple(path.read_text(encoding="utf-8").split("\n")[:-1])
-    except UnicodeDecodeError as error:
+        words = tuple(read_bytes(path).decode("utf-8").split("\n")[:-1])
+    except (OSError, UnicodeDecodeError) as error:
         raise ModelFileError(f"load: {path} must be UTF-8: {error}") from error
     if len(words) != vocab_size:
         raise ModelFileError(f"load: {path} must hold {vocab_size} words, got {len(words)}")

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from topicforge.contracts import Context
+from topicforge.contracts import Context, PresetSpec
 from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
 from topicforge.estimator.ranking import RANKINGS
-from topicforge.registry import Registry
+from topicforge.registry import Registry, option_defaults
 from topicforge.training import TrainingOptions, Written, check_regularisers
+from topicforge.training.options import OPTIMISER, PARAMETERS, TRAINING, parameter
 from topicforge.wiring.composition import PARTS, Composition, compose
 from topicforge.wiring.network import Network
 
 DEFAULT_PRESET = "default"
-TRAINING = tuple(field.name for field in fields(TrainingOptions))
-#: settings of the network itself and their defaults
-NETWORK: dict[str, Any] = {
-    "n_latent": None,
-    "theta_noise": 0.0,
-    "topics_from": "one-hot",
-    "ranking": "decoder",
-    "regularisers": (),
-}
+#: parameters that have options: ``prior__concentration``, ``optimiser__beta1``, ``training__patience``
+GROUPS = (*PARTS, "optimiser", "training")
+#: parameters beside those of training and the five parts, with their defaults
+OTHERS: dict[str, Any] = {"n_latent": None, "ranking": "decoder", "regularisers": ()}
+_TOPICS_FROM = "training__topics_from"
 
 
 @dataclass(frozen=True)
@@ -35,27 +32,44 @@ class Settings:
         composition: the parts and the rule.
         training: options of the loop.
         n_latent: L, or ``None`` for K.
-        theta_noise: see :class:`~topicforge.wiring.network.Network`.
         topics_from: see :class:`~topicforge.wiring.network.Network`.
-        regularisers: rules of training as (name, options) and objects, in order.
         ranking: ``decoder`` or ``association``, see :mod:`topicforge.estimator.ranking`.
+        regularisers: as (name, options) and objects, in order.
+        origins: parameter -> ``given`` or ``preset``, for those that are not at their default.
     """
 
     preset: str
     composition: Composition
     training: TrainingOptions
     n_latent: int | None
-    theta_noise: float
     topics_from: str
     ranking: str
     regularisers: Written = ()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def parameters(self) -> dict[str, Any]:
+        """TopicModel's parameters in force, every option under its own name."""
+        parts = self.composition.parts
+        return {
+            "preset": self.preset,
+            **{kind: part.spec.name for kind, part in parts.items()},
+            **{name: getattr(self, name) for name in OTHERS},
+            **{parameter(name): value for name, value in asdict(self.training).items()},
+            _TOPICS_FROM: self.topics_from,
+            **{
+                f"{kind}__{option}": part.options.get(option, default)
+                for kind, part in parts.items()
+                for option, default in option_defaults(part.spec).items()
+            },
+        }
 
 
 def flatten(read: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Turn settings as a file writes them into TopicModel's parameters.
 
-    ``prior = "gmm"``, ``"prior.n_components" = 50``, or a table ``[prior]`` with ``name`` and options
-    become ``prior`` and ``prior__n_components``; lists become tuples, which is what options are.
+    ``prior = "gmm"``, ``prior = ["gmm", {n_components = 50}]``, ``"prior.n_components" = 50``, or a table
+    ``[prior]`` of ``name`` and options become ``prior`` and ``prior__n_components``; so do ``optimiser``
+    and the table ``[training]``. Lists become tuples, as options are.
 
     Args:
         read: from JSON or TOML.
@@ -63,16 +77,18 @@ def flatten(read: Mapping[str, Any], where: str) -> dict[str, Any]:
 
     Raises:
         InputError: one setting twice.
+        OptionError: options that are no table.
     """
     settings: dict[str, Any] = {}
     for key, value in read.items():
-        inside = value if isinstance(value, dict) and key in PARTS else {None: value}
-        for option, given in inside.items():
-            plain = option is None or (option == "name" and key in PARTS)
-            name = key.replace(".", "__", 1) if plain else f"{key}__{option}"
+        key = key.replace(".", "__", 1)
+        inside = {key: value}
+        if key in GROUPS and key != "training" and isinstance(value, Mapping):
+            inside = {key if o == "name" else f"{key}__{o}": given for o, given in value.items()}
+        for name, given in spread({n: tuples(one) for n, one in inside.items()}).items():
             if name in settings:
                 raise InputError(f"{where} gives {name.replace('__', '.')} twice")
-            settings[name] = tuples(given)
+            settings[name] = given
     return settings
 
 
@@ -81,87 +97,124 @@ def tuples(value: Any) -> Any:
     return tuple(tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def resolve(registry: Registry, preset: str | None, explicit: Mapping[str, Any]) -> Settings:
+def spread(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every option its own name.
+
+    ``prior=("gmm", {"n_components": 50})`` becomes ``prior="gmm"`` and ``prior__n_components=50``, and
+    ``training={"patience": 5}`` becomes ``training__patience=5``. An option that is there under its own
+    name already keeps that value.
+
+    Args:
+        given: TopicModel's parameters.
+
+    Raises:
+        OptionError: ``training`` is no mapping.
+    """
+    names, options = {}, {}
+    for name, value in given.items():
+        inside: Mapping[str, Any] = {}
+        if name == "training":
+            if value is not None and not isinstance(value, Mapping):
+                raise OptionError(
+                    f"TopicModel: training must be a mapping of settings, such as {{'patience': 5}}, got "
+                    f"{value!r}"
+                )
+            inside = value or {}
+        else:
+            pair = isinstance(value, tuple | list) and len(value) == 2
+            if name in GROUPS and pair and isinstance(value[1], Mapping):
+                value, inside = value
+            names[name] = value
+        options.update({f"{name}__{option}": one for option, one in inside.items()})
+    return {**options, **names}
+
+
+def resolve(
+    registry: Registry, preset: str | PresetSpec | None, explicit: Mapping[str, Any]
+) -> Settings:
     """Merge a preset with what was named explicitly and check that it fits.
 
     Options that a preset gives to a part are dropped when another part takes its place.
 
     Args:
         registry: where names are looked up.
-        preset: its name, or ``None`` for the default composition.
-        explicit: parts, part options (``prior__concentration``), training and network settings;
-            ``None`` means not given.
+        preset: its name, ``None`` for the default composition, or a preset that is not registered.
+        explicit: TopicModel's parameters; ``None`` means not given.
 
     Raises:
         UnknownNameError: unknown preset, component, or option.
         OptionError: a value outside its domain.
         MixError: parts that do not fit.
     """
-    name = preset or DEFAULT_PRESET
-    base = dict(registry.preset(name).settings)
-    given = {key: value for key, value in explicit.items() if value is not None or "__" in key}
-    for kind in PARTS:
-        if kind in given and given[kind] != base.get(kind):
-            base = {k: v for k, v in base.items() if not k.startswith(f"{kind}__")}
+    spec = (
+        preset
+        if isinstance(preset, PresetSpec)
+        else registry.find("preset", preset or DEFAULT_PRESET)
+    )
+    base = {"optimiser": TrainingOptions.optimiser, **spread(spec.settings)}
+    given = {k: v for k, v in spread(explicit).items() if v is not None or "__" in k}
+    for group in (*PARTS, "optimiser"):
+        if group in given and given[group] != base.get(group):
+            base = {k: v for k, v in base.items() if not k.startswith(f"{group}__")}
     merged = {**base, **given}
     if "link" not in given and ("encoder" in given or merged.get("link") is None):
         merged = _let_link_follow(registry, merged)
-    options: dict[str, dict[str, Any]] = {kind: {} for kind in PARTS}
+    options: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    plain: dict[str, Any] = {}
     for key, value in merged.items():
-        part, separator, option = key.partition("__")
+        group, separator, option = key.partition("__")
         if not separator:
-            continue
-        if part not in options:
+            plain[key] = value
+        elif group in options:
+            options[group][option] = value
+        else:
             raise UnknownNameError(
-                f"TopicModel: {key!r} must be PART__OPTION with PART one of {', '.join(PARTS)}."
-                + did_you_mean(part, PARTS)
+                f"TopicModel: {key!r} must be GROUP__OPTION with GROUP one of {', '.join(GROUPS)}."
+                + did_you_mean(group, GROUPS)
             )
-        options[part][option] = value
-    known = {*PARTS, *TRAINING, *NETWORK}
-    for key in merged:
-        if "__" not in key and key not in known:
+    known = (*PARTS, *PARAMETERS, *OTHERS)
+    for key in plain:
+        if key not in known:
             raise UnknownNameError(
                 f"TopicModel: unknown setting {key!r}." + did_you_mean(key, known)
             )
-    topics_from = merged.get("topics_from", NETWORK["topics_from"])
+    topics_from = options["training"].pop("topics_from", "one-hot")
     if topics_from not in ("one-hot", "anchors"):
         raise OptionError(
-            f"TopicModel: topics_from must be 'one-hot' or 'anchors', got {topics_from!r}"
+            f"TopicModel: {_TOPICS_FROM} must be 'one-hot' or 'anchors', got {topics_from!r}"
         )
-    if topics_from == "anchors" and "topics_from" not in given and "prior" in given:
+    if topics_from == "anchors" and _TOPICS_FROM not in given and "prior" in given:
         # the preset read its topics from a prior that was replaced
         topics_from = "one-hot" if merged["prior"] != base.get("prior") else topics_from
-    ranking = merged.get("ranking", NETWORK["ranking"])
+    for group, names in (("optimiser", OPTIMISER), ("training", TRAINING)):
+        for option in options[group]:
+            if option not in names:
+                raise UnknownNameError(
+                    f"TopicModel: {group} has no option {option!r}.{did_you_mean(option, names)} It has "
+                    f"{', '.join(names)}."
+                )
+    ranking = plain.get("ranking", OTHERS["ranking"])
     if ranking not in RANKINGS:
         raise OptionError(
             f"TopicModel: ranking must be one of {', '.join(RANKINGS)}, got {ranking!r}."
             + did_you_mean(ranking, RANKINGS)
         )
-    theta_noise = merged.get("theta_noise", NETWORK["theta_noise"])
-    if not (isinstance(theta_noise, (int, float)) and 0 <= theta_noise < 1):
-        raise OptionError(f"TopicModel: theta_noise must be in [0, 1), got {theta_noise!r}")
+    chosen = {name: value for name, value in plain.items() if name in PARAMETERS}
     return Settings(
-        preset=name,
+        preset=preset if isinstance(preset, str) else spec.name,
         composition=compose(registry, {kind: merged.get(kind) for kind in PARTS}, options),
-        training=TrainingOptions(**{k: merged[k] for k in TRAINING if k in merged}),
-        n_latent=merged.get("n_latent"),
-        theta_noise=theta_noise,
+        training=TrainingOptions(**chosen, **options["optimiser"], **options["training"]),
+        n_latent=plain.get("n_latent"),
         topics_from=topics_from,
         ranking=ranking,
-        regularisers=check_regularisers(
-            registry, merged.get("regularisers", NETWORK["regularisers"])
-        ),
+        regularisers=check_regularisers(registry, plain.get("regularisers", ())),
+        origins={key: "given" if key in given else "preset" for key in merged},
     )
 
 
 def build_network(settings: Settings, context: Context) -> Network:
     """Build the network that the settings describe."""
-    return Network(
-        settings.composition,
-        context,
-        theta_noise=settings.theta_noise,
-        topics_from=settings.topics_from,
-    )
+    return Network(settings.composition, context, topics_from=settings.topics_from)
 
 
 def _let_link_follow(registry: Registry, merged: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,29 +1,30 @@
-"""Theta of more documents than memory holds: a folder of shards, written one by one, taken up after a kill.
+"""Theta of more documents than memory holds: a folder of shards, written one after the other.
 
     theta.json           of which model and documents, how many documents a shard holds
     theta-00000.npy      float32 (documents of the shard, K); or theta-00000.parquet
     theta-00001.npy      ...
 
-A shard is written under another name, flushed, and renamed: one that is there is whole.
+A shard appears under its name whole or not at all, and a later call writes those that are missing.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topicforge.errors import InputError, MissingExtraError, OptionError
+from topicforge.errors import InputError, MissingExtraError, OptionError, OutputError, StorageError
+from topicforge.storage import claim_folder, read_claim, write_file
 
 MARK = "theta.json"
 FORMAT = 1
 KINDS = ("npy", "parquet")
+WHAT = "shards of theta"
 _REMOVE = "name another folder, or remove this one"
 
 Theta = NDArray[np.float32]
@@ -98,32 +99,25 @@ class ThetaFolder:
         return (self.shard(number) for number in range(self.n_shards))
 
     def write(self, number: int, parts: Iterable[Theta]) -> None:
-        """Write a shard from its parts, one after the other; no half of it is ever under its name.
+        """Write a shard from its parts, one after the other; it appears whole or not at all.
 
         Args:
             number: of the shard.
             parts: (n, K) each, as many documents together as the shard has.
+
+        Raises:
+            StorageError: no room, or the file can't be written.
         """
-        fresh = self.folder / f".{self.file(number).name}-{os.getpid()}"
-        try:
-            if self.kind == "npy":
-                rows = len(self.rows(number))
-                theta = np.lib.format.open_memmap(
-                    fresh, mode="w+", dtype=np.float32, shape=(rows, self.n_topics)
-                )
-                start = 0
-                for part in parts:
-                    theta[start : start + len(part)] = part
-                    start += len(part)
-                theta.flush()
-                del theta
-            else:
-                _write_parquet(fresh, parts, self.n_topics)
-            with fresh.open("rb+") as file:
-                os.fsync(file.fileno())
-            fresh.replace(self.file(number))
-        finally:
-            fresh.unlink(missing_ok=True)
+        with write_file(self.file(number)) as file:
+            if self.kind == "parquet":
+                _write_parquet(file, parts, self.n_topics)
+                return
+            # plain writes: a memory map of a full disk ends the process by SIGBUS
+            shape = (len(self.rows(number)), self.n_topics)
+            described = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, described)
+            for part in parts:
+                file.write(np.ascontiguousarray(part, dtype="<f4").data)
 
     def _shape(self, path: Path) -> tuple[int, ...]:
         if self.kind == "parquet":
@@ -140,9 +134,9 @@ def open_theta(folder: str | Path) -> ThetaFolder:
         folder: with ``theta.json``.
 
     Raises:
-        InputError: no such folder, or damaged; shards are looked at when they are read.
+        StorageError: no such folder, or damaged; shards are looked at when they are read.
     """
-    return _opened(Path(folder), _read(Path(folder)))
+    return _opened(Path(folder), read_claim(Path(folder), MARK, WHAT))
 
 
 def write_theta(
@@ -170,7 +164,8 @@ def write_theta(
 
     Raises:
         OptionError: another ``kind``, or no whole ``shard_documents``.
-        InputError: the folder holds something else, or theta of another model or documents.
+        OutputError: the folder holds something else, or theta of another model or documents.
+        StorageError: another process writes to the folder, or there is no room.
         MissingExtraError: Parquet without pyarrow.
     """
     if kind not in KINDS:
@@ -187,68 +182,38 @@ def write_theta(
         "format": FORMAT, "documents": n_documents, "topics": n_topics,
         "shard_documents": shard_documents, "kind": kind, "of": json.loads(json.dumps(of)),
     }  # fmt: skip
-    _begin(folder, wanted)
-    theta = _opened(folder, wanted)
-    for number in range(theta.n_shards):
-        if not theta.is_whole(number):
-            theta.write(number, infer(theta.rows(number)))
-        if on_shard is not None:
-            on_shard(theta.rows(number).stop, n_documents)
+    with claim_folder(folder, MARK, wanted, WHAT) as found:
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                what = "of another model or other documents" if key == "of" else (
+                    f"written with {key} {found.get(key)!r}, here it is {value!r}"
+                )  # fmt: skip
+                raise OutputError(f"{folder}: holds theta {what}; {_REMOVE}")
+        theta = _opened(folder, wanted)
+        for number in range(theta.n_shards):
+            if not theta.is_whole(number):
+                theta.write(number, infer(theta.rows(number)))
+            if on_shard is not None:
+                on_shard(theta.rows(number).stop, n_documents)
     return theta
 
 
-def _begin(folder: Path, wanted: dict[str, Any]) -> None:
-    """Make the folder, or find in it the beginning of the same work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: must be a folder to write theta to: {error}") from error
-    if not (folder / MARK).is_file():
-        strange = [path.name for path in folder.iterdir() if not path.name.startswith(f".{MARK}")]
-        if strange:
-            raise InputError(
-                f"{folder}: must be empty or hold theta, but holds {strange[0]!r}; name another folder"
-            )
-        fresh = folder / f".{MARK}-{os.getpid()}"
-        fresh.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(folder / MARK)
-        return
-    found = _read(folder)
-    for key, value in wanted.items():
-        if found.get(key) != value:
-            what = "of another model or other documents" if key == "of" else (
-                f"written with {key} {found.get(key)!r}, here it is {value!r}"
-            )  # fmt: skip
-            raise InputError(f"{folder}: holds theta {what}; {_REMOVE}")
-    for left in folder.glob(".theta-*"):  # of a process that was killed
-        left.unlink()
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    path = folder / MARK
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: must be the description of theta's shards: {error}") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise InputError(f"{path}: must describe theta's shards in format {FORMAT}; {_REMOVE}")
-    return found
-
-
 def _opened(folder: Path, found: dict[str, Any]) -> ThetaFolder:
+    if found.get("format") != FORMAT:
+        raise StorageError(f"{folder / MARK}: must be of format {FORMAT}; {_REMOVE}")
     numbers = [found.get(key) for key in ("documents", "topics", "shard_documents")]
     if found.get("kind") not in KINDS or not all(type(n) is int and n > 0 for n in numbers):
-        raise InputError(f"{folder / MARK}: is damaged; {_REMOVE}")
+        raise StorageError(f"{folder / MARK}: is damaged; {_REMOVE}")
     documents, topics, shard = (int(n) for n in numbers if n is not None)
     return ThetaFolder(folder, documents, topics, shard, str(found["kind"]))
 
 
-def _write_parquet(path: Path, parts: Iterable[Theta], n_topics: int) -> None:
-    """Write a column a topic, ``topic_0`` first, a row group a part."""
+def _write_parquet(file: IO[bytes], parts: Iterable[Theta], n_topics: int) -> None:
+    """Write one column per topic, ``topic_0`` first, one row group per part."""
     import pyarrow as pa
 
     schema = pa.schema([(f"topic_{k}", pa.float32()) for k in range(n_topics)])
-    with _parquet().ParquetWriter(path, schema) as writer:
+    with _parquet().ParquetWriter(file, schema) as writer:
         for part in parts:
             columns = [np.ascontiguousarray(column) for column in part.T]
             writer.write_table(pa.table(columns, schema=schema))

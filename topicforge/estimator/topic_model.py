@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,21 +14,16 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser
+from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
 from topicforge.corpus import Counts, ShardedCounts
-from topicforge.errors import (
-    CallbackError,
-    InputError,
-    OptionError,
-    UnknownNameError,
-    did_you_mean,
-)
-from topicforge.estimator.inputs import read_input
+from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
+from topicforge.estimator.inputs import is_language, read_input
+from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.ranking import ASSOCIATION, Association, top_words
 from topicforge.estimator.saved import SavedModel, load_model, save_model
-from topicforge.estimator.settings import NETWORK, Settings, build_network, resolve
+from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
-from topicforge.registry import default_registry, option_defaults
+from topicforge.registry import default_registry
 from topicforge.training import (
     Checkpoints,
     Documents,
@@ -45,11 +39,10 @@ from topicforge.training import (
     resolve_callbacks,
     shared_seed,
 )
-from topicforge.wiring.composition import PARTS
 from topicforge.wiring.network import Network
 
-_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "language", "vocabulary",
-                 "callbacks", "verbose")  # fmt: skip
+_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "vocabulary", "callbacks",
+                 "verbose")  # fmt: skip
 #: parameters that may differ when a training goes on: they change nothing of what comes out
 _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _INFERENCE_BATCH = 1024
@@ -59,40 +52,43 @@ _START_DOCUMENTS = 20_000
 class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
-    Everything left at ``None`` comes from the preset, everything named overrides it; an option of a
-    part is written ``part__option``, e.g. ``prior__concentration=0.1``. Parts are names, component
-    classes or :class:`~topicforge.plugin.ComponentSpec` objects.
+    Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
+    name, a component class or a :class:`~topicforge.plugin.ComponentSpec`. Its options stand beside its
+    name, ``prior=("gmm", {"n_components": 50})``, or are parameters of their own,
+    ``prior__n_components=50``, as grid searches need them; so do those of ``optimiser`` and ``training``.
 
     Args:
         preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default.
         encoder: counts -> posterior.
         link: z -> theta; ``None`` follows from the encoder unless the preset names one.
-        prior: what the posterior is drawn to.
-        divergence: how far it is from the prior.
+        prior: the distribution that the divergence holds the posterior to.
+        divergence: how the distance of posterior and prior is measured.
         decoder: theta -> words.
         n_topics: K.
         n_latent: L; ``None`` for K.
-        topics_from: ``one-hot`` or ``anchors``, see :class:`~topicforge.wiring.network.Network`.
+        epochs: passes over the documents.
+        batch_size: documents per step.
+        learning_rate: step size of the optimiser.
+        optimiser: a name, or ``(name, {option: value})``; ``adam`` has the options ``beta1``, ``eps``,
+            ``weight_decay`` and ``gradient_clip``, see :class:`~topicforge.training.TrainingOptions`.
+        training: the settings of training that are rarely changed, by name, such as
+            ``{"validation_fraction": 0.1, "patience": 5}``; all others stay as the preset has them. See
+            :class:`~topicforge.training.TrainingOptions`.
+        regularisers: what changes the loss or the samples (``warm-up``, ``free-bits``, ...; ``topicforge
+            plugins`` lists them): names, ``(name, {option: value})``, or
+            :class:`~topicforge.plugin.Regulariser` objects. They replace the preset's; ``[]`` turns them
+            off.
         ranking: rank a topic's words by the ``decoder``'s scores or by their ``association`` with
             the topic over the training documents, see :mod:`topicforge.estimator.ranking`.
-        theta_noise: see :class:`~topicforge.wiring.network.Network`.
-        epochs, batch_size, optimiser, learning_rate, beta1, adam_eps, weight_decay, gradient_clip,
-            lr_schedule, lr_decay, lr_decay_every, divergence_weight, reconstruction_scale,
-            pretrain_epochs, pretrain_learning_rate, validation_fraction, patience, accumulate,
-            precision, compile: see :class:`~topicforge.training.TrainingOptions`.
-        regularisers: rules of training (``warm-up``, ``free-bits``, ...; ``topicforge plugins`` lists
-            them): names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Regulariser`
-            objects. They take the place of the preset's; ``[]`` turns them off.
         seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
         device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
-        vectorizer: turns texts into counts; ``None``: :func:`topicforge.corpus.vectorizer` of
-            ``language``.
-        language: of texts handed to ``fit``: ``en`` or ``zh``.
+        vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
+            :func:`topicforge.corpus.vectorizer` of that language, or any scikit-learn vectoriser.
         vocabulary: V words in column order, for counts that come without.
         callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
             objects; those by name are built anew for each fit. They are not saved with the model.
-        verbose: print a line an epoch.
-        **options: options of the parts, ``part__option``.
+        verbose: print a line per epoch.
+        **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
         topic_word_: (K, V) float32 word distributions.
@@ -116,34 +112,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         decoder: Any = None,
         n_topics: int = 50,
         n_latent: int | None = None,
-        topics_from: str | None = None,
-        ranking: str | None = None,
-        theta_noise: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        optimiser: str | None = None,
         learning_rate: float | None = None,
-        beta1: float | None = None,
-        adam_eps: float | None = None,
-        weight_decay: float | None = None,
-        gradient_clip: float | None = None,
-        lr_schedule: str | None = None,
-        lr_decay: float | None = None,
-        lr_decay_every: int | None = None,
-        divergence_weight: float | None = None,
-        reconstruction_scale: str | None = None,
-        pretrain_epochs: int | None = None,
-        pretrain_learning_rate: float | None = None,
-        validation_fraction: float | None = None,
-        patience: int | None = None,
-        accumulate: int | None = None,
-        precision: str | None = None,
-        compile: bool | None = None,  # noqa: A002 - torch's own word
+        optimiser: Any = None,
+        training: Mapping[str, Any] | None = None,
         regularisers: Sequence[str | tuple[str, Mapping[str, Any]] | Regulariser] | None = None,
+        ranking: str | None = None,
         seed: int | None = 0,
         device: str = "auto",
         vectorizer: Any = None,
-        language: str = "en",
         vocabulary: Sequence[str] | None = None,
         callbacks: Sequence[str | tuple[str, Mapping[str, Any]] | Callback] = (),
         verbose: bool = False,
@@ -157,79 +135,57 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.decoder = decoder
         self.n_topics = n_topics
         self.n_latent = n_latent
-        self.topics_from = topics_from
-        self.ranking = ranking
-        self.theta_noise = theta_noise
         self.epochs = epochs
         self.batch_size = batch_size
-        self.optimiser = optimiser
         self.learning_rate = learning_rate
-        self.beta1 = beta1
-        self.adam_eps = adam_eps
-        self.weight_decay = weight_decay
-        self.gradient_clip = gradient_clip
-        self.lr_schedule = lr_schedule
-        self.lr_decay = lr_decay
-        self.lr_decay_every = lr_decay_every
-        self.divergence_weight = divergence_weight
-        self.reconstruction_scale = reconstruction_scale
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_learning_rate = pretrain_learning_rate
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.accumulate = accumulate
-        self.precision = precision
-        self.compile = compile
+        self.optimiser = optimiser
+        self.training = training
         self.regularisers = regularisers
+        self.ranking = ranking
         self.seed = seed
         self.device = device
         self.vectorizer = vectorizer
-        self.language = language
         self.vocabulary = vocabulary
         self.callbacks = callbacks
         self.verbose = verbose
         for name, value in options.items():
-            if name.partition("__")[0] not in PARTS or "__" not in name:
+            if not _is_option(name):
                 # Python's own check of argument names, which **options switched off
-                known = [*type(self)._get_param_names(), *(f"{kind}__..." for kind in PARTS)]
-                raise TypeError(
-                    f"TopicModel() got an unexpected keyword argument {name!r}."
-                    + did_you_mean(name, known)
-                )
+                raise TypeError(unknown_parameter(name, self._get_param_names()))
             setattr(self, name, value)
 
     # ---- parameters ---------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters; the parts' options are ``part__option``.
+        """Return the parameters; options are ``GROUP__OPTION``.
 
         Args:
             deep: also list the options that were not given, at the values they would have.
         """
         params: dict[str, Any] = super().get_params(deep=deep)
-        given = {k: v for k, v in vars(self).items() if k.partition("__")[0] in PARTS and "__" in k}
+        given = {name: value for name, value in vars(self).items() if _is_option(name)}
         if deep:
-            params.update(self._part_options())
+            try:
+                in_force = self._resolve().parameters()
+            except (OptionError, UnknownNameError):
+                in_force = {}  # parameters that don't fit together yet are reported by fit
+            params.update({name: value for name, value in in_force.items() if _is_option(name)})
         return {**params, **given}
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, the parts' options (``prior__concentration``) among them."""
-        own = {k: v for k, v in params.items() if "__" in k and k.partition("__")[0] in PARTS}
-        super().set_params(**{k: v for k, v in params.items() if k not in own})
+        """Set parameters, options (``prior__concentration``) among them.
+
+        Raises:
+            UnknownNameError: there is no such parameter; the message names what is meant.
+        """
+        own = {name: value for name, value in params.items() if _is_option(name)}
+        for name in params:
+            if name.partition("__")[0] not in {*self._get_param_names(), *own}:
+                raise UnknownNameError(unknown_parameter(name, self._get_param_names()))
+        super().set_params(**{name: value for name, value in params.items() if name not in own})
         for name, value in own.items():
             setattr(self, name, value)
         return self
-
-    def _part_options(self) -> dict[str, Any]:
-        try:
-            parts = self._resolve().composition.parts
-        except (OptionError, UnknownNameError):
-            return {}  # parameters that don't fit together yet are reported by fit
-        return {
-            f"{kind}__{option}": part.options.get(option, default)
-            for kind, part in parts.items()
-            for option, default in option_defaults(part.spec).items()
-        }
 
     def _resolve(self) -> Settings:
         params = self.get_params(deep=False)
@@ -475,7 +431,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         record = SavedModel(
             self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
             self.vocabulary_, self.history_, self.get_params(deep=False),
-            texts=self.vectorizer_ is not None and self.vectorizer is None,
+            texts=self.vectorizer_ is not None and is_language(self.vectorizer),
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -495,19 +451,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return self._resolve(), resolve_callbacks(default_registry(), self.callbacks)
 
     def _in_force(self, settings: Settings) -> dict[str, Any]:
-        """The parameters, with what the preset and the parts' defaults put where nothing was said."""
-        parts = settings.composition.parts
-        return {
-            **self.get_params(deep=False),
-            **asdict(settings.training),
-            **{name: getattr(settings, name) for name in ("preset", *NETWORK)},
-            **{kind: part.spec.name for kind, part in parts.items()},
-            **{
-                f"{kind}__{option}": part.options.get(option, default)
-                for kind, part in parts.items()
-                for option, default in option_defaults(part.spec).items()
-            },
-        }
+        """The parameters, with what the preset and the defaults put where nothing was said."""
+        params = self.get_params(deep=False)
+        del params["training"]  # its entries are parameters of their own there
+        return {**params, **settings.parameters()}
 
     def _device(self) -> torch.device:
         if self.device == "auto":
@@ -542,14 +489,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             mean_length=float(totals.sum() / worded),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
             vocabulary=read.vocabulary,
-            shared={"documents": lambda: _sample(counts).to_scipy()},
+            start_data=StartData(lambda: _sample(counts).to_scipy()),
         )
         device = self._device()
         random = RandomState(shared_seed(self.seed, device))
         with random.active(device):
             network = build_network(settings, context)
             network.start()
-            context.shared.clear()
+            context.start_data.clear()
             network.to(device)
             if self.verbose:
                 watchers = [*watchers, Watcher(_Printer(), "verbose=True")]
@@ -694,7 +641,7 @@ def load(
         **{
             name: value
             for name, value in saved.parameters.items()
-            if name in known or name.partition("__")[0] in PARTS
+            if name in known or _is_option(name)
         }
     )
     model.device = device
@@ -707,9 +654,15 @@ def load(
     if saved.texts and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
 
-        model.vectorizer_ = vectorizer(model.language)
+        model.vectorizer_ = vectorizer(model.vectorizer or "en")
         model.vectorizer_.set_params(vocabulary=list(saved.vocabulary))
     return model
+
+
+def _is_option(name: str) -> bool:
+    """Whether a name is ``GROUP__OPTION``."""
+    group, separator, _ = name.partition("__")
+    return bool(separator) and group in GROUPS
 
 
 class _Printer(Callback):

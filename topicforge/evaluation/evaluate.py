@@ -42,12 +42,6 @@ def evaluate(
     heldout: Any = None,
     halves: tuple[Any, Any] | None = None,
     top: int = 10,
-    td_top: int = 25,
-    window: int = 10,
-    c_v_window: int = 110,
-    p: float = 0.9,
-    never: float = -1.0,
-    seed: int = 0,
     reference: str | None = None,
     texts_reference: str | None = None,
     documents: str | None = None,
@@ -71,24 +65,18 @@ def evaluate(
         texts: reference documents as lists of tokens; a list, since metrics read it again.
         theta: (M, K') topic proportions of labelled documents.
         labels: M labels.
-        metrics: what to compute, in this order: names, ``(name, {option: value})``, or
+        metrics: what to compute, in this order: names, ``("c_v", {"window": 110})``, or
             :class:`MetricSpec` objects; None computes all that the inputs allow, and ``skipped`` of
-            the result says what the others need.
+            the result says what the others need. ``topicforge plugins show NAME`` lists the options
+            of a metric.
         transform: (M, V) CSR counts → (M, K) theta, for perplexity.
         topic_word: (K, V) probabilities, for perplexity.
         heldout: (M, V) counts to split in halves, for perplexity.
         halves: two (M, V) halves instead of ``heldout``.
-        top: words a topic for npmi, npmi_window, c_v, u_mass, tu and irbo.
-        td_top: words a topic for td.
-        window: of npmi_window, in tokens.
-        c_v_window: of c_v, in tokens.
-        p: of irbo.
-        never: value of a pair that never co-occurs, for npmi and npmi_window.
-        seed: of the split in halves.
+        top: words per topic, for all metrics but td, which has an option of its own.
         reference: name of the corpus behind ``bow`` and ``texts``, for the provenance.
         texts_reference: name of the one behind ``texts``, where it is another.
         documents: name of those behind ``theta``, ``labels``, ``heldout`` and ``halves``.
-
         registry: where names are looked up: ``topicforge.registry.default_registry()`` for the
             metrics of all installed packages; None for those of topicforge alone, without loading
             any package.
@@ -117,14 +105,10 @@ def evaluate(
         heldout=heldout,
         halves=halves,
         top=top,
-        seed=seed,
         reference=reference,
         texts_reference=texts_reference,
         documents=documents,
     )
-    own = {
-        "never": never, "window": window, "c_v_window": c_v_window, "td_top": td_top, "p": p,
-    }  # fmt: skip
     by_name = metrics is not None
     tasks = _all(registry) if metrics is None else _asked(metrics, registry)
     scores: dict[str, Score] = {}
@@ -136,11 +120,8 @@ def evaluate(
         if why_not is not None:
             skipped[task.name] = why_not
             continue
-        options = dict(task.options)
-        if _is_own(task.spec):
-            options = {k: v for k, v in own.items() if k in task.spec.options} | options
         try:
-            scores[task.name] = compute(task.spec, given, options, task.name)
+            scores[task.name] = compute(task.spec, given, task.options, task.name)
         except TopicForgeError as error:
             # one package's fault must not cost the scores of all others, nor go unsaid
             if by_name or _is_own(task.spec):
@@ -155,7 +136,7 @@ def _is_own(spec: MetricSpec) -> bool:
 
 def _all(registry: MetricSource | None) -> list[_Task]:
     """Every metric there is; under its qualified name where packages share the short one."""
-    specs = list(METRICS.values()) if registry is None else registry.metrics()
+    specs = list(METRICS.values()) if registry is None else registry.specs("metric")
     short = [spec.name for spec in specs]
     return [
         _Task(spec.name if short.count(spec.name) == 1 else spec.qualified_name, spec, {})
@@ -176,7 +157,7 @@ def _asked(metrics: Iterable[Asked] | str, registry: MetricSource | None) -> lis
         if isinstance(asked, MetricSpec):
             spec = asked
         elif registry is not None:
-            spec = registry.metric(asked)
+            spec = registry.find("metric", asked)
         else:
             short = asked.removeprefix(f"{BUILTIN}:")
             check_metric_names((short,), tuple(METRICS))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Real
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from topicforge.errors import PluginError, TopicForgeError, UnknownNameError, did_you_mean
 from topicforge.evaluation.metric_input import INPUTS, MetricInput
@@ -31,22 +31,22 @@ class MetricSpec:
         source: paper, with equation number where there is one.
         needs: inputs it can't do without, of :data:`INPUTS`; ``a|b`` for one of two. Topics are
             always there.
-        distribution: the installed distribution that brought it, filled in by the registry.
-        version: that distribution's version, filled in by the registry.
+        higher_is_better: whether a higher value means a better model; ``None`` for a metric that
+            describes a model without judging it, which can't be the objective of a search.
+        distribution: the installed distribution that registered it; the registry fills it in.
+        version: that distribution's version; the registry fills it in.
     """
 
+    kind: ClassVar[str] = "metric"
     name: str
     function: Callable[..., float | Score]
+    _: KW_ONLY
     summary: str
     source: str
     needs: tuple[str, ...] = ()
+    higher_is_better: bool | None = None
     distribution: str = ""
     version: str = ""
-
-    @property
-    def kind(self) -> Literal["metric"]:
-        """``metric``, as a component says its kind."""
-        return "metric"
 
     @property
     def qualified_name(self) -> str:
@@ -71,10 +71,10 @@ class MetricSpec:
 class MetricSource(Protocol):
     """Where metrics are looked up by name; the registry of plugins is one."""
 
-    def metrics(self) -> list[MetricSpec]:
+    def specs(self, kind: Literal["metric"]) -> list[MetricSpec]:
         """Return all metrics, built-ins first."""
 
-    def metric(self, name: str) -> MetricSpec:
+    def find(self, kind: Literal["metric"], name: str) -> MetricSpec:
         """Return the metric called ``name`` or ``distribution:name``."""
 
 

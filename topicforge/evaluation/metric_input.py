@@ -55,8 +55,7 @@ class MetricInput:
         topic_word: (K, V) probabilities.
         heldout: (M, V) counts.
         halves: two (M, V) halves of held-out counts.
-        top: words a topic.
-        seed: for a metric that draws something.
+        top: words per topic.
         reference: name of the corpus behind ``bow``.
         texts_reference: name of the one behind ``texts``; None for the same.
         documents: name of those behind ``theta``, ``labels``, ``heldout`` and ``halves``.
@@ -79,7 +78,6 @@ class MetricInput:
         heldout: Any = None,
         halves: tuple[Any, Any] | None = None,
         top: int = 10,
-        seed: int = 0,
         reference: str | None = None,
         texts_reference: str | None = None,
         documents: str | None = None,
@@ -91,7 +89,6 @@ class MetricInput:
                 "got an iterator, which can be read once: pass list(texts)"
             )
         self.top = top
-        self.seed = seed
         self.reference = reference
         self.texts_reference = texts_reference or reference
         self.documents = documents

@@ -140,7 +140,7 @@ def _one_topic(joint: NDArray[np.int64], total: int, never: float) -> float:
     single = joint.diagonal()
     i, j = np.triu_indices(len(joint), k=1)
     both = joint[i, j]
-    value = np.full(both.size, never)
+    value = np.full(both.size, never, dtype=np.float64)
     value[both == total] = 1.0
     inside = (both > 0) & (both < total)
     log_both = np.log(both[inside] / total)

@@ -37,6 +37,9 @@ def check_counts(bow: Any, *, where: str, name: str = "bow") -> sp.csr_array:
         )
     if bow.dtype.kind not in "biuf":
         raise InputError(f"{where}: {name} must hold counts, got values of type {bow.dtype}")
+    if bow.dtype.kind in "bui" and bow.dtype.itemsize < 4:
+        # entries of one word are summed, and 200 + 100 is 44 in uint8
+        bow = bow.astype(np.int64)
     counts = sp.csr_array(bow)
     if counts.shape[0] == 0 or counts.nnz == 0 or not counts.data.any():
         raise InputError(

@@ -7,7 +7,6 @@ build serves every torch from the target version on.
 """
 
 import hashlib
-import json
 import os
 import platform
 import shlex
@@ -15,8 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from topicforge.errors import KernelUnavailableError
@@ -28,6 +26,7 @@ from topicforge.ops._paths import (
     source_digest,
     source_folder,
 )
+from topicforge.storage import locked, write_json
 
 _TARGET_MACRO = "-DTORCH_TARGET_VERSION=0x020a000000000000"  # OLDEST_TORCH, as torch encodes it
 _VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64}
@@ -40,6 +39,7 @@ _ISA_FLAGS = {
     ],
 }
 _CUDA_ARCHITECTURES = ("80", "90", "100")
+_CUDA_MACROS = ["-DTOPICFORGE_CUDA", "-DTOPICFORGE_SET=cuda"]
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def build_kernels(
         "libraries": [path.name for path in libraries],
         "sources": source_digest(source),
     }
-    (target / INFO_NAME).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(target / INFO_NAME, record)
     return libraries
 
 
@@ -152,14 +152,15 @@ class _Plan:
 
     def cpu_library(self) -> Path:
         objects = []
-        once = [self.source / "library.cpp", *sorted((self.source / "cpu").glob("*.cpp"))]
         sets = instruction_sets()
-        for path in once:
-            extra = "-DTOPICFORGE_X86_SETS=1" if len(sets) > 1 else ""
-            objects.append(self._compile(path, f"{path.stem}.o", extra))
+        many = ["-DTOPICFORGE_X86_SETS=1"] if len(sets) > 1 else []
+        for pattern in ("*.cpp", "ops/*.cpp", "cpu/*.cpp"):
+            for path in sorted(self.source.glob(pattern)):
+                name = f"{path.parent.name}_{path.stem}.o"
+                objects.append(self._compile(path, name, shlex.join(many)))
         for path in sorted((self.source / "cpu" / "kernels").glob("*.cpp")):
             for name in sets:
-                macros = [f"-DTOPICFORGE_SET={name}"]
+                macros = [*many, f"-DTOPICFORGE_SET={name}"]
                 macros.append(f"-DTOPICFORGE_VECTOR_BYTES={_VECTOR_BYTES[name]}")
                 extra = shlex.join([*_ISA_FLAGS[name], *macros])
                 objects.append(self._compile(path, f"{path.stem}.{name}.o", extra))
@@ -180,16 +181,18 @@ class _Plan:
 
     def cuda_objects(self, nvcc: str, folder: str = "") -> list[str]:
         self.lines += [
-            f"nvccflags = {shlex.join([*nvcc_flags(), *self.common])}",
+            f"nvccflags = {shlex.join([*nvcc_flags(), *self.common, *_CUDA_MACROS])}",
             "rule nvcc",
             f"  command = {shlex.quote(nvcc)} -MD -MF $out.d $nvccflags -c $in -o $out",
             "  depfile = $out.d",
             "  deps = gcc",
         ]
         objects = []
-        for path in sorted((self.source / "cuda").glob("*.cu")):
-            objects.append(_escape(Path(folder) / f"cuda_{path.stem}.o"))
-            self.lines.append(f"build {objects[-1]}: nvcc {_escape(path)}")
+        for pattern in ("ops/*.cpp", "cuda/*.cu"):
+            for path in sorted(self.source.glob(pattern)):
+                name = f"cuda_{path.parent.name}_{path.stem}.o"
+                objects.append(_escape(Path(folder) / name))
+                self.lines.append(f"build {objects[-1]}: nvcc {_escape(path)}")
         return objects
 
     def _compile(self, path: Path, object_name: str, extra: str) -> str:
@@ -270,23 +273,11 @@ def _ninja() -> str:
     return found
 
 
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Two builds in one folder would write each other's objects; the second waits here."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this platform
-        yield
-        return
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _run_ninja(lines: list[str], folder: Path, verbose: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     command = [_ninja(), "-C", str(folder), *(["-v"] if verbose else [])]
-    with _one_at_a_time(folder):
+    # two builds in one folder would write each other's objects
+    with locked(folder / "lock", folder, wait=True):
         (folder / "build.ninja").write_text("\n".join(lines) + "\n", encoding="utf-8")
         result = subprocess.run(command, capture_output=not verbose, text=True, check=False)
     if result.returncode != 0:

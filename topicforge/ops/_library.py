@@ -8,7 +8,7 @@ fallen back. It is read once, when the first operator is imported.
 import ctypes
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -184,6 +184,51 @@ def register(
         for device in loaded
         if torch._C._dispatch_has_kernel_for_dispatch_key(qualified, keys[device])
     )
+
+
+def wanted(grads: Iterable[Any], wants: Iterable[bool]) -> tuple[Any, ...]:
+    """The gradients that are wanted, None in place of the others."""
+    return tuple(g if want else None for g, want in zip(grads, wants, strict=True))
+
+
+def all_gradients(name: str) -> Callable[..., Any]:
+    """A gradient rule: ``_name_backward`` of the gradients that arrive and of what was saved."""
+
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return _operator(f"_{name}_backward")(*grads, *ctx.saved_tensors)
+
+    return backward
+
+
+def wanted_gradients(
+    name: str, first: int, *, read: int | None = None, keep: int = 0
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """A gradient rule and its setup: ``_name_backward`` is also told which gradients are wanted.
+
+    Args:
+        name: the operator.
+        first: the first of its arguments that has a gradient; so have all that follow.
+        read: how many arguments the backward reads, all by default.
+        keep: how many outputs behind the first serve the backward and have no gradient.
+    """
+
+    def backward(ctx: Any, grad: Any, *_: Any) -> Any:
+        wants = ctx.needs_input_grad[first:]
+        grads = _operator(f"_{name}_backward")(grad, *ctx.saved_tensors, *wants)
+        return *(None,) * first, *wanted(grads, wants)
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        kept = output[1:] if keep else ()
+        ctx.mark_non_differentiable(*kept)
+        ctx.save_for_backward(*inputs[:read], *kept)
+
+    return backward, setup_context
+
+
+def _operator(name: str) -> Any:
+    import torch
+
+    return getattr(torch.ops.topicforge, name)
 
 
 def _refuse_derivative(name: str, twice: str) -> Callable[..., Any]:

@@ -1,28 +1,26 @@
 """Multinomial likelihood of sparse counts under a product of experts."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from topicforge.errors import InputError
-from topicforge.ops import _library, reference
+from topicforge.ops import _library
 from topicforge.ops._arguments import (
-    check_columns,
-    check_matrix,
-    fake_grad,
+    check_counts,
+    check_no_gradient,
+    check_shapes,
+    check_words,
+    gradients_like,
     harmonise,
     is_scripting,
     widen,
 )
-from topicforge.ops._csr import (
-    check_csr,
-    check_csr_elements,
-    check_no_gradient,
-    check_rows,
-)
+from topicforge.ops._sparse_rows import row_of_entry, sum_rows
 
 _NAME = "product_multinomial_nll"
+# Elements of one tile of logits, 16 MiB in float32: wide enough for full matrix-product speed.
+_TILE_ELEMENTS = 1 << 22
 
 
 def product_multinomial_nll(
@@ -54,14 +52,14 @@ def product_multinomial_nll(
 
     Raises:
         InputError: kinds, shapes, devices or word numbers don't fit together. On a GPU the native
-            operator does not wait to look at word numbers: one that is outside of the vocabulary
-            makes its document's result NaN.
+            operator does not check word numbers, which would wait for the device: one outside of the
+            vocabulary makes its document's result NaN.
         OptionError: ``impl`` is none of the three.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 
-    Source: the reconstruction term of survey eq. 5 under the product decoder of ProdLDA
-    (Srivastava and Sutton 2017) and W-LDA (Nan et al. 2019); the tiles follow the idea of
-    cut cross-entropy (Wijmans et al. 2024).
+    Source: the reconstruction term under the product decoder of Srivastava and Sutton 2017
+    (ProdLDA) and Nan et al. 2019 (W-LDA); Zhang, survey, eq. 5; the tiles follow the idea of cut
+    cross-entropy (Wijmans et al. 2024).
     """
     if is_scripting():
         theta, weight, bias = widen(theta), widen(weight), widen(bias)
@@ -82,20 +80,18 @@ def _product_multinomial_nll(
     bias: Tensor,
     impl: str,
 ) -> Tensor:
-    crow, col = check_csr(_NAME, crow, col, count, "count")
-    check_no_gradient(_NAME, "count", count, "detach it")
-    check_matrix(_NAME, "theta", theta, "(B, K)")
-    check_matrix(_NAME, "weight", weight, "(V, K)")
-    check_columns(_NAME, "theta", theta, "weight", weight, "K")
-    check_rows(_NAME, crow, theta)
-    theta, weight, bias = harmonise(_NAME, theta=theta, weight=weight, bias=bias)
-    if bias.shape != weight.shape[:1]:
-        raise InputError(
-            f"{_NAME}: bias must have shape (V,) = ({weight.shape[0]},), but has "
-            f"{tuple(bias.shape)}"
-        )
+    crow, col = check_counts(_NAME, crow, col, count, "count")
+    check_no_gradient(_NAME, "count", count)
+    theta, weight, bias = harmonise(_NAME, crow, theta=theta, weight=weight, bias=bias)
+    check_shapes(
+        _NAME,
+        {"B": crow.shape[0] - 1},
+        theta=(theta, "BK"),
+        weight=(weight, "VK"),
+        bias=(bias, "V"),
+    )
     if weight.shape[0] == 0:
-        raise InputError(f"{_NAME}: weight must have a row a word, but the vocabulary is empty")
+        raise InputError(f"{_NAME}: weight must have a row per word, but the vocabulary is empty")
     count = count.to(theta.dtype)
     if _library.serves(_NAME, impl, theta.device.type):
         try:
@@ -104,52 +100,59 @@ def _product_multinomial_nll(
                 crow, col, count, theta, weight, bias
             )
         except RuntimeError:
-            check_csr_elements(_NAME, crow, col, weight.shape[0])
+            check_words(_NAME, crow, col, weight.shape[0])
             raise
         return nll
-    check_csr_elements(_NAME, crow, col, weight.shape[0])
+    check_words(_NAME, crow, col, weight.shape[0])
     # Autocast would do the matrix products in half and lose the digits of the log-sum-exp.
     with torch.autocast(theta.device.type, enabled=False):
-        return reference.product_multinomial_nll(crow, col, count, theta, weight, bias)
+        row = row_of_entry(crow, col.shape[0])
+        logit = (theta.index_select(0, row) * weight.index_select(0, col)).sum(-1)  # (nnz,)
+        logit = logit + bias.index_select(0, col)
+        n_rows = theta.shape[0]
+        present = sum_rows(count * logit, row, n_rows)
+        return sum_rows(count, row, n_rows) * _log_normaliser(theta, weight, bias) - present
 
 
-def _fake(
-    crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, weight: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
-    return theta.new_empty(theta.shape[0]), theta.new_empty(theta.shape[0])
+def _log_sum_exp_tile(theta: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.logsumexp(torch.addmm(bias, theta, weight.T), dim=-1)
 
 
-def _fake_backward(
-    grad: Tensor,
-    crow: Tensor,
-    col: Tensor,
-    count: Tensor,
-    theta: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    log_sum_exp: Tensor,
-    want_theta: bool,
-    want_weight: bool,
-    want_bias: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    return (
-        fake_grad(theta, want_theta),
-        fake_grad(weight, want_weight),
-        fake_grad(bias, want_bias),
-    )
+def _log_normaliser(theta: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Log of Σ_v exp(θ_b · w_v + b_v): (B, K), (V, K), (V,) → (B,), tile by tile over V.
+
+    Each tile of logits is recomputed for the gradient, so that one tile is alive at a time.
+    """
+    n_words = weight.shape[0]
+    tile = max(1, _TILE_ELEMENTS // max(1, theta.shape[0]))
+    if tile >= n_words:
+        return _log_sum_exp_tile(theta, weight, bias)
+    parts = []
+    for start in range(0, n_words, tile):
+        words = slice(start, start + tile)
+        part = checkpoint(
+            _log_sum_exp_tile,
+            theta,
+            weight[words],
+            bias[words],
+            use_reentrant=False,
+            preserve_rng_state=False,  # nothing in a tile is random
+        )
+        parts.append(part)
+    return torch.logsumexp(torch.stack(parts), dim=0)
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(*inputs, output[1])
-
-
-def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
-    wants = ctx.needs_input_grad[3:]
-    grads = torch.ops.topicforge._product_multinomial_nll_backward(grad, *ctx.saved_tensors, *wants)
-    asked = (g if want else None for g, want in zip(grads, wants, strict=True))
-    return None, None, None, *asked
-
-
-_library.register("product_multinomial_nll", _fake, _backward, _setup_context)
-_library.register("_product_multinomial_nll_backward", _fake_backward)
+_library.register(
+    _NAME,
+    lambda crow, col, count, theta, weight, bias: (
+        theta.new_empty(theta.shape[0]),
+        theta.new_empty(theta.shape[0]),
+    ),
+    *_library.wanted_gradients(_NAME, 3, keep=1),
+)
+_library.register(
+    f"_{_NAME}_backward",
+    lambda grad, crow, col, count, theta, weight, bias, log_sum_exp, *wants: gradients_like(
+        (theta, weight, bias), wants
+    ),
+)

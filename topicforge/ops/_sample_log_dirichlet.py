@@ -5,8 +5,7 @@ from torch import Generator, Tensor
 
 from topicforge.errors import InputError
 from topicforge.ops import _library, reference
-from topicforge.ops._arguments import harmonise, is_scripting, widen
-from topicforge.ops._csr import check_no_gradient
+from topicforge.ops._arguments import check_no_gradient, harmonise, is_scripting, widen
 
 _NAME = "sample_log_dirichlet"
 

@@ -4,11 +4,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from topicforge.errors import InputError, OptionError
-from topicforge.ops import _library, reference
-from topicforge.ops._arguments import check_matrix, fake_grad, harmonise, is_scripting, widen
-from topicforge.ops._csr import check_csr, check_csr_elements, check_device
+from topicforge.errors import OptionError
+from topicforge.ops import _library
+from topicforge.ops._arguments import (
+    check_counts,
+    check_shapes,
+    check_words,
+    gradients_like,
+    harmonise,
+    is_scripting,
+    widen,
+)
 
 _NAME = "sparse_linear"
 
@@ -41,8 +49,8 @@ def sparse_linear(
 
     Raises:
         InputError: kinds, shapes, devices or word numbers don't fit together. On a GPU the native
-            operator does not wait to look at word numbers: one that is outside of the vocabulary
-            makes its document's result NaN.
+            operator does not check word numbers, which would wait for the device: one outside of the
+            vocabulary makes its document's result NaN.
         OptionError: ``impl`` is none of the three, or ``sparse_grad`` is asked for while tracing.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 
@@ -69,15 +77,9 @@ def _sparse_linear(
     impl: str,
     sparse_grad: bool,
 ) -> Tensor:
-    crow, col = check_csr(_NAME, crow, col, value, "value")
-    check_matrix(_NAME, "weight", weight, "(V, H)")
-    check_device(_NAME, crow, "weight", weight)
-    weight, bias = harmonise(_NAME, weight=weight, bias=bias)
-    if bias.shape != weight.shape[1:]:
-        raise InputError(
-            f"{_NAME}: bias must have shape (H,) = ({weight.shape[1]},), but has "
-            f"{tuple(bias.shape)}"
-        )
+    crow, col = check_counts(_NAME, crow, col, value, "value")
+    weight, bias = harmonise(_NAME, crow, weight=weight, bias=bias)
+    check_shapes(_NAME, weight=(weight, "VH"), bias=(bias, "H"))
     value = value.to(weight.dtype)
     if sparse_grad and torch.compiler.is_compiling():
         raise OptionError(f"{_NAME}: sparse_grad works in eager mode only; leave it out here")
@@ -89,11 +91,27 @@ def _sparse_linear(
             else:
                 result = torch.ops.topicforge.sparse_linear(crow, col, value, weight, bias)
         except RuntimeError:
-            check_csr_elements(_NAME, crow, col, weight.shape[0])
+            check_words(_NAME, crow, col, weight.shape[0])
             raise
         return result
-    check_csr_elements(_NAME, crow, col, weight.shape[0])
-    return reference.sparse_linear(crow, col, value, weight, bias, sparse_grad)
+    check_words(_NAME, crow, col, weight.shape[0])
+    return _reference(crow, col, value, weight, bias, sparse_grad)
+
+
+def _reference(
+    crow: Tensor, col: Tensor, value: Tensor, weight: Tensor, bias: Tensor, sparse_grad: bool
+) -> Tensor:
+    """embedding_bag is the fastest of PyTorch's own forms; it has first derivatives only."""
+    rows = F.embedding_bag(
+        col,
+        weight,
+        crow,
+        mode="sum",
+        per_sample_weights=value,
+        include_last_offset=True,
+        sparse=sparse_grad,
+    )
+    return rows + bias
 
 
 @torch.no_grad()
@@ -117,9 +135,8 @@ def weight_gradient(
     if not _library.serves(_NAME, "auto", weight.device.type):
         wide = weight.detach().requires_grad_()
         with torch.enable_grad():
-            y = reference.sparse_linear(
-                crow, col, value, wide, wide.new_zeros(wide.shape[1]), sparse_grad
-            )
+            bias = wide.new_zeros(wide.shape[1])
+            y = _reference(crow, col, value, wide, bias, sparse_grad)
         return torch.autograd.grad(y, wide, grad)[0]
     if sparse_grad:
         return _rows_of_words(grad, crow, col, value, weight)
@@ -162,31 +179,15 @@ class _SparseGradient(torch.autograd.Function):
             grad, crow, col, value, weight, want_value, False, want_bias
         )
         grad_weight = _rows_of_words(grad, crow, col, value, weight) if want_weight else None
-        return (
-            None,
-            None,
-            grad_value if want_value else None,
-            grad_weight,
-            grad_bias if want_bias else None,
-        )
-
-
-def _fake(crow: Tensor, col: Tensor, value: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return weight.new_empty(crow.shape[0] - 1, weight.shape[1])
+        grad_value, grad_bias = _library.wanted((grad_value, grad_bias), (want_value, want_bias))
+        return None, None, grad_value, grad_weight, grad_bias
 
 
 def _fake_backward(
-    grad: Tensor,
-    crow: Tensor,
-    col: Tensor,
-    value: Tensor,
-    weight: Tensor,
-    want_value: bool,
-    want_weight: bool,
-    want_bias: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    grad_bias = weight.new_empty(weight.shape[1] if want_bias else 0)
-    return fake_grad(value, want_value), fake_grad(weight, want_weight), grad_bias
+    grad: Tensor, crow: Tensor, col: Tensor, value: Tensor, weight: Tensor, *wants: bool
+) -> tuple[Tensor, ...]:
+    bias = weight.new_empty(weight.shape[1])
+    return gradients_like((value, weight, bias), wants)
 
 
 def _fake_backward_rows(
@@ -196,18 +197,11 @@ def _fake_backward_rows(
     return col.new_empty(occurring), grad.new_empty(occurring, grad.shape[1])
 
 
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[:4])
-
-
-def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    wants = ctx.needs_input_grad[2:]
-    grads = torch.ops.topicforge._sparse_linear_backward(grad, *ctx.saved_tensors, *wants)
-    asked = (g if want else None for g, want in zip(grads, wants, strict=True))
-    return None, None, *asked
-
-
-_library.register("sparse_linear", _fake, _backward, _setup_context)
+_library.register(
+    _NAME,
+    lambda crow, col, value, weight, bias: weight.new_empty(crow.shape[0] - 1, weight.shape[1]),
+    *_library.wanted_gradients(_NAME, 2, read=4),
+)
 _TWICE = "neither has the reference; write value and weight as a dense product to get one"
-_library.register("_sparse_linear_backward", _fake_backward, twice=_TWICE)
-_library.register("_sparse_linear_backward_rows", _fake_backward_rows, twice=_TWICE)
+_library.register(f"_{_NAME}_backward", _fake_backward, twice=_TWICE)
+_library.register(f"_{_NAME}_backward_rows", _fake_backward_rows, twice=_TWICE)

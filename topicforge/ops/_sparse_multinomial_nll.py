@@ -1,25 +1,20 @@
 """Multinomial likelihood of sparse counts under a mixture of topics."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from topicforge.ops import _library, reference
+from topicforge.ops import _library
 from topicforge.ops._arguments import (
-    check_columns,
-    check_matrix,
-    fake_grad,
+    check_counts,
+    check_no_gradient,
+    check_shapes,
+    check_words,
+    gradients_like,
     harmonise,
     is_scripting,
     widen,
 )
-from topicforge.ops._csr import (
-    check_csr,
-    check_csr_elements,
-    check_no_gradient,
-    check_rows,
-)
+from topicforge.ops._sparse_rows import row_of_entry, sum_rows
 
 _NAME = "sparse_multinomial_nll"
 
@@ -52,13 +47,13 @@ def sparse_multinomial_nll(
 
     Raises:
         InputError: kinds, shapes, devices or word numbers don't fit together. On a GPU the native
-            operator does not wait to look at word numbers: one that is outside of the vocabulary
-            makes its document's result NaN.
+            operator does not check word numbers, which would wait for the device: one outside of the
+            vocabulary makes its document's result NaN.
         OptionError: ``impl`` is none of the three.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 
-    Source: the reconstruction term of survey eq. 5 under the mixture decoder of NVDM-GSM (Miao
-    et al. 2017) and ETM (Dieng et al. 2019).
+    Source: the reconstruction term under the mixture decoder of Miao et al. 2017 (GSM) and Dieng
+    et al. 2020 (ETM); Zhang, survey, eq. 5.
     """
     if is_scripting():
         theta, topic_word = widen(theta), widen(topic_word)
@@ -73,13 +68,12 @@ def sparse_multinomial_nll(
 def _sparse_multinomial_nll(
     crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, topic_word: Tensor, impl: str
 ) -> Tensor:
-    crow, col = check_csr(_NAME, crow, col, count, "count")
-    check_no_gradient(_NAME, "count", count, "detach it")
-    check_matrix(_NAME, "theta", theta, "(B, K)")
-    check_matrix(_NAME, "topic_word", topic_word, "(V, K)")
-    check_columns(_NAME, "theta", theta, "topic_word", topic_word, "K")
-    check_rows(_NAME, crow, theta)
-    theta, topic_word = harmonise(_NAME, theta=theta, topic_word=topic_word)
+    crow, col = check_counts(_NAME, crow, col, count, "count")
+    check_no_gradient(_NAME, "count", count)
+    theta, topic_word = harmonise(_NAME, crow, theta=theta, topic_word=topic_word)
+    check_shapes(
+        _NAME, {"B": crow.shape[0] - 1}, theta=(theta, "BK"), topic_word=(topic_word, "VK")
+    )
     count = count.to(theta.dtype)
     if _library.serves(_NAME, impl, theta.device.type):
         try:
@@ -88,51 +82,30 @@ def _sparse_multinomial_nll(
                 crow, col, count, theta, topic_word
             )
         except RuntimeError:
-            check_csr_elements(_NAME, crow, col, topic_word.shape[0])
+            check_words(_NAME, crow, col, topic_word.shape[0])
             raise
         return nll
-    check_csr_elements(_NAME, crow, col, topic_word.shape[0])
-    return reference.sparse_multinomial_nll(crow, col, count, theta, topic_word)
+    check_words(_NAME, crow, col, topic_word.shape[0])
+    row = row_of_entry(crow, col.shape[0])
+    p = (theta.index_select(0, row) * topic_word.index_select(0, col)).sum(-1)  # (nnz,)
+    tiny = torch.finfo(p.dtype).tiny
+    # torch.where, not clamp: clamp's gradient at its bound differs between torch versions, and
+    # "<=" keeps a NaN visible.
+    p = torch.where(p <= tiny, torch.full_like(p, tiny), p)
+    return -sum_rows(count * torch.log(p), row, theta.shape[0])
 
 
-def _fake(
-    crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, topic_word: Tensor
-) -> tuple[Tensor, Tensor]:
-    return theta.new_empty(theta.shape[0]), theta.new_empty(col.shape[0])
-
-
-def _fake_backward(
-    grad: Tensor,
-    crow: Tensor,
-    col: Tensor,
-    count: Tensor,
-    theta: Tensor,
-    topic_word: Tensor,
-    p: Tensor,
-    want_theta: bool,
-    want_topic_word: bool,
-) -> tuple[Tensor, Tensor]:
-    return fake_grad(theta, want_theta), fake_grad(topic_word, want_topic_word)
-
-
-def _setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(*inputs, output[1])
-
-
-def _backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
-    want_theta, want_topic_word = ctx.needs_input_grad[3:]
-    grad_theta, grad_topic_word = torch.ops.topicforge._sparse_multinomial_nll_backward(
-        grad, *ctx.saved_tensors, want_theta, want_topic_word
-    )
-    return (
-        None,
-        None,
-        None,
-        grad_theta if want_theta else None,
-        grad_topic_word if want_topic_word else None,
-    )
-
-
-_library.register("sparse_multinomial_nll", _fake, _backward, _setup_context)
-_library.register("_sparse_multinomial_nll_backward", _fake_backward)
+_library.register(
+    _NAME,
+    lambda crow, col, count, theta, topic_word: (
+        theta.new_empty(theta.shape[0]),
+        theta.new_empty(col.shape[0]),
+    ),
+    *_library.wanted_gradients(_NAME, 3, keep=1),
+)
+_library.register(
+    f"_{_NAME}_backward",
+    lambda grad, crow, col, count, theta, topic_word, p, *wants: gradients_like(
+        (theta, topic_word), wants
+    ),
+)

@@ -1,4 +1,4 @@
-"""The built-in plugin: it lists the built-in parts through the same door as everyone's."""
+"""The built-in plugin: it registers the built-in parts through the hook that every plugin has."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ TOPICFORGE_API = 1
 
 
 @hookimpl
-def topicforge_register_encoders(register: Any) -> None:
-    """MLP encoders with the three posteriors."""
+def topicforge_register(register: Any) -> None:
+    """Register what topicforge brings itself."""
     register.encoder(
         "mlp", encoders.MlpEncoder,
-        summary="MLP, diagonal-Gaussian posterior", source="Kingma and Welling 2014; survey eq. 7",
+        summary="MLP, diagonal-Gaussian posterior", source="Kingma and Welling 2014",
     )  # fmt: skip
     register.encoder(
         "mlp-point", encoders.MlpPointEncoder,
@@ -31,68 +31,55 @@ def topicforge_register_encoders(register: Any) -> None:
     register.encoder(
         "spectral", encoders.SpectralEncoder,
         summary="no hidden layer, started from the corpus' own word vectors and clusters",
-        source="Levy and Goldberg 2014 (positive PMI); survey eq. 7",
+        source="Levy and Goldberg 2014 (positive PMI)",
     )  # fmt: skip
 
-
-@hookimpl
-def topicforge_register_links(register: Any) -> None:
-    """From z to theta."""
     register.link(
         "softmax", links.SoftmaxLink, summary="theta = softmax(z)", source="Dieng 2020, section 4"
     )
     register.link(
         "linear-softmax", links.LinearSoftmaxLink,
-        summary="theta = softmax(W z + b)", source="Miao 2017; survey eq. 7",
+        summary="theta = softmax(W z + b)", source="Miao 2017",
     )  # fmt: skip
     register.link(
         "simplex", links.SimplexLink,
         summary="identity, for posteriors on the simplex", source="Burkhardt and Kramer 2019",
     )  # fmt: skip
 
-
-@hookimpl
-def topicforge_register_priors(register: Any) -> None:
-    """Gaussian, Dirichlet, Gaussian mixture."""
     register.prior(
-        "gaussian", priors.GaussianPrior, summary="N(0, variance I)", source="survey section 1"
-    )
+        "gaussian", priors.GaussianPrior,
+        summary="N(0, variance I)", source="Kingma and Welling 2014",
+    )  # fmt: skip
     register.prior(
         "dirichlet", priors.DirichletPrior, summary="symmetric Dirichlet", source="Nan 2019"
     )
     register.prior(
         "gmm", priors.GmmPrior,
-        summary="Gaussian mixture, fixed or learned", source="Jiang 2017; survey eq. 12 and 13",
+        summary="Gaussian mixture, fixed or learned",
+        source="Jiang 2017; Zhang, survey, eq. 12 and 13",
     )  # fmt: skip
 
-
-@hookimpl
-def topicforge_register_divergences(register: Any) -> None:
-    """KL, MMD, none."""
     register.divergence(
         "kl", divergences.KlDivergence,
-        summary="KL by a table of rules; Monte Carlo on request", source="survey eq. 3 to 6 and 17",
+        summary="KL by a table of rules; Monte Carlo on request",
+        source="Kingma and Welling 2014; Jiang 2017; Zhang, survey, eq. 3 to 6 and 17",
     )  # fmt: skip
     register.divergence(
         "mmd", divergences.MmdDivergence,
-        summary="maximum mean discrepancy", source="Tolstikhin 2018; survey eq. 10 and 11",
+        summary="maximum mean discrepancy",
+        source="Gretton 2012; Tolstikhin 2018; Zhang, survey, eq. 10 and 11",
     )  # fmt: skip
     register.divergence(
         "none", divergences.NoDivergence,
         summary="reconstruction alone", source="Nan 2019, supplement",
     )  # fmt: skip
 
-
-@hookimpl
-def topicforge_register_divergence_rules(register: Any) -> None:
-    """The KL table."""
     for rule in divergences.KL_RULES:
-        register.divergence_rule(rule)
+        register.divergence_rule(
+            rule.divergence, rule.rule, posterior=rule.posterior, prior=rule.prior,
+            needs_softmax_link=rule.needs_softmax_link,
+        )  # fmt: skip
 
-
-@hookimpl
-def topicforge_register_decoders(register: Any) -> None:
-    """Mixture, product, embedding, MLP."""
     register.decoder(
         "mixture", decoders.MixtureDecoder, summary="p(x) = theta beta", source="Miao 2017"
     )
@@ -106,13 +93,9 @@ def topicforge_register_decoders(register: Any) -> None:
     )  # fmt: skip
     register.decoder(
         "mlp", decoders.MlpDecoder,
-        summary="softmax or Bernoulli of an MLP of theta", source="Jiang 2017; survey eq. 17",
+        summary="softmax or Bernoulli of an MLP of theta", source="Jiang 2017; Zhang, survey, eq. 17",
     )  # fmt: skip
 
-
-@hookimpl
-def topicforge_register_regularisers(register: Any) -> None:
-    """Schedules of the divergence, free bits, turns, noise, topics pushed apart."""
     register.regulariser(
         "warm-up", regularisers.WarmUp,
         summary="the divergence's weight rises from 0", source="Bowman 2016",
@@ -134,23 +117,20 @@ def topicforge_register_regularisers(register: Any) -> None:
         summary="noise on z before the link", source="Vincent 2008, in latent space",
     )  # fmt: skip
     register.regulariser(
+        "theta-noise", regularisers.ThetaNoise,
+        summary="noise on theta before the decoder", source="Nan 2019, section 3.3",
+    )  # fmt: skip
+    register.regulariser(
         "topic-decorrelation", regularisers.TopicDecorrelation,
         summary="topics are pushed apart", source="Bansal 2018, eq. 1, on topics",
     )  # fmt: skip
 
-
-@hookimpl
-def topicforge_register_presets(register: Any) -> None:
-    """The papers' models, as published and cured."""
     for name, (settings, summary, source) in PRESETS.items():
         register.preset(name, settings, summary=summary, source=source)
 
-
-@hookimpl
-def topicforge_register_metrics(register: Any) -> None:
-    """Coherence, diversity, clusters, perplexity."""
     for metric in METRICS.values():
         register.metric(
             metric.name, metric.function,
             summary=metric.summary, source=metric.source, needs=metric.needs,
+            higher_is_better=metric.higher_is_better,
         )  # fmt: skip

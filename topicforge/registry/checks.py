@@ -1,174 +1,174 @@
-"""What a registration must satisfy, checked at once, so that the traceback shows the line."""
+"""What a registration must satisfy, checked at once, so that the traceback shows the plugin's line."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from topicforge.contracts import Kind, Latent, Rule, RuleSpec
+from topicforge.contracts import Component, ComponentSpec, Latent, PresetSpec, Rule, RuleSpec
 from topicforge.contracts.divergence import Exactness
 from topicforge.contracts.latent import Space
 from topicforge.distributions import Distribution
 from topicforge.errors import PluginError, did_you_mean
 from topicforge.evaluation import MetricSpec
 from topicforge.evaluation.metric_input import INPUTS
-from topicforge.registry.kinds import BASES, WITH_LATENT, WITHOUT_CONTEXT
 
 _KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
-def check_name(where: str, name: object) -> None:
-    """Raise :class:`PluginError` unless ``name`` is kebab-case."""
-    if not (isinstance(name, str) and _KEBAB.fullmatch(name)):
-        raise PluginError(
-            f"{where}: a name must be kebab-case (lower case letters, digits, single hyphens), got "
-            f"{name!r}"
-        )
+def _require(holds: bool, where: str, must: str, came: object) -> None:
+    if not holds:
+        raise PluginError(f"{where}: {must}, got {came!r}")
 
 
-def check_words(where: str, **texts: object) -> None:
-    """Raise :class:`PluginError` unless every text says something."""
+def _check_texts(where: str, **texts: object) -> None:
     for name, text in texts.items():
-        if not (isinstance(text, str) and text.strip()):
-            raise PluginError(f"{where}: {name} must say something, got {text!r}")
+        holds = isinstance(text, str) and bool(text.strip())
+        _require(holds, where, f"{name} must be a text that is not empty", text)
 
 
-def check_factory(where: str, kind: Kind, factory: Callable[..., Any]) -> None:
-    """Raise :class:`PluginError` unless the factory can be called as its kind is.
+def _check_name(where: str, name: object) -> None:
+    holds = isinstance(name, str) and bool(_KEBAB.fullmatch(name))
+    must = "a name must be kebab-case (lower-case letters, digits, single hyphens)"
+    _require(holds, where, must, name)
 
-    The context comes first (divergences and callbacks have none), then options: keyword-only,
-    each with a default. A class must be a complete child of its kind's base class.
-    """
-    if not callable(factory):
-        raise PluginError(f"{where}: the factory must be callable, got {factory!r}")
-    if isinstance(factory, type):
-        base = BASES[kind]
-        if not issubclass(factory, base):
-            raise PluginError(
-                f"{where}: {factory.__name__} must be a subclass of topicforge.plugin.{base.__name__}"
-            )
-        missing = sorted(getattr(factory, "__abstractmethods__", ()))
-        if missing:
-            raise PluginError(
-                f"{where}: {factory.__name__} must implement {', '.join(missing)}; "
-                f"topicforge.plugin.{base.__name__} says what each returns"
-            )
+
+def _check_named(where: str, spec: Any) -> None:
+    """Name, summary and source."""
+    _check_name(where, spec.name)
+    _check_texts(where, summary=spec.summary, source=spec.source)
+
+
+def _check_signature(where: str, what: str, function: Callable[..., Any], takes: str) -> None:
+    """What is passed by position, then options: keyword-only, each with a default."""
     try:
-        signature = inspect.signature(factory)
+        signature = inspect.signature(function)
     except (TypeError, ValueError) as error:
-        raise PluginError(f"{where}: the factory's signature can't be read: {error}") from error
+        raise PluginError(f"{where}: the signature of {what} can't be read: {error}") from error
     parameters = list(signature.parameters.values())
-    expected = 0 if kind in WITHOUT_CONTEXT else 1
-    given = "options alone" if expected == 0 else "the context, then options"
     named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     loose = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     required = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(named) != expected or loose or required:
+    if len(named) != bool(takes) or loose or required or inspect.iscoroutinefunction(function):
+        given = f"{takes}, then options" if takes else "options alone"
         raise PluginError(
-            f"{where}: the factory must take {given}, each option keyword-only with a default, so "
-            f"that options can be listed and misspelt ones refused; its signature is {signature}"
+            f"{where}: {what} must take {given}, each option keyword-only with a default, so that "
+            f"options can be listed and misspelt ones refused; its signature is {signature}"
         )
 
 
-def check_latent(
-    where: str, kind: Kind, factory: Callable[..., Any], latent: Callable[..., Latent] | None
-) -> None:
-    """Raise :class:`PluginError` unless an encoder or a prior says what its latent is.
+def check_component(base: type[Any]) -> Callable[[str, ComponentSpec], None]:
+    """Return the check of components whose base class is ``base``."""
 
-    The declaration is asked for with default options, as the composition does.
+    def check(where: str, spec: ComponentSpec) -> None:
+        _check_named(where, spec)
+        check_factory(where, base, spec.factory)
+        if hasattr(base, "describe"):
+            _check_latent(where, spec.factory)
+
+    return check
+
+
+def check_factory(where: str, base: type[Any], factory: Any) -> None:
+    """Raise :class:`PluginError` unless ``factory`` can build components of a kind.
+
+    A factory takes the context (divergences, regularisers and callbacks have none), then options.
+    A class must be a complete subclass of the kind's base class.
     """
-    if kind not in WITH_LATENT:
-        return
-    how = "set the class attribute `latent`, override `describe`, or pass latent="
-    describe = latent or getattr(factory, "describe", None)
-    if not callable(describe):
-        raise PluginError(f"{where}: must declare its latent: {how}; got {describe!r}")
+    public = f"topicforge.plugin.{base.__name__}"
+    _require(callable(factory), where, "the factory must be callable", factory)
+    if isinstance(factory, type):
+        must = f"{factory.__name__} must be a subclass of {public}"
+        _require(issubclass(factory, base), where, must, factory.__mro__[1])
+        missing = sorted(getattr(factory, "__abstractmethods__", ()))
+        if missing:
+            raise PluginError(
+                f"{where}: {factory.__name__} must implement {', '.join(missing)}; {public} says "
+                "what each returns"
+            )
+    takes = "the context" if issubclass(base, Component) else ""
+    _check_signature(where, "the factory", factory, takes)
+
+
+def _check_latent(where: str, factory: Any) -> None:
+    how = "set the class attribute `latent`, or override `describe`"
     try:
-        declared = describe()
+        declared = factory.describe()
     except Exception as error:
         raise PluginError(
-            f"{where}: its latent can't be read with default options "
+            f"{where}: the latent can't be read with default options "
             f"({type(error).__name__}: {error}); {how}"
         ) from error
-    if not isinstance(declared, Latent):
-        raise PluginError(
-            f"{where}: its latent must be a topicforge.plugin.Latent, got {declared!r}; {how}"
-        )
+    must = f"the latent must be a topicforge.plugin.Latent ({how})"
+    _require(isinstance(declared, Latent), where, must, declared)
     check_distribution(f"{where}: Latent.distribution", declared.distribution)
 
 
 def check_distribution(where: str, distribution: object) -> None:
     """Raise :class:`PluginError` unless given a distribution type that says where it lives."""
-    if not (isinstance(distribution, type) and issubclass(distribution, Distribution)):
+    holds = isinstance(distribution, type) and issubclass(distribution, Distribution)
+    if not holds:
         raise PluginError(
             f"{where} must be a subclass of topicforge.plugin.Distribution, got {distribution!r}"
         )
-    space = getattr(distribution, "space", None)
-    if distribution is not Distribution and space not in get_args(Space):
-        raise PluginError(
-            f"{where}: {distribution.__name__}.space must be one of {get_args(Space)}, got {space!r}"
-        )
+    space, spaces = getattr(distribution, "space", None), get_args(Space)
+    holds = distribution is Distribution or space in spaces
+    _require(holds, where, f"{distribution}.space must be one of {spaces}", space)
 
 
-def check_rule(where: str, spec: object) -> None:
-    """Raise :class:`PluginError` unless given a complete :class:`RuleSpec`."""
-    if not isinstance(spec, RuleSpec):
-        raise PluginError(f"{where}: must be given a topicforge.plugin.RuleSpec, got {spec!r}")
-    check_name(f"{where}: RuleSpec.divergence", spec.divergence)
-    check_distribution(f"{where}: RuleSpec.posterior", spec.posterior)
-    check_distribution(f"{where}: RuleSpec.prior", spec.prior)
-    rule: object = spec.rule
-    if not isinstance(rule, Rule):
-        raise PluginError(f"{where}: RuleSpec.rule must be a topicforge.plugin.Rule, got {rule!r}")
-    if not callable(rule.compute):
-        raise PluginError(
-            f"{where}: Rule.compute must be a function (q, p, samples), got {rule.compute!r}"
-        )
-    for name, value, allowed in (
-        ("exactness", rule.exactness, get_args(Exactness)),
-        ("space", rule.space, get_args(Space)),
-    ):
-        if value not in allowed:
-            raise PluginError(f"{where}: Rule.{name} must be one of {allowed}, got {value!r}")
-    check_words(where, **{"Rule.source": rule.source, "Rule.summary": rule.summary})
+def check_rule(where: str, spec: RuleSpec) -> None:
+    """Raise :class:`PluginError` unless a rule is complete."""
+    _check_name(where, spec.divergence)
+    rule: Any = spec.rule
+    _require(isinstance(rule, Rule), where, "the rule must be a topicforge.plugin.Rule", rule)
+    check_distribution(f"{where}: posterior", spec.posterior)
+    check_distribution(f"{where}: prior", spec.prior)
+    must = "Rule.compute must be a function (q, p, samples)"
+    _require(callable(rule.compute), where, must, rule.compute)
+    for field, allowed in (("exactness", get_args(Exactness)), ("space", get_args(Space))):
+        value = getattr(rule, field)
+        _require(value in allowed, where, f"Rule.{field} must be one of {allowed}", value)
+    _check_texts(where, **{"Rule.source": rule.source, "Rule.summary": rule.summary})
+
+
+def check_preset(where: str, spec: PresetSpec) -> None:
+    """Raise :class:`PluginError` unless the settings are a mapping with names of parameters."""
+    _check_named(where, spec)
+    settings: Any = spec.settings
+    holds = isinstance(settings, Mapping) and all(isinstance(name, str) for name in settings)
+    must = "settings must map names of TopicModel's parameters to values"
+    _require(holds, where, must, settings)
 
 
 def check_metric(where: str, spec: MetricSpec) -> None:
-    """Raise :class:`PluginError` unless a metric has a snake_case name, words, and a right function.
+    """Raise :class:`PluginError` unless a metric has a snake_case name, texts and a right function.
 
-    The function takes the input alone by position, then options: keyword-only, each with a default.
+    The function takes the :class:`~topicforge.plugin.MetricInput`, then options.
     """
-    if not (isinstance(spec.name, str) and _SNAKE.fullmatch(spec.name)):
-        raise PluginError(
-            f"{where}: a metric's name must be snake_case (lower case letters, digits, single "
-            f"underscores), because it names a column of results, got {spec.name!r}"
-        )
-    check_words(where, summary=spec.summary, source=spec.source)
-    needs: object = spec.needs
-    if not isinstance(needs, tuple) or not all(isinstance(need, str) for need in needs):
-        raise PluginError(f"{where}: needs must be a tuple of names of inputs, got {needs!r}")
-    for need in spec.needs:
-        for one in need.split("|"):
-            if one not in INPUTS:
-                raise PluginError(
-                    f"{where}: no input is called {one!r}.{did_you_mean(one, INPUTS)} needs may name "
-                    f"{', '.join(INPUTS)}, or a|b for one of two; topics are always there"
-                )
-    if not callable(spec.function) or isinstance(spec.function, type):
-        raise PluginError(f"{where}: the metric must be a function, got {spec.function!r}")
-    try:
-        signature = inspect.signature(spec.function)
-    except (TypeError, ValueError) as error:
-        raise PluginError(f"{where}: the function's signature can't be read: {error}") from error
-    parameters = list(signature.parameters.values())
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    loose = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    required = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(named) != 1 or loose or required or inspect.iscoroutinefunction(spec.function):
-        raise PluginError(
-            f"{where}: the function must be a plain one of the MetricInput, then options, each "
-            f"keyword-only with a default; its signature is {signature}"
-        )
+    must = (
+        "a metric's name must be snake_case (lower-case letters, digits, single underscores), "
+        "because it names a column of results"
+    )
+    holds = isinstance(spec.name, str) and bool(_SNAKE.fullmatch(spec.name))
+    _require(holds, where, must, spec.name)
+    _check_texts(where, summary=spec.summary, source=spec.source)
+    needs: Any = spec.needs
+    holds = isinstance(needs, tuple) and all(isinstance(need, str) for need in needs)
+    _require(holds, where, "needs must be a tuple of names of inputs", needs)
+    for one in (one for need in spec.needs for one in need.split("|")):
+        if one not in INPUTS:
+            raise PluginError(
+                f"{where}: no input is called {one!r}.{did_you_mean(one, INPUTS)} needs may name "
+                f"{', '.join(INPUTS)}, or a|b for one of two; topics are always there"
+            )
+    better: Any = spec.higher_is_better
+    _require(
+        better in (True, False, None), where, "higher_is_better must be True, False or None", better
+    )
+    function: Any = spec.function
+    holds = callable(function) and not isinstance(function, type)
+    _require(holds, where, "the metric must be a function", function)
+    _check_signature(where, "the function", function, "the MetricInput")

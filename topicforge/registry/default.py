@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from threading import RLock
-from typing import Literal, overload
+from typing import Any
 
-from topicforge.contracts import KINDS, ComponentSpec, Kind
 from topicforge.errors import PluginError
-from topicforge.evaluation import MetricSpec
+from topicforge.registry.kinds import NAMED
 from topicforge.registry.metadata import installed
+from topicforge.registry.policy import PluginPolicy
 from topicforge.registry.registry import Registry
-from topicforge.registry.switches import Switches
 
 
 class _Once:
@@ -33,7 +31,7 @@ class _Once:
                 )
             self._building = True
             try:
-                self._registry = Registry(installed(), Switches.from_environment())
+                self._registry = Registry(installed(), PluginPolicy.from_environment())
             finally:
                 self._building = False
             return self._registry
@@ -52,26 +50,15 @@ def default_registry() -> Registry:
     return _once()
 
 
-@overload
-def list_components(kind: Kind) -> list[ComponentSpec]: ...
-@overload
-def list_components(kind: Literal["metric"]) -> list[MetricSpec]: ...
-@overload
-def list_components(kind: None = None) -> list[ComponentSpec | MetricSpec]: ...
-
-
-def list_components(
-    kind: Kind | Literal["metric"] | None = None,
-) -> Sequence[ComponentSpec | MetricSpec]:
-    """Return all components and metrics, or those of one kind.
+def list_components(kind: str | None = None) -> list[Any]:
+    """Return the records of all components, presets and metrics, or those of one kind.
 
     Args:
-        kind: encoder, link, prior, divergence, decoder, callback or metric; ``None`` for all.
+        kind: encoder, link, prior, divergence, decoder, regulariser, callback, preset or metric;
+            ``None`` for all.
 
     Raises:
         UnknownNameError: no such kind.
     """
     registry = default_registry()
-    if kind is None:
-        return [*(s for k in KINDS for s in registry.components(k)), *registry.metrics()]
-    return registry.metrics() if kind == "metric" else registry.components(kind)
+    return [spec for k in (NAMED if kind is None else (kind,)) for spec in registry.specs(k)]

@@ -1,12 +1,11 @@
-"""Declarations -> staged registrations and records, one at a time, nobody stopping anybody.
+"""Loads plugins one at a time; one that fails stops no other.
 
-pluggy's own loader stops at the first ImportError, skips a second distribution with the same
-entry-point name, and takes a misspelt hook until asked; so entry points are loaded here.
+pluggy's own loader stops at the first ImportError and skips a second distribution with the same
+entry-point name, so entry points are loaded here.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
@@ -15,12 +14,13 @@ from typing import Any
 
 from topicforge.contracts.api import API_VERSION
 from topicforge.errors import PluginError
-from topicforge.registry.hooks import run_hooks
+from topicforge.registry.hook import call_hook
+from topicforge.registry.kinds import NAMED
 from topicforge.registry.metadata import UNKNOWN, Declared
 from topicforge.registry.output import keeping_output
+from topicforge.registry.policy import BUILTIN, PluginPolicy
 from topicforge.registry.record import PluginRecord
-from topicforge.registry.staged import Staged
-from topicforge.registry.switches import BUILTIN, Switches
+from topicforge.registry.register import Register
 
 #: a third-party plugin that takes longer gets a note in its record
 SLOW_SECONDS = 2.0
@@ -31,12 +31,12 @@ class _WrongApiError(PluginError):
 
 
 def discover(
-    declared: Iterable[Declared], switches: Switches
-) -> Iterator[tuple[PluginRecord, Staged | None]]:
-    """Load plugins one by one; yield each record, with what it staged if all went well.
+    declared: Iterable[Declared], policy: PluginPolicy
+) -> Iterator[tuple[PluginRecord, Register | None]]:
+    """Load plugins one by one; yield each record, with what it registered if it loaded.
 
-    A plugin may raise anything, ``SystemExit`` included, and only its own record says so. An
-    interrupt from the keyboard passes, because nobody can tell a plugin's from the user's.
+    A plugin may raise anything, ``SystemExit`` included; only its own record reports it. An
+    interrupt from the keyboard is raised, because a plugin's can't be distinguished from the user's.
     """
     for plugin in declared:
         record = PluginRecord(
@@ -45,22 +45,22 @@ def discover(
         if plugin.shadowed_by:
             yield _shadowed(record, plugin.shadowed_by), None
             continue
-        error, advice = switches.why_blocked(plugin.name, plugin.distribution)
+        error, advice = policy.why_blocked(plugin.name, plugin.distribution)
         if error:
             yield replace(record, status="blocked", error=error, advice=advice), None
             continue
         yield _load(plugin, record)
 
 
-def _load(plugin: Declared, record: PluginRecord) -> tuple[PluginRecord, Staged | None]:
-    staged = Staged(plugin.distribution, plugin.version)
+def _load(plugin: Declared, record: PluginRecord) -> tuple[PluginRecord, Register | None]:
+    register = Register(plugin.distribution, plugin.version)
     failure: BaseException | None = None
     began = time.perf_counter()
-    with keeping_output(sys.stdout) as kept:
+    with keeping_output() as kept:
         try:
             module = plugin.load()
             _check_api(module)
-            run_hooks(module, staged)
+            call_hook(module, register)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -68,33 +68,32 @@ def _load(plugin: Declared, record: PluginRecord) -> tuple[PluginRecord, Staged 
     record = replace(record, output=kept.text, seconds=time.perf_counter() - began)
     if failure is not None:
         return _failed(record, failure), None
-    brought = [f"{c.kind} {c.qualified_name}" for c in staged.components]
-    brought += [f"preset {p.qualified_name}" for p in staged.presets]
-    brought += [f"metric {m.qualified_name}" for m in staged.metrics]
-    notes = _notes(record, staged)
-    return replace(record, components=tuple(brought), rules=len(staged.rules), notes=notes), staged
+    named = [f"{s.kind} {s.qualified_name}" for s in register.specs if s.kind in NAMED]
+    rules = len(register.specs) - len(named)
+    notes = _notes(record, register)
+    return replace(record, components=tuple(named), rules=rules, notes=notes), register
 
 
 def _check_api(module: Any) -> None:
     says = getattr(module, "TOPICFORGE_API", None)
     if type(says) is int and says == API_VERSION:
         return
-    words = "says nothing of it" if says is None else f"says {says!r}"
+    stated = "does not state it" if says is None else f"states {says!r}"
     raise _WrongApiError(
-        f"the plugin contract is number {API_VERSION}, but the module {words} (TOPICFORGE_API)"
+        f"the plugin contract has number {API_VERSION}, but the module {stated} (TOPICFORGE_API)"
     )
 
 
-def _notes(record: PluginRecord, staged: Staged) -> tuple[str, ...]:
+def _notes(record: PluginRecord, register: Register) -> tuple[str, ...]:
     notes = []
-    if not (staged.components or staged.rules or staged.presets or staged.metrics):
-        notes.append("its hooks registered nothing")
+    if not register.specs:
+        notes.append("its hook registered nothing")
     if record.output.strip():
         notes.append("it printed while it loaded; the text is kept in its record")
     if record.seconds > SLOW_SECONDS and record.distribution != BUILTIN:
         notes.append(
-            f"it took {record.seconds:.1f} s to load, and everyone waits for it; block it where it "
-            "is not needed, or ask its authors to import heavy libraries where they are used"
+            f"it took {record.seconds:.1f} s to load, which delays every command; block it where it "
+            "is not needed (its authors can import heavy libraries where they are used)"
         )
     return tuple(notes)
 

@@ -15,9 +15,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from topicforge.errors import UnknownNameError, did_you_mean
+from topicforge.registry.policy import BUILTIN
 from topicforge.registry.record import PluginRecord
 from topicforge.registry.registry import Registry
-from topicforge.registry.switches import BUILTIN
 
 Severity = Literal["broken", "warning", "note"]
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from topicforge.contracts.api import PROJECT
 from topicforge.errors import PluginError
-from topicforge.registry.switches import BUILTIN, BUILTIN_ENTRY
+from topicforge.registry.policy import BUILTIN, BUILTIN_ENTRY
 
 UNKNOWN = "unknown"
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from topicforge.contracts import ComponentSpec, Context
 from topicforge.errors import PluginError, TopicForgeError, UnknownNameError, did_you_mean
-from topicforge.registry.kinds import BASES, WITHOUT_CONTEXT
+from topicforge.registry.kinds import KINDS
 
 
 def option_defaults(spec: ComponentSpec) -> dict[str, Any]:
@@ -62,7 +62,8 @@ def build(spec: ComponentSpec, options: Mapping[str, Any], context: Context | No
         PluginError: it raised something else, or gave another type than its kind's base class.
     """
     where = _name(spec)
-    arguments = () if spec.kind in WITHOUT_CONTEXT else (context,)
+    entry = KINDS[spec.kind]
+    arguments = (context,) if entry.takes_context else ()
     try:
         built = spec.factory(*arguments, **options)
     except TopicForgeError:
@@ -73,7 +74,7 @@ def build(spec: ComponentSpec, options: Mapping[str, Any], context: Context | No
             f"{where}: construction failed with {type(error).__name__}: {error} (options: {given}); "
             f"check the options' types and values, or report it to the authors{_of(spec)}"
         ) from error
-    base = BASES[spec.kind]
+    base: Any = entry.base
     if not isinstance(built, base):
         raise PluginError(
             f"{where}: its factory must give a topicforge.plugin.{base.__name__}, got "

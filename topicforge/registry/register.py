@@ -1,226 +1,69 @@
-"""The objects handed to hooks: one narrow verb each, checked at once."""
+"""The object that a plugin's hook is given: one method for every kind of :data:`KINDS`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from typing import Any, ClassVar, NoReturn, cast
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from topicforge.contracts import ComponentSpec, Kind, Latent, PresetSpec, RuleSpec
-from topicforge.errors import PluginError
-from topicforge.evaluation import MetricSpec, Score
-from topicforge.registry.checks import (
-    check_factory,
-    check_latent,
-    check_metric,
-    check_name,
-    check_rule,
-    check_words,
-)
-from topicforge.registry.staged import Staged
+from topicforge.errors import PluginError, did_you_mean
+from topicforge.registry.kinds import KINDS, NAMED, KindEntry
 
 
 class Register:
-    """What all registers share.
+    """Takes a plugin's registrations: ``register.prior("wide", WidePrior, summary=..., source=...)``.
+
+    There is one method for every kind: ``encoder``, ``link``, ``prior``, ``divergence``,
+    ``decoder``, ``regulariser``, ``callback``, ``divergence_rule``, ``preset``, ``metric``. Each
+    takes the arguments of the kind's record and checks them at once. All registrations of a plugin
+    enter the registry together after its hook has returned, or none does.
 
     Args:
-        staged: where registrations go.
-        hook: name of the hook it is handed to, for error messages.
+        distribution: the installed distribution that the plugin belongs to.
+        version: that distribution's version.
+
+    Attributes:
+        specs: the records of everything registered, in order.
+        closed: True once the hook has returned; a register that a plugin kept raises then.
     """
 
-    verb: ClassVar[str]
-
-    def __init__(self, staged: Staged, hook: str) -> None:
-        self._staged = staged
-        self._hook = hook
+    def __init__(self, distribution: str, version: str) -> None:
+        self.specs: list[Any] = []
+        self.closed = False
+        self._owner = {"distribution": distribution, "version": version}
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AttributeError(
-            f"{self._hook}: its register has the verb .{self.verb} alone, no .{name}; every kind of "
-            "registration has a hook of its own"
+            f"register has no method {name!r}.{did_you_mean(name, KINDS)} It has {', '.join(KINDS)}"
         )
 
-    def _where(self, name: object) -> str:
-        where = f"{self._hook}: register.{self.verb}({name!r})"
-        self._staged.require_open(where)
-        return where
-
-    def _add(
-        self,
-        kind: Kind,
-        name: str,
-        factory: Callable[..., Any],
-        summary: str,
-        source: str,
-        latent: Callable[..., Latent] | None = None,
-    ) -> None:
-        where = self._where(name)
-        check_name(where, name)
-        check_words(where, summary=summary, source=source)
-        check_factory(where, kind, factory)
-        check_latent(where, kind, factory, latent)
-        if any((c.kind, c.name) == (kind, name) for c in self._staged.components):
-            raise PluginError(f"{where}: this plugin has registered that {kind} already")
-        spec = ComponentSpec(
-            kind, name, factory, summary, source, latent,
-            self._staged.distribution, self._staged.version,
-        )  # fmt: skip
-        self._staged.components.append(spec)
-
-
-class EncoderRegister(Register):
-    """Takes encoders."""
-
-    verb = "encoder"
-
-    def encoder(
-        self,
-        name: str,
-        factory: Callable[..., Any],
-        *,
-        summary: str,
-        source: str,
-        latent: Callable[..., Latent] | None = None,
-    ) -> None:
-        """Register an encoder; :class:`~topicforge.contracts.ComponentSpec` has the arguments."""
-        self._add("encoder", name, factory, summary, source, latent)
-
-
-class LinkRegister(Register):
-    """Takes links."""
-
-    verb = "link"
-
-    def link(self, name: str, factory: Callable[..., Any], *, summary: str, source: str) -> None:
-        """Register a link."""
-        self._add("link", name, factory, summary, source)
-
-
-class PriorRegister(Register):
-    """Takes priors."""
-
-    verb = "prior"
-
-    def prior(
-        self,
-        name: str,
-        factory: Callable[..., Any],
-        *,
-        summary: str,
-        source: str,
-        latent: Callable[..., Latent] | None = None,
-    ) -> None:
-        """Register a prior."""
-        self._add("prior", name, factory, summary, source, latent)
-
-
-class DivergenceRegister(Register):
-    """Takes divergences."""
-
-    verb = "divergence"
-
-    def divergence(
-        self, name: str, factory: Callable[..., Any], *, summary: str, source: str
-    ) -> None:
-        """Register a divergence; its factory takes options alone."""
-        self._add("divergence", name, factory, summary, source)
-
-
-class DecoderRegister(Register):
-    """Takes decoders."""
-
-    verb = "decoder"
-
-    def decoder(self, name: str, factory: Callable[..., Any], *, summary: str, source: str) -> None:
-        """Register a decoder."""
-        self._add("decoder", name, factory, summary, source)
-
-
-class RegulariserRegister(Register):
-    """Takes regulariser."""
-
-    verb = "regulariser"
-
-    def regulariser(
-        self, name: str, factory: Callable[..., Any], *, summary: str, source: str
-    ) -> None:
-        """Register a rule of training; its factory takes options alone."""
-        self._add("regulariser", name, factory, summary, source)
-
-
-class CallbackRegister(Register):
-    """Takes callbacks."""
-
-    verb = "callback"
-
-    def callback(
-        self, name: str, factory: Callable[..., Any], *, summary: str, source: str
-    ) -> None:
-        """Register a callback; its factory takes options alone."""
-        self._add("callback", name, factory, summary, source)
-
-
-class RuleRegister(Register):
-    """Takes divergence rules."""
-
-    verb = "divergence_rule"
-
-    def divergence_rule(self, spec: RuleSpec) -> None:
-        """Register how a divergence is computed for a pair of distribution types."""
-        where = self._where(getattr(spec, "divergence", spec))
-        check_rule(where, spec)
-        owner = self._staged
-        owner.rules.append(replace(spec, distribution=owner.distribution, version=owner.version))
-
-
-class PresetRegister(Register):
-    """Takes presets."""
-
-    verb = "preset"
-
-    def preset(
-        self, name: str, settings: Mapping[str, Any], *, summary: str, source: str, notes: str = ""
-    ) -> None:
-        """Register named TopicModel settings; part options are written ``prior__concentration``."""
-        where = self._where(name)
-        check_name(where, name)
-        check_words(where, summary=summary, source=source)
-        if not isinstance(settings, Mapping) or not all(isinstance(k, str) for k in settings):
+    def _add(self, kind: str, entry: KindEntry, *given: Any, **named: Any) -> None:
+        where = f"register.{kind}({given[0]!r})" if given else f"register.{kind}"
+        if self.closed:
             raise PluginError(
-                f"{where}: settings must map TopicModel's parameter names to values, got {settings!r}"
+                f"{where}: registration is over once the plugin's hook has returned; call the "
+                "register inside the hook"
             )
-        if any(p.name == name for p in self._staged.presets):
-            raise PluginError(f"{where}: this plugin has registered that preset already")
-        owner = self._staged
-        self._staged.presets.append(
-            PresetSpec(name, settings, summary, source, owner.distribution, owner.version, notes)
-        )
+        more = {"kind": kind} if entry.base else {}
+        try:
+            entry.signature.bind(*given, **named)
+            spec = entry.spec(*given, **named, **more, **self._owner)
+        except TypeError as error:
+            raise PluginError(f"{where}: {error}; it takes {entry.signature}") from error
+        entry.check(where, spec)
+        if kind in NAMED and spec.name in (s.name for s in self.specs if s.kind == kind):
+            raise PluginError(f"{where}: this plugin has registered that {kind} already")
+        self.specs.append(spec)
 
 
-class MetricRegister(Register):
-    """Takes metrics."""
+def _method(kind: str, entry: KindEntry) -> Callable[..., None]:
+    def method(self: Register, *given: Any, **named: Any) -> None:
+        self._add(kind, entry, *given, **named)
 
-    verb = "metric"
+    method.__name__ = kind
+    method.__doc__ = entry.spec.__doc__
+    method.__signature__ = entry.signature  # type: ignore[attr-defined]
+    return method
 
-    def metric(
-        self,
-        name: str,
-        function: Callable[..., float | Score],
-        *,
-        summary: str,
-        source: str,
-        needs: Iterable[str] = (),
-    ) -> None:
-        """Register a metric; :class:`~topicforge.evaluation.MetricSpec` has the arguments."""
-        where = self._where(name)
-        owner = self._staged
-        # a bare text is kept for the check to refuse, not taken apart into letters
-        listed = needs if isinstance(needs, str) else tuple(needs)
-        spec = MetricSpec(
-            name, function, summary, source, cast(tuple[str, ...], listed),
-            owner.distribution, owner.version,
-        )  # fmt: skip
-        check_metric(where, spec)
-        if any(metric.name == name for metric in owner.metrics):
-            raise PluginError(f"{where}: this plugin has registered that metric already")
-        owner.metrics.append(spec)
+
+for _kind, _entry in KINDS.items():
+    setattr(Register, _kind, _method(_kind, _entry))

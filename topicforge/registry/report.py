@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from topicforge.contracts import KINDS
+from topicforge.contracts import ComponentSpec
+from topicforge.registry.kinds import KINDS, NAMED
 from topicforge.registry.options import option_defaults
 from topicforge.registry.registry import Registry
 
 Row = dict[str, Any]
 
 
-def component_rows(registry: Registry) -> list[Row]:
-    """Return one row a component: kind, name, package and version, summary, source, options."""
-    return [
-        {
-            "kind": kind,
-            "name": spec.name,
-            "qualified_name": spec.qualified_name,
-            "distribution": spec.distribution,
-            "version": spec.version,
-            "summary": spec.summary,
-            "source": spec.source,
-            "options": {name: repr(value) for name, value in option_defaults(spec).items()},
-        }
-        for kind in KINDS
-        for spec in registry.components(kind)
-    ]
+def spec_row(spec: Any) -> Row:
+    """Return a named record as a row: its fields except functions, and its options if it has any.
+
+    Values of options and of settings are Python literals in text.
+    """
+    row: Row = {"kind": spec.kind, "name": spec.name, "qualified_name": spec.qualified_name}
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        if isinstance(value, tuple):
+            row[field.name] = list(value)
+        elif isinstance(value, Mapping):
+            row[field.name] = _literals(value)
+        elif not callable(value) and field.name != "kind":
+            row[field.name] = value
+    if isinstance(spec, ComponentSpec):
+        row["options"] = _literals(option_defaults(spec))
+    elif hasattr(spec, "options"):
+        row["options"] = _literals(spec.options)
+    return row
+
+
+def _literals(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: repr(value) for name, value in values.items()}
 
 
 def plugin_rows(registry: Registry) -> list[Row]:
-    """Return one row a plugin, in the order of loading: what became of it and what to do."""
+    """Return one row per plugin, in the order of loading: what became of it and what to do."""
     return [
         {
             "name": record.name,
@@ -53,42 +63,8 @@ def plugin_rows(registry: Registry) -> list[Row]:
     ]
 
 
-def preset_rows(registry: Registry) -> list[Row]:
-    """Return one row a preset."""
-    return [
-        {
-            "name": preset.name,
-            "qualified_name": preset.qualified_name,
-            "distribution": preset.distribution,
-            "version": preset.version,
-            "summary": preset.summary,
-            "source": preset.source,
-            "notes": preset.notes,
-            "settings": {name: repr(value) for name, value in preset.settings.items()},
-        }
-        for preset in registry.presets()
-    ]
-
-
-def metric_rows(registry: Registry) -> list[Row]:
-    """Return one row a metric."""
-    return [
-        {
-            "name": metric.name,
-            "qualified_name": metric.qualified_name,
-            "distribution": metric.distribution,
-            "version": metric.version,
-            "summary": metric.summary,
-            "source": metric.source,
-            "needs": list(metric.needs),
-            "options": {name: repr(value) for name, value in metric.options.items()},
-        }
-        for metric in registry.metrics()
-    ]
-
-
 def rule_rows(registry: Registry) -> list[Row]:
-    """Return one row a divergence rule."""
+    """Return one row per divergence rule."""
     return [
         {
             "divergence": spec.divergence,
@@ -107,16 +83,14 @@ def rule_rows(registry: Registry) -> list[Row]:
 
 
 def report(registry: Registry) -> dict[str, list[Row]]:
-    """Return everything: ``plugins``, ``components``, ``presets``, ``metrics`` and ``rules``."""
-    return {
-        "plugins": plugin_rows(registry),
-        "components": component_rows(registry),
-        "presets": preset_rows(registry),
-        "metrics": metric_rows(registry),
-        "rules": rule_rows(registry),
-    }
+    """Return everything: ``plugins``, ``components``, then ``presets``, ``metrics``, ``rules``."""
+    rows: dict[str, list[Row]] = {"plugins": plugin_rows(registry)}
+    for kind in NAMED:
+        found = [spec_row(spec) for spec in registry.specs(kind)]
+        rows.setdefault(KINDS[kind].plural, []).extend(found)
+    return {**rows, "rules": rule_rows(registry)}
 
 
 def report_json(registry: Registry) -> str:
-    """Return :func:`report` as JSON; option and setting values are Python literals in text."""
+    """Return :func:`report` as JSON."""
     return json.dumps(report(registry), indent=2, ensure_ascii=False)

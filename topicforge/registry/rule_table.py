@@ -1,6 +1,6 @@
 """The table (divergence, posterior type, prior type) -> rule.
 
-As ``torch.distributions.kl`` does, the most specific pair by subclass wins; unlike it, a
+As in ``torch.distributions.kl``, the most specific pair by subclass wins; unlike there, a
 duplicate or an ambiguity is an error, and nothing falls back to sampling.
 """
 
@@ -13,44 +13,51 @@ from topicforge.distributions import Distribution
 from topicforge.errors import PluginError
 
 
-def _covers(general: RuleSpec, special: RuleSpec) -> bool:
-    return issubclass(special.posterior, general.posterior) and issubclass(
-        special.prior, general.prior
-    )
+def _pair(posterior: type, prior: type) -> str:
+    return f"({posterior.__name__}, {prior.__name__})"
 
 
 class RuleTable:
-    """Rules of all divergences, by type pair."""
+    """Rules of all divergences, by pair of types.
+
+    Raises:
+        PluginError: a pair has two rules of one divergence, or two rules match some pair and
+            neither is the more specific.
+    """
 
     def __init__(self, rules: Iterable[RuleSpec] = ()) -> None:
         self._rules: dict[tuple[str, type, type], RuleSpec] = {}
-        for rule in rules:
-            self.add(rule)
+        for spec in rules:
+            key = (spec.divergence, spec.posterior, spec.prior)
+            if key in self._rules:
+                raise PluginError(
+                    f"divergence rule {spec.divergence!r} for {_pair(*key[1:])}: the pair has a rule "
+                    f"already ({self._rules[key].rule.summary!r}); register for more specific types "
+                    "instead"
+                )
+            self._rules[key] = spec
+        # found here, an ambiguity costs its plugin; found at lookup, it would cost someone's model
+        known = list(self)
+        for number, spec in enumerate(known):
+            for earlier in known[:number]:
+                self._check_order(spec, earlier)
 
     def __iter__(self) -> Iterator[RuleSpec]:
         return iter(self._rules.values())
 
-    def add(self, spec: RuleSpec) -> None:
-        """Enter a rule.
-
-        Raises:
-            PluginError: the pair has a rule of this divergence already, or is not a pair of
-                distribution types.
-        """
-        for side in (spec.posterior, spec.prior):
-            if not (isinstance(side, type) and issubclass(side, Distribution)):
-                raise PluginError(
-                    f"divergence rule {spec.divergence!r}: both sides must be subclasses of "
-                    f"topicforge.plugin.Distribution, got {side!r}"
-                )
-        key = (spec.divergence, spec.posterior, spec.prior)
-        if key in self._rules:
+    def _check_order(self, spec: RuleSpec, earlier: RuleSpec) -> None:
+        posterior = _narrower(spec.posterior, earlier.posterior)
+        prior = _narrower(spec.prior, earlier.prior)
+        if spec.divergence != earlier.divergence or posterior is None or prior is None:
+            return
+        if (spec.divergence, posterior, prior) not in self._rules:
+            pair = _pair(posterior, prior)
             raise PluginError(
-                f"divergence rule {spec.divergence!r} for ({spec.posterior.__name__}, "
-                f"{spec.prior.__name__}): the pair has a rule already "
-                f"({self._rules[key].rule.summary!r}); register for more specific types instead"
+                f"divergence rule {spec.divergence!r} for {_pair(spec.posterior, spec.prior)}: it "
+                f"matches {pair}, and so does the rule for {_pair(earlier.posterior, earlier.prior)} "
+                f"of {earlier.distribution}; neither is more specific, so register a rule for {pair} "
+                "too"
             )
-        self._rules[key] = spec
 
     def lookup(
         self, divergence: str, posterior: type[Distribution], prior: type[Distribution]
@@ -58,18 +65,31 @@ class RuleTable:
         """Return the most specific rule that covers the pair, or ``None``.
 
         Raises:
-            PluginError: two rules cover the pair and neither is more specific.
+            PluginError: two rules cover the pair and neither is more specific, which a table can
+                only find here where a type has several base classes.
         """
         found = [
             spec
             for (name, q, p), spec in self._rules.items()
             if name == divergence and issubclass(posterior, q) and issubclass(prior, p)
         ]
-        best = [spec for spec in found if all(_covers(other, spec) for other in found)]
-        if found and not best:
-            pairs = ", ".join(f"({s.posterior.__name__}, {s.prior.__name__})" for s in found)
+        for spec in found:
+            if all(
+                issubclass(spec.posterior, o.posterior) and issubclass(spec.prior, o.prior)
+                for o in found
+            ):
+                return spec
+        if found:
+            pairs = ", ".join(_pair(spec.posterior, spec.prior) for spec in found)
             raise PluginError(
-                f"divergence {divergence!r} for ({posterior.__name__}, {prior.__name__}): the rules "
-                f"for {pairs} all match and none is the most specific; register one for the exact pair"
+                f"divergence {divergence!r} for {_pair(posterior, prior)}: the rules for {pairs} all "
+                "match and none is the most specific; register one for the exact pair"
             )
-        return best[0] if best else None
+        return None
+
+
+def _narrower(one: type, other: type) -> type | None:
+    """The more specific of two types, ``None`` if neither is a subclass of the other."""
+    if issubclass(one, other):
+        return one
+    return other if issubclass(other, one) else None

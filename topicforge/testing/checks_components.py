@@ -12,7 +12,7 @@ from topicforge.contracts.options import is_number
 from topicforge.errors import MixError, PluginError, TopicForgeError
 from topicforge.registry import option_defaults
 from topicforge.registry.checks import check_factory
-from topicforge.registry.kinds import WITHOUT_CONTEXT
+from topicforge.registry.kinds import KINDS
 from topicforge.testing.catalogue import check_for
 from topicforge.testing.failure import CheckError, NotApplicable, require
 from topicforge.testing.probe import probe, run
@@ -30,7 +30,7 @@ def check_construction(spec: ComponentSpec) -> None:
     model is opened there is no vocabulary, no word frequency and no document). A link that can't
     serve other widths than K says so with MixError.
     """
-    if spec.kind in WITHOUT_CONTEXT:
+    if not KINDS[spec.kind].takes_context:
         build(spec)
         return
     for context in (toy_context(), toy_context(2), toy_context(7), toy_context(opened=True)):
@@ -56,7 +56,9 @@ def check_options_are_keyword_only(spec: ComponentSpec) -> None:
     priors declare their latent under the same options: ``describe(**options)``.
     """
     try:
-        check_factory(title_of(spec), spec.kind, getattr(spec.factory, "factory", spec.factory))
+        factory = getattr(spec.factory, "factory", spec.factory)
+        base: Any = KINDS[spec.kind].base
+        check_factory(title_of(spec), base, factory)
     except PluginError as error:
         raise CheckError(f"{error}. To mend it: def __init__(self, context, *, x=1.0).") from error
     if spec.kind in ("encoder", "prior"):
@@ -90,7 +92,7 @@ def check_nonsense_options(spec: ComponentSpec) -> None:
     """
     what = title_of(spec)
     nonsense = (math.nan, math.inf, -math.inf, -1, 0, -0.5, 1.5, "nonsense")
-    context = () if spec.kind in WITHOUT_CONTEXT else (toy_context(),)
+    context = (toy_context(),) if KINDS[spec.kind].takes_context else ()
     for name, default in numeric_options(spec).items():
         for value in nonsense:
             mend = (

@@ -98,7 +98,10 @@ def check_divergence_resolves(spec: ComponentSpec) -> None:
     for pair in served(spec):
         found += 1
         try:
-            check_rule(title_of(spec), RuleSpec("any", type(pair.q), type(pair.p), pair.rule))
+            check_rule(
+                title_of(spec),
+                RuleSpec("any", pair.rule, posterior=type(pair.q), prior=type(pair.p)),
+            )
         except PluginError as error:
             raise CheckError(f"{error}. To mend it: fill the Rule's fields.") from error
     require(

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 from typing import Any
 
 from topicforge.contracts import PresetSpec
 from topicforge.errors import TopicForgeError
-from topicforge.estimator.settings import NETWORK, resolve
+from topicforge.estimator.settings import resolve
 from topicforge.estimator.topic_model import TopicModel
-from topicforge.registry import default_registry, option_defaults
+from topicforge.registry import default_registry
 from topicforge.testing.catalogue import check_for
 from topicforge.testing.failure import CheckError, require
 from topicforge.testing.subject import title_of
 from topicforge.testing.toys import N_TOPICS, toy_counts, toy_features
-from topicforge.training import TrainingOptions
 from topicforge.wiring.composition import PARTS
-
-
-def _settings(spec: PresetSpec) -> dict[str, Any]:
-    """The preset's settings with every default spelt out, so that no other preset shows through."""
-    registry = default_registry()
-    filled: dict[str, Any] = {f.name: f.default for f in fields(TrainingOptions)}
-    filled.update(NETWORK)
-    for kind in PARTS:
-        name = spec.settings.get(kind)
-        if name is not None:
-            part = registry.find(kind, name)
-            filled.update({f"{kind}__{k}": v for k, v in option_defaults(part).items()})
-    return {**filled, **spec.settings}
 
 
 @check_for("preset")
@@ -41,7 +26,7 @@ def check_preset_fits(spec: PresetSpec) -> None:
         "a preset is a whole composition", "name encoder, prior, divergence and decoder",
     )  # fmt: skip
     try:
-        resolve(default_registry(), None, _settings(spec))
+        resolve(default_registry(), spec, {})
     except TopicForgeError as error:
         raise CheckError(
             f"{title_of(spec)}: {error}, but a preset must work as it stands. To mend it: name "
@@ -54,16 +39,15 @@ def check_preset_fits(spec: PresetSpec) -> None:
 def check_preset_trains(spec: PresetSpec) -> None:
     """Two epochs of it on toy documents give finite losses and theta on the simplex.
 
-    Long settings are cut short: two epochs, one of pretraining at most, 16 documents a step, no
+    Long settings are cut short: two epochs, one of pretraining at most, 16 documents per step, no
     more mixture components than topics.
     """
-    given = _settings(spec)
-    given.update(n_topics=N_TOPICS, epochs=2, batch_size=16, device="cpu")
-    if given.get("pretrain_epochs"):
-        given["pretrain_epochs"] = 1
-    model = TopicModel(**given)
-    encoder = resolve(default_registry(), None, _settings(spec)).composition.parts["encoder"]
-    reads = getattr(encoder.spec.factory, "reads_features", False)
+    settings = resolve(default_registry(), spec, {})
+    given: dict[str, Any] = {"n_topics": N_TOPICS, "epochs": 2, "batch_size": 16, "device": "cpu"}
+    if settings.training.pretrain_epochs:
+        given["training__pretrain_epochs"] = 1
+    model = TopicModel(spec, **given)
+    reads = getattr(settings.composition.encoder.spec.factory, "reads_features", False)
     features = toy_features() if reads else None
     try:
         theta = model.fit_transform(toy_counts(), features=features)

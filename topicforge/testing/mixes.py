@@ -11,7 +11,7 @@ from topicforge.contracts import ComponentSpec, Kind
 from topicforge.errors import MixError
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.registry import default_registry
-from topicforge.registry.switches import BUILTIN
+from topicforge.registry.policy import BUILTIN
 from topicforge.testing.failure import CheckError
 from topicforge.testing.subject import WithOptions, title_of
 from topicforge.testing.toys import N_TOPICS, toy_counts, toy_features
@@ -24,7 +24,7 @@ def candidates(kind: Kind, distribution: str) -> list[ComponentSpec]:
     def order(spec: ComponentSpec) -> tuple[bool, bool, bool]:
         return spec.name == OFF, spec.distribution != distribution, spec.distribution != BUILTIN
 
-    return sorted(default_registry().components(kind), key=order)
+    return sorted(default_registry().specs(kind), key=order)
 
 
 def partners(spec: ComponentSpec) -> dict[Kind, ComponentSpec]:

@@ -11,7 +11,7 @@ from topicforge.contracts import KINDS, ComponentSpec, Context, Latent, PresetSp
 from topicforge.errors import PluginError, did_you_mean
 from topicforge.evaluation import MetricSpec
 from topicforge.registry import default_registry, option_defaults
-from topicforge.registry.kinds import WITHOUT_CONTEXT
+from topicforge.registry.kinds import KINDS as ENTRIES
 from topicforge.registry.metadata import installed
 from topicforge.testing.failure import CheckError
 
@@ -34,9 +34,7 @@ def kind_of(spec: Spec) -> SubjectKind:
     """Return what a spec registers: a kind of component, ``rule``, ``preset`` or ``metric``."""
     if isinstance(spec, RuleSpec):
         return "rule"
-    if isinstance(spec, PresetSpec):
-        return "preset"
-    return spec.kind
+    return spec.kind  # type: ignore[return-value]
 
 
 def name_of(spec: Spec) -> str:
@@ -87,16 +85,16 @@ def specs_of(distribution: str) -> list[Spec]:
                 f"{record.error}; {record.advice}\n{record.traceback}"
             )
     found: list[Spec] = [
-        *(spec for kind in KINDS for spec in registry.components(kind)),
+        *(spec for kind in KINDS for spec in registry.specs(kind)),
         *registry.rules,
-        *registry.presets(),
-        *registry.metrics(),
+        *registry.specs("preset"),
+        *registry.specs("metric"),
     ]
     specs = [spec for spec in found if spec.distribution == name]
     if not specs:
         raise PluginError(
-            f"specs_of: {name} loaded but registered nothing; mark its hooks with "
-            "topicforge.plugin.hookimpl and name them as topicforge.registry.hookspecs does"
+            f"specs_of: {name} loaded but registered nothing; its hook topicforge_register(register) must "
+            "call register.prior(...) or another method of the register"
         )
     return specs
 
@@ -147,14 +145,7 @@ def with_options(spec: Spec, options: Mapping[str, Any]) -> Spec:
     if not isinstance(spec, ComponentSpec):
         raise PluginError(f"{title_of(spec)}: takes no options in a check, got {dict(options)}")
     check_options(spec, options, where=f"parametrize_with_checks: {title_of(spec)}")
-    latent = spec.latent
-    if latent is not None:
-        own = latent
-
-        def latent(**given: Any) -> Latent:
-            return own(**{**options, **given})
-
-    return replace(spec, factory=WithOptions(spec.factory, options), latent=latent)
+    return replace(spec, factory=WithOptions(spec.factory, options))
 
 
 def options_of(spec: ComponentSpec) -> dict[str, Any]:
@@ -168,9 +159,9 @@ def build(spec: ComponentSpec, context: Context | None = None, **options: Any) -
     Raises:
         CheckError: it raised, or gave another type than its kind's base class.
     """
-    from topicforge.registry.kinds import BASES
-
-    arguments = () if spec.kind in WITHOUT_CONTEXT else (context,)
+    entry = ENTRIES[spec.kind]
+    arguments = (context,) if entry.takes_context else ()
+    base: Any = entry.base
     given = {**option_defaults(spec), **options}
     try:
         built = spec.factory(*arguments, **options)
@@ -180,10 +171,10 @@ def build(spec: ComponentSpec, context: Context | None = None, **options: Any) -
             "but it must be built from its context and its defaults alone. To mend it: see the "
             "traceback above; files and data belong into start()."
         ) from error
-    if not isinstance(built, BASES[spec.kind]):
+    if not isinstance(built, base):
         raise CheckError(
             f"{title_of(spec)}: the factory gave {type(built).__name__}, but must give a "
-            f"topicforge.plugin.{BASES[spec.kind].__name__}. To mend it: derive the class from it."
+            f"topicforge.plugin.{base.__name__}. To mend it: derive the class from it."
         )
     return built
 
@@ -194,7 +185,7 @@ def describe(spec: ComponentSpec, **options: Any) -> Latent:
     Raises:
         CheckError: it declares nothing, or no Latent.
     """
-    how = spec.latent or getattr(spec.factory, "describe", None)
+    how = getattr(spec.factory, "describe", None)
     declared = how(**options) if callable(how) else how
     if not isinstance(declared, Latent):
         raise CheckError(

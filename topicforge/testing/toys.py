@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from topicforge.contracts import Batch, Context
+from topicforge.contracts import Batch, Context, StartData
 
 VOCAB_SIZE = 30
 N_TOPICS = 4
@@ -65,7 +65,7 @@ def toy_context(
         mean_length=25.0,
         word_frequency=torch.from_numpy(share.astype(np.float32)),
         vocabulary=tuple(f"word{v}" for v in range(VOCAB_SIZE)),
-        shared={"documents": toy_counts},
+        start_data=StartData(toy_counts),
     )
 
 

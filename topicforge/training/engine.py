@@ -64,7 +64,7 @@ class Engine:
         if options.optimiser in _BY_ROWS and options.compile:
             raise OptionError(
                 f"TopicModel: optimiser={options.optimiser!r} needs the gradient of the words that "
-                "occur, which no compiled network gives; set compile=False"
+                "occur, which no compiled network gives; set training__compile=False"
             )
         self._network = network
         self._options = options
@@ -133,7 +133,7 @@ class Engine:
             self._trainable,
             lr=rate,
             betas=(options.beta1, 0.999),
-            eps=options.adam_eps,
+            eps=options.eps,
             weight_decay=options.weight_decay,
             fused=self._device.type in ("cpu", "cuda"),
         )

@@ -43,6 +43,7 @@ class Objective(nn.Module):
         compiled = torch.compile(network, dynamic=True) if options.compile else network
         # not as a module: its parameters would count twice
         self.__dict__["_run"] = compiled
+        self._hooks = {"latent": rules.hook("latent"), "theta": rules.hook("theta")}
         facts = network.context
         self._scale = (
             1 / (max(facts.mean_length, 1.0) * math.log(max(facts.vocab_size, 2)))
@@ -67,7 +68,8 @@ class Objective(nn.Module):
         half = self._options.precision == "bfloat16"
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
             if phase == "train":
-                terms = self._run(batch, self._rules.latent if self._rules.moves_latent else None)
+                # noise belongs to training, not to the loss of held-out documents
+                terms = self._run(batch, **(self._hooks if self.network.training else {}))
             else:
                 terms = self.network.autoencode(batch)
         self._check(terms)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -110,26 +111,11 @@ class Regularisers:
             value = rule.regulariser.divergence(value)
         return value
 
-    @property
-    def moves_latent(self) -> bool:
-        """Whether any rule has a word in :meth:`latent`."""
-        return any(type(rule.regularisers).latent is not Regulariser.latent for rule in self._rules)
-
-    def latent(self, z: Tensor) -> Tensor:
-        """What the link is given.
-
-        Raises:
-            PluginError: the shape was changed.
-        """
-        shape = z.shape
-        for rule in self._rules:
-            z = rule.regulariser.latent(z)
-            if z.shape != shape:
-                raise PluginError(
-                    f"regulariser {rule.name!r}: latent must keep the shape {tuple(shape)}, but gave "
-                    f"{tuple(z.shape)}"
-                )
-        return z
+    def hook(self, name: Literal["latent", "theta"]) -> Callable[[Tensor], Tensor] | None:
+        """What all of them together make of the latent or of theta; ``None`` where none changes it."""
+        plain = getattr(Regulariser, name)
+        changing = [r for r in self._rules if getattr(type(r.regulariser), name) is not plain]
+        return partial(_changed, changing, name) if changing else None
 
     def penalties(self, network: Network, now: Progress) -> dict[str, Tensor]:
         """Scalars to add to the loss, by the rules' names."""
@@ -152,3 +138,20 @@ class Regularisers:
     def names(self) -> Sequence[str]:
         """In order."""
         return [rule.name for rule in self._rules]
+
+
+def _changed(rules: Sequence[Named], name: str, value: Tensor) -> Tensor:
+    """The value after the hook of every rule, in order.
+
+    Raises:
+        PluginError: one of them changed the shape.
+    """
+    shape = value.shape
+    for rule in rules:
+        value = getattr(rule.regulariser, name)(value)
+        if value.shape != shape:
+            raise PluginError(
+                f"regulariser {rule.name!r}: {name} must keep the shape {tuple(shape)}, but gave "
+                f"{tuple(value.shape)}"
+            )
+    return value

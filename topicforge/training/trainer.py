@@ -219,7 +219,7 @@ class Trainer:
                     f"{self.state.step + 1}: every loss term must be finite, got "
                     f"{', '.join(f'{name} = {numbers[name]}' for name in bad)}; the first part that "
                     f"gives no finite number is {self.network.first_not_finite(batch)}. Lower "
-                    "learning_rate, set gradient_clip, or normalise the encoder's input. Whatever "
+                    "learning_rate, set optimiser__gradient_clip, or normalise the encoder's input. Whatever "
                     "was fitted before is kept"
                 )
             self._engine.descend(loss, self.state.step, last=last)
@@ -235,7 +235,7 @@ class Trainer:
         held_out = Selection(documents.counts, share, self.seed, held=True)
         if share and not (len(training) and len(held_out)):
             raise TrainingError(
-                f"TopicModel.fit: validation_fraction={share} of {len(training) + len(held_out)} "
+                f"TopicModel.fit: training__validation_fraction={share} of {len(training) + len(held_out)} "
                 f"documents leaves {len(held_out)} to watch and {len(training)} to train on; both "
                 "must be at least 1"
             )

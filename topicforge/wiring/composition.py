@@ -94,10 +94,8 @@ def compose(
     }
     posterior = _latent(parts["encoder"])
     prior = _latent(parts["prior"])
-    link_name = chosen.get("link")
-    if link_name is None:
-        link_name = "softmax" if posterior.space == "z" else "simplex"
-    link = _part(registry, "link", link_name, options.get("link", {}))
+    choice = chosen.get("link") or _default_link(registry, posterior)
+    link = _part(registry, "link", choice, options.get("link", {}))
     accepts = getattr(link.spec.factory, "accepts", "z")
     if accepts != posterior.space:
         raise MixError(
@@ -121,13 +119,13 @@ def fit_table(registry: Registry) -> list[dict[str, str]]:
     ``topicforge explain`` and the README's table come from here.
     """
     rows = []
-    for encoder in registry.components("encoder"):
+    for encoder in registry.specs("encoder"):
         posterior = _latent(Part(encoder, {}))
-        link = _part(registry, "link", "softmax" if posterior.space == "z" else "simplex", {})
-        for prior in registry.components("prior"):
+        link = Part(_default_link(registry, posterior), {})
+        for prior in registry.specs("prior"):
             row = {"encoder": encoder.name, "posterior": posterior.distribution.__name__}
             row["prior"] = prior.name
-            for divergence in registry.components("divergence"):
+            for divergence in registry.specs("divergence"):
                 if divergence.name == OFF:
                     continue
                 part = Part(divergence, {})
@@ -151,7 +149,8 @@ def _part(registry: Registry, kind: Kind, choice: Any, options: Mapping[str, Any
         spec = registry.find(kind, choice)
     elif callable(choice):
         name = getattr(choice, "__name__", repr(choice))
-        spec = ComponentSpec(kind, name, choice, "a component handed in as an object", "its author")
+        summary = "a component handed in as an object"
+        spec = ComponentSpec(name, choice, kind=kind, summary=summary, source="its author")
     else:
         raise OptionError(
             f"{kind} must be a name, a component class or a ComponentSpec, got {choice!r}"
@@ -160,8 +159,16 @@ def _part(registry: Registry, kind: Kind, choice: Any, options: Mapping[str, Any
     return Part(spec, dict(options))
 
 
+def _default_link(registry: Registry, posterior: Latent) -> ComponentSpec:
+    """The first link that takes the posterior's space; built-ins come first."""
+    for link in registry.specs("link"):
+        if getattr(link.factory, "accepts", "z") == posterior.space:
+            return link
+    raise MixError(f"no link is installed that takes posteriors in {posterior.space}")
+
+
 def _latent(part: Part) -> Latent:
-    describe = part.spec.latent or getattr(part.spec.factory, "describe", None)
+    describe = getattr(part.spec.factory, "describe", None)
     if describe is None:
         raise OptionError(
             f"{part.spec.kind} {part.spec.name!r} must declare its latent: give the class a "
@@ -209,15 +216,15 @@ def _impossible(
 ) -> str:
     """Say what does not fit, why, what works instead and how to add a rule."""
     works = []
-    for other in registry.components("divergence"):
+    for other in registry.specs("divergence"):
         if other.name == OFF:
             continue
         if not _resolves(registry, Part(other, {}), posterior, prior, link):
             continue
         works.append(f"divergence={other.name!r}")
-    for encoder in registry.components("encoder"):
+    for encoder in registry.specs("encoder"):
         latent = _latent(Part(encoder, {}))
-        default = _part(registry, "link", "softmax" if latent.space == "z" else "simplex", {})
+        default = Part(_default_link(registry, latent), {})
         if not _resolves(registry, parts["divergence"], latent, prior, default):
             continue
         works.append(f"encoder={encoder.name!r}")
@@ -227,8 +234,7 @@ def _impossible(
         f"{parts['prior'].spec.name!r} ({p} in {prior.space}) and divergence "
         f"{parts['divergence'].spec.name!r} do not fit: {why}. "
         + (f"Works instead, the rest unchanged: {', '.join(works)}. " if works else "")
-        + f"To add a rule for ({q}, {p}), register a RuleSpec in a plugin's "
-        "topicforge_register_divergence_rules."
+        + f"To add a rule for ({q}, {p}), a plugin calls register.divergence_rule(...)."
     )
 
 

@@ -26,7 +26,7 @@ from topicforge.contracts import (
     Rule,
     Samples,
 )
-from topicforge.distributions import Dirichlet, Distribution, NormalMixture
+from topicforge.distributions import Distribution, NormalMixture
 from topicforge.errors import InputError, MixError, PluginError, TopicForgeError
 from topicforge.registry import build
 from topicforge.wiring.composition import Composition
@@ -56,9 +56,6 @@ class Network(nn.Module):
     Args:
         composition: the parts and the divergence rule.
         context: sizes and corpus facts.
-        theta_noise: a in [0, 1): in training the decoder is fed (1 - a) theta + a e with e drawn
-            from the prior where it lives on the simplex, else from Dir(0.1); the divergence sees
-            the clean theta (W-LDA, Nan 2019, section 3.3).
         topics_from: ``one-hot``: topic k is the decoder at theta = e_k; ``anchors``: at the link of
             the prior's k-th anchor (survey, end of section 4).
 
@@ -72,7 +69,6 @@ class Network(nn.Module):
         composition: Composition,
         context: Context,
         *,
-        theta_noise: float = 0.0,
         topics_from: str = "one-hot",
     ) -> None:
         super().__init__()
@@ -89,7 +85,6 @@ class Network(nn.Module):
             )
         self.rule: Rule = composition.rule
         self.context = context
-        self.theta_noise = theta_noise
         self.topics_from = topics_from
         self._declared = composition.posterior.distribution
         self._declared_prior = composition.prior_latent.distribution
@@ -102,12 +97,18 @@ class Network(nn.Module):
         for part in (self.encoder, self.link, self.prior, self.decoder):
             part.start()
 
-    def forward(self, batch: Batch, latent: Callable[[Tensor], Tensor] | None = None) -> Terms:
-        """Return the loss terms of B documents.
+    def forward(
+        self,
+        batch: Batch,
+        latent: Callable[[Tensor], Tensor] | None = None,
+        theta: Callable[[Tensor], Tensor] | None = None,
+    ) -> Terms:
+        """Return the loss terms of B documents; the divergence sees z and theta as they are.
 
         Args:
             batch: the documents.
-            latent: what becomes of z on its way to the link (noise); the divergence sees z itself.
+            latent: what the link is given instead of z (noise).
+            theta: what the decoder is given instead of theta (noise).
         """
         q = self.posterior(batch)
         with self._blamed("encoder"):
@@ -117,8 +118,8 @@ class Network(nn.Module):
         with self._blamed("divergence", "encoder", "prior"), _full_precision(z.device.type):
             divergence = self._divergence(q, p, Samples(z, log_theta, self.link))
         seen = log_theta if latent is None else self._through_link(latent(z), batch)
-        theta = self._with_noise(seen.exp())
-        reconstruction = self._reconstruction(theta, batch)
+        given = seen.exp() if theta is None else theta(seen.exp())
+        reconstruction = self._reconstruction(given, batch)
         with self._blamed("decoder"):
             penalties = self.decoder.penalties()
         return Terms(reconstruction, divergence, penalties, log_theta.detach())
@@ -258,15 +259,6 @@ class Network(nn.Module):
                 f"({batch.n_documents},), but gave {tuple(log_likelihood.shape)}"
             )
         return -log_likelihood
-
-    def _with_noise(self, theta: Tensor) -> Tensor:
-        if not (self.training and self.theta_noise > 0):
-            return theta
-        p = self._prior()
-        if p.space != "theta":
-            p = Dirichlet(theta.new_full((theta.shape[1],), 0.1))
-        noise = distributed.batch_draws(p.rsample, theta.shape[0]).exp()
-        return (1 - self.theta_noise) * theta + self.theta_noise * noise
 
     def _check_anchors(self, prior_name: str) -> None:
         anchors = self.prior.anchors()

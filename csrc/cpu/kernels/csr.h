@@ -2,7 +2,7 @@
 // operator is made of. Included by kernel files only.
 #pragma once
 
-#include "sparse_rows.h"
+#include "ops/sparse_rows.h"
 #include "cpu/kernels/vector.h"
 #include "cpu/pool.h"
 

@@ -1,4 +1,4 @@
-#include "cpu/kernels/diffusion.h"
+#include "ops/diffusion.h"
 
 #include "cpu/kernels/diffusion_profile.h"
 #include "cpu/kernels/tiles.h"
@@ -167,8 +167,9 @@ void run_panel(
 }
 
 template <class T>
-double mmd(
-    const DiffusionProblem<T>& problem, bool unbiased, T* grad_q, T* grad_p, const Pool& pool) {
+void mmd(
+    const DiffusionProblem<T>& problem, bool unbiased, T* value, T* grad_q, T* grad_p,
+    const Pool& pool) {
   const double n = static_cast<double>(problem.n), m = static_cast<double>(problem.m);
   const double weight_q = 1.0 / (unbiased ? n * (n - 1.0) : n * n);
   const double weight_p = 1.0 / (unbiased ? m * (m - 1.0) : m * m);
@@ -198,7 +199,8 @@ double mmd(
   double sum_q = 0.0, sum_p = 0.0, cross_q = 0.0, cross_p = 0.0;
   for (int64_t i = 0; i < q.panels(); ++i) sum_q += sums[2 * i], cross_q += sums[2 * i + 1];
   for (int64_t i = q.panels(); i < tasks; ++i) sum_p += sums[2 * i], cross_p += sums[2 * i + 1];
-  return weight_q * sum_q + weight_p * sum_p + weight_cross * (cross_by_q ? cross_q : cross_p);
+  const double sum_cross = cross_by_q ? cross_q : cross_p;
+  *value = static_cast<T>(weight_q * sum_q + weight_p * sum_p + weight_cross * sum_cross);
 }
 
 // Panels over p, so that a row of q fills a stretch of a row of the result.
@@ -304,11 +306,11 @@ void backward(
   });
 }
 
+template <class T>
+constexpr DiffusionFunctions<T> functions = {mmd<T>, matrix<T>, backward<T>};
+
 }  // namespace
 
-extern const DiffusionKernels TOPICFORGE_TABLE_NAME(diffusion);
-const DiffusionKernels TOPICFORGE_TABLE_NAME(diffusion) = {
-    {mmd<float>, matrix<float>, backward<float>},
-    {mmd<double>, matrix<double>, backward<double>}};
+TOPICFORGE_DEFINE_KERNELS(DiffusionFunctions, diffusion)
 
 }  // namespace topicforge

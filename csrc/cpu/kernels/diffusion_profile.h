@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cpu/kernels/vector.h"
-#include "math/diffusion_profile.h"
+#include "ops/diffusion_profile.h"
 
 namespace topicforge {
 namespace {

@@ -1,7 +1,7 @@
 // Every sum over dimensions takes (z - mu)² as it stands. The expanded square would be two
 // matrix products, but it subtracts numbers of size (mu/sigma)², and float32 has no digits left
 // where means lie a thousand standard deviations from zero.
-#include "cpu/kernels/mixture.h"
+#include "ops/mixture.h"
 
 #include <cmath>
 
@@ -476,7 +476,7 @@ struct Chunks {
   }
 
   // d mu = M1 / sigma², d log sigma² = ½ (M2 / sigma² - M0), d log pi = M0.
-  void reduce(int64_t var_columns, const MixtureGradient<T>& out, const Pool& pool) const {
+  void reduce(int64_t var_columns, const MixtureGradients<T>& out, const Pool& pool) const {
     const int64_t L = mix.L, stride = mix.stride, V = kLanes<T>, whole = L - mix.tail;
     const Pool adders = pool_for(pool, count * size);
     for_tasks<T>(adders, mix.C, 2 * stride, [&](int64_t c, T* one) {
@@ -539,7 +539,7 @@ inline void fill_lanes(const T* from, int64_t valid, T rest, T* lanes) {
 // count, weights)` puts into weights[c][point], c < count; `extra` is its own memory a worker.
 template <class T, class Weigh>
 void weighted_backward(
-    const Mixture<T>& mixture, const T* z, int64_t B, T* grad_z, const MixtureGradient<T>& out,
+    const Mixture<T>& mixture, const T* z, int64_t B, const MixtureGradients<T>& out,
     const Pool& pool, const Packed<T>& mix, int64_t extra, const Weigh& weigh) {
   constexpr int P = kPanel<T>;
   const Chunks<T> chunks(mix, B, pool);
@@ -555,7 +555,7 @@ void weighted_backward(
       const int64_t valid = valid_points<T>(B, p), start = p * P;
       if (direct) {
         space.points = z + start * L;
-        space.grad = grad_z + start * L;
+        space.grad = out.z + start * L;
       } else {
         fill_rows(z + start * L, valid, L, stride, rows);
       }
@@ -567,7 +567,7 @@ void weighted_backward(
         add_moments<T, false>(
             mix, first, count, weights, valid, space, chunks.moments(chunk));
       }
-      if (!direct) write_rows(space.grad, valid, L, stride, grad_z + start * L);
+      if (!direct) write_rows(space.grad, valid, L, stride, out.z + start * L);
     }
   });
   chunks.reduce(mixture.var_columns, out, pool);
@@ -575,8 +575,8 @@ void weighted_backward(
 
 template <class T>
 void log_prob_backward(
-    const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, const T* log_prob, T* grad_z,
-    const MixtureGradient<T>& out, const Pool& pool) {
+    const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, const T* log_prob,
+    const MixtureGradients<T>& out, const Pool& pool) {
   constexpr int P = kPanel<T>, V = kLanes<T>;
   const Packed<T> mix(mixture, pool);
   const int64_t L = mix.L;
@@ -600,13 +600,13 @@ void log_prob_backward(
       }
     }
   };
-  weighted_backward(mixture, z, B, grad_z, out, pool, mix, L * P, weigh);
+  weighted_backward(mixture, z, B, out, pool, mix, L * P, weigh);
 }
 
 template <class T>
 void log_prob_backward_kept(
     const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, int64_t grad_step,
-    const T* shares, T* grad_z, const MixtureGradient<T>& out, const Pool& pool) {
+    const T* shares, const MixtureGradients<T>& out, const Pool& pool) {
   constexpr int P = kPanel<T>, V = kLanes<T>;
   const Packed<T> mix(mixture, pool);
   auto weigh = [&](T*, int64_t panel, int64_t first, int64_t count, T* weights) {
@@ -624,14 +624,14 @@ void log_prob_backward_kept(
       }
     }
   };
-  weighted_backward(mixture, z, B, grad_z, out, pool, mix, 0, weigh);
+  weighted_backward(mixture, z, B, out, pool, mix, 0, weigh);
 }
 
 // With v_c = r_c (g_c - Σ r g), the gradients are those of log p(z) with weights v.
 template <class T>
 void responsibilities_backward(
-    const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, const T* shares, T* grad_z,
-    const MixtureGradient<T>& out, const Pool& pool) {
+    const Mixture<T>& mixture, const T* z, int64_t B, const T* grad, const T* shares,
+    const MixtureGradients<T>& out, const Pool& pool) {
   constexpr int P = kPanel<T>;
   const Packed<T> mix(mixture, pool);
   const int64_t C = mix.C;
@@ -650,7 +650,7 @@ void responsibilities_backward(
       }
     }
   };
-  weighted_backward(mixture, z, B, grad_z, out, pool, mix, P, weigh);
+  weighted_backward(mixture, z, B, out, pool, mix, P, weigh);
 }
 
 // With D_c and E_c the distances of z and of the posterior (its variance included), the bound
@@ -715,8 +715,8 @@ void kl_bound(
 template <class T>
 void kl_bound_backward(
     const Mixture<T>& mixture, const Posterior<T>& posterior, const BoundTerms<const T*>& grad,
-    const T* log_prob, const T* gap, T* grad_loc, T* grad_log_var, T* grad_z,
-    const MixtureGradient<T>& out, const Pool& pool) {
+    const T* log_prob, const T* gap, T* grad_loc, T* grad_log_var,
+    const MixtureGradients<T>& out, const Pool& pool) {
   constexpr int P = kPanel<T>, V = kLanes<T>;
   const Packed<T> mix(mixture, pool);
   const int64_t L = mix.L, stride = mix.stride, B = posterior.B;
@@ -777,7 +777,7 @@ void kl_bound_backward(
         add_moments<T, true>(
             mix, first, count, weights_loc, valid, at_loc, chunks.moments(chunk));
       }
-      write_rows(at_z.grad, valid, L, stride, grad_z + start * L);
+      write_rows(at_z.grad, valid, L, stride, out.z + start * L);
       write_rows(at_loc.grad, valid, L, stride, grad_loc + start * L);
       for (int64_t i = 0; i < valid; ++i) {
         for (int64_t l = 0; l < L; ++l) {
@@ -792,16 +792,13 @@ void kl_bound_backward(
 }
 
 template <class T>
-constexpr MixtureFunctions<T> table() {
-  return {
-      log_prob<T>, log_prob_backward<T>, log_prob_backward_kept<T>,
-      responsibilities<T>, responsibilities_backward<T>,
-      kl_bound<T>, kl_bound_backward<T>};
-}
+constexpr MixtureFunctions<T> functions = {
+    log_prob<T>, log_prob_backward<T>, log_prob_backward_kept<T>,
+    responsibilities<T>, responsibilities_backward<T>,
+    kl_bound<T>, kl_bound_backward<T>};
 
 }  // namespace
 
-extern const MixtureKernels TOPICFORGE_TABLE_NAME(mixture);
-const MixtureKernels TOPICFORGE_TABLE_NAME(mixture) = {table<float>(), table<double>()};
+TOPICFORGE_DEFINE_KERNELS(MixtureFunctions, mixture)
 
 }  // namespace topicforge

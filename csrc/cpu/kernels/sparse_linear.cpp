@@ -1,4 +1,4 @@
-#include "cpu/kernels/sparse_linear.h"
+#include "ops/sparse_linear.h"
 
 #include "cpu/kernels/csr.h"
 
@@ -87,22 +87,17 @@ void backward(
 }
 
 template <class T>
-int64_t count_touched(const SparseRows<T>& x, const Pool& pool) {
-  const Scratch<unsigned char> seen(pool, x.words);
-  __builtin_memset(seen.get(), 0, static_cast<size_t>(x.words));
-  for (int64_t i = 0; i < x.entries; ++i) seen[x.col[i]] = 1;
-  int64_t count = 0;
-  for (int64_t v = 0; v < x.words; ++v) count += seen[v];
-  return count;
-}
-
-template <class T>
-void touched(
-    const SparseRows<T>& x, const T* grad, int64_t H, int64_t* word, T* rows, const Pool& pool) {
+void backward_rows(
+    const SparseRows<T>& x, const T* grad, int64_t H, const MakeRows<T>& make, const Pool& pool) {
   const Transpose by_word(pool, x);
   int64_t count = 0;
+  for (int64_t v = 0; v < x.words; ++v) count += by_word.start[v + 1] > by_word.start[v];
+  int64_t* word;
+  T* rows;
+  make(count, &word, &rows);
+  int64_t at = 0;
   for (int64_t v = 0; v < x.words; ++v) {
-    if (by_word.start[v + 1] > by_word.start[v]) word[count++] = v;
+    if (by_word.start[v + 1] > by_word.start[v]) word[at++] = v;
   }
   const int64_t blocks = (count + kWordsPerTask - 1) / kWordsPerTask;
   const bool cached = fits_cache<T>(x.documents, H);
@@ -118,12 +113,11 @@ void touched(
   });
 }
 
+template <class T>
+constexpr SparseLinearFunctions<T> functions = {forward<T>, backward<T>, backward_rows<T>};
+
 }  // namespace
 
-extern const SparseLinearKernels TOPICFORGE_TABLE_NAME(sparse_linear);
-const SparseLinearKernels TOPICFORGE_TABLE_NAME(sparse_linear) = {
-    {forward<float>, backward<float>, count_touched<float>, touched<float>},
-    {forward<double>, backward<double>, count_touched<double>, touched<double>},
-};
+TOPICFORGE_DEFINE_KERNELS(SparseLinearFunctions, sparse_linear)
 
 }  // namespace topicforge

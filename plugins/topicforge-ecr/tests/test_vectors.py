@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from topicforge.plugin import Context, OptionError, corpus_vectors
+from topicforge.contracts import StartData
+from topicforge.plugin import Context, OptionError
 
 from topicforge_ecr.decoder import EcrDecoder
 from topicforge_ecr.vectors import read_vectors
@@ -105,8 +106,7 @@ def test_corpus_vectors_of_words_that_share_documents():
     for i, row in enumerate(counts):
         row[4 * (i % 2) + rng.permutation(4)[:2]] = 1
     torch.manual_seed(0)
-    context = Context(8, 2, 2, shared={"documents": lambda: sp.csr_array(counts)})
-    vectors = corpus_vectors(context, 2)
+    vectors = StartData(lambda: sp.csr_array(counts)).word_vectors(2)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     likeness = np.abs(unit @ unit.T)
     assert likeness[:4, :4].min() > 0.99

@@ -37,7 +37,8 @@ def runs(options):
 
 def test_every_number_of_every_epoch_is_there_exactly(counts, small, expected, options, runs):
     logger = ("mlflow", {**options, "run_name": "mine"})
-    model = small(logger, preset="gmntm", validation_fraction=0.2, pretrain_epochs=2).fit(counts)
+    training = {"validation_fraction": 0.2, "pretrain_epochs": 2}
+    model = small(logger, preset="gmntm", training=training).fit(counts)
     ((run, metric),) = runs()
     assert (run.info.run_name, run.info.status) == ("mine", "FINISHED")
     names = {name for report in model.history_ for name in numbers_of(report)}

@@ -33,7 +33,8 @@ def rounded(pairs):
 
 def test_every_number_of_every_epoch_is_there_exactly(counts, small, expected, tmp_path):
     logger = ("tensorboard", {"log_dir": str(tmp_path), "run_name": "one"})
-    model = small(logger, preset="gmntm", validation_fraction=0.2, pretrain_epochs=2).fit(counts)
+    training = {"validation_fraction": 0.2, "pretrain_epochs": 2}
+    model = small(logger, preset="gmntm", training=training).fit(counts)
     values, settings = read(tmp_path / "one")
     phases = {report.phase for report in model.history_}
     assert phases == {"pretrain", "train"}

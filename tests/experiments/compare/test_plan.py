@@ -1,7 +1,9 @@
 import pytest
 
+from topicforge.corpus.folder import CORPUS
 from topicforge.errors import InputError, MixError, OptionError, TopicForgeError, UnknownNameError
 from topicforge.experiments.compare import read_plan
+from topicforge.storage import write_manifest
 
 FAST = 'n_topics = 3\n[compositions.fast]\npreset = "nvdm-gsm"\nepochs = 1\n'
 
@@ -49,7 +51,7 @@ def test_a_cell_is_another_one_when_anything_behind_it_changes(study, corpora):
         ("seed = [1]\n" + FAST, UnknownNameError, "no key 'seed'.*seeds"),
         ("n_topics = [0]\n" + FAST[13:], OptionError, "n_topics must be whole numbers from 1"),
         ("seeds = [true]\n" + FAST, OptionError, "seeds must be whole numbers"),
-        ("metrics = ['npmj']\n" + FAST, UnknownNameError, "no metric 'npmj'.*npmi"),
+        ("metrics = ['npmj']\n" + FAST, UnknownNameError, "no metric is called 'npmj'.*npmi"),
         ("metrics = 'npmi'\n" + FAST, InputError, "metrics must be a list of names"),
         ("[compositions.a]\npreset='w-lba'", UnknownNameError, "compositions.a: .*w-lda"),
         ("[compositions.a]\nencoder='mlp-point'\ndivergence='kl'", MixError, "compositions.a: "),
@@ -78,6 +80,7 @@ def test_corpora_must_be_there_and_have_the_same_words(study, corpora):
     words = corpora / "first-test" / "vocabulary.txt"
     lines = words.read_text().splitlines()
     words.write_text("\n".join([lines[1], lines[0], *lines[2:]]) + "\n")
+    write_manifest(words.parent, CORPUS)
     path.write_text(text.replace("elsewhere", "first-test"))
     with pytest.raises(InputError, match="same words in the same columns"):
         read_plan(path)

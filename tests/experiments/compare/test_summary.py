@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from topicforge.evaluation import MetricSpec
 from topicforge.experiments.compare import summarise
 from topicforge.experiments.compare.markdown import markdown
 from topicforge.experiments.compare.plots import critical_difference, front, pareto
+from topicforge.registry import default_registry
 
 
 def record(corpus, contestant, seed, npmi, td=0.5, n_topics=5, **more):
@@ -38,6 +40,22 @@ def test_means_deviations_and_ranks(records):
     assert summary.failed == (("y, c, K = 5, seed 0", "no luck"),)
 
 
+def test_a_metric_of_which_less_is_better_ranks_the_other_way(monkeypatch):
+    values = {"a": 100.0, "b": 200.0}
+    kept = [
+        record(corpus, name, 0, 0.1)
+        | {"scores": {"perplexity": value, "npmi": value, "odd": value}}
+        for corpus in "xyz"
+        for name, value in values.items()
+    ]
+    odd = MetricSpec("odd", len, summary="no direction", source="this test")
+    monkeypatch.setitem(default_registry()._named["metric"], "odd", [odd])
+    rankings = summarise(kept, ["perplexity", "npmi", "odd"]).rankings
+    assert rankings["perplexity"].names == ("a", "b")
+    assert rankings["npmi"].names == ("b", "a")
+    assert "odd" not in rankings
+
+
 def test_several_numbers_of_topics_make_one_block_a_corpus():
     kept = [
         record(corpus, name, 0, value + k / 100, n_topics=k)
@@ -59,7 +77,7 @@ def test_markdown_says_all(records):
         assert told in text
 
 
-def test_the_front_is_what_nobody_beats():
+def test_the_front_has_what_nothing_beats():
     assert front([(0.0, 1.0), (1.0, 0.0), (0.5, 0.5), (0.4, 0.4), (0.5, 0.2)]) == [0, 2, 1]
     assert front([(1.0, 1.0), (1.0, 1.0)]) == [0, 1]
 

@@ -20,8 +20,12 @@ def test_a_search_is_read_as_it_is_written(write):
     encoder.hidden = {{choices = [[10], [20, 20]]}}
     prior = {{choices = ["gaussian", "dirichlet"]}}
     prior__concentration = {{low = 0.1, high = 1}}
+    optimiser.beta1 = {{low = 0.5, high = 0.99}}
+    [space.training]
+    pretrain_epochs = {{low = 0, high = 3}}
     """
-    plan = read_plan(write(space, "theta_noise = 0.1", "trials = 7\nseed = 3\nobjective = 'nmi'"))
+    rest = "trials = 7\nseed = 3\nobjective = 'nmi'"
+    plan = read_plan(write(space, "training = {accumulate = 2}", rest))
     # names of parts are drawn first
     assert next(iter(plan.space)) == "prior"
     assert plan.space["learning_rate"] == Numbers(1e-4, 1e-2, None, True)
@@ -31,7 +35,9 @@ def test_a_search_is_read_as_it_is_written(write):
     assert plan.space["encoder__hidden"] == Choices(((10,), (20, 20)))
     # one whole bound does not make whole numbers
     assert plan.space["prior__concentration"] == Numbers(0.1, 1.0)
-    assert plan.settings == {"preset": "nvdm-gsm", "n_topics": 3, "theta_noise": 0.1}
+    assert plan.space["optimiser__beta1"] == Numbers(0.5, 0.99)
+    assert plan.space["training__pretrain_epochs"] == Numbers(0, 3)
+    assert plan.settings == {"preset": "nvdm-gsm", "n_topics": 3, "training__accumulate": 2}
     assert (plan.trials, plan.seed, plan.objective.name) == (7, 3, "nmi")
 
 
@@ -41,6 +47,9 @@ def test_a_search_is_read_as_it_is_written(write):
         ("learning_rat = {low = 1, high = 2}", UnknownNameError, "Did you mean 'learning_rate'"),
         ("prior__varianc = {low = 1, high = 2}", UnknownNameError, "Did you mean 'variance'"),
         ("pror__variance = {low = 1, high = 2}", UnknownNameError, "Did you mean 'prior'"),
+        ("optimiser.beta = {low = 0.1, high = 0.2}", UnknownNameError, "optimiser__beta"),
+        ("training.acumulate = {low = 1, high = 2}", UnknownNameError, "training__acumulate"),
+        ("training.accumulate = {low = 0, high = 2}", OptionError, "must be positive"),
         ("prior = {choices = ['gausian']}", UnknownNameError, "Did you mean 'gaussian'"),
         ("epochs = {lo = 1, high = 2}", UnknownNameError, "Did you mean 'low'"),
         ("epochs = {low = 3, high = 2}", InputError, "low must be at most high, got 3 and 2"),
@@ -59,7 +68,7 @@ def test_a_search_is_read_as_it_is_written(write):
         ("n_topics = {low = 0, high = 2}", InputError, r"stands in \[settings\] and in \[space\]"),
         ("n_latent = {low = 0, high = 2}\nepochs = {low = -1, high = 2}", OptionError, "at least 0"),
         ("epochs = {low = 0, high = 2}", OptionError, "epochs must be .* at least 1, got 0"),
-        ("patience = {low = 1, high = 2}", InputError, "patience is the search's to decide"),
+        ("training.patience = {low = 1, high = 2}", InputError, "is the search's to decide"),
         ("prior = {low = 1, high = 2}", InputError, "choices = .* of names"),
         ("", InputError, "at least one setting"),
         ("encoder = {choices = ['mlp-point']}\ndivergence = {choices = ['kl']}", MixError, "none of 1 mixes"),
@@ -77,7 +86,7 @@ def test_a_space_that_cant_be_is_refused_with_its_place(write, space, error, mat
         ("trial = 3", UnknownNameError, "Did you mean 'trials'"),
         ("trials = 0", OptionError, "trials must be a whole number from 1"),
         ("objective = 'nmmi'", UnknownNameError, "Did you mean 'nmi'"),
-        ("objective = 'c_v'", InputError, "needs running texts"),
+        ("objective = 'c_v'", InputError, "needs texts, which corpus folders don't keep"),
         ("held_out = 1", OptionError, "above 0 and below 1, got 1"),
         ("pruning = 3", InputError, "must be a table"),
         ("pruning = {startup = 3}", UnknownNameError, "Did you mean 'startup_trials'"),

@@ -9,7 +9,7 @@ import pytest
 from topicforge import TopicModel
 from topicforge.corpus import Corpus
 from topicforge.errors import InputError, MissingExtraError, MixError, OptionError
-from topicforge.experiments.search import MEASURES, Measure, read_plan, search, write_report
+from topicforge.experiments.search import Measure, objectives, read_plan, search, write_report
 
 RATE = "learning_rate = {low = 1e-4, high = 3e-2, log = true}"
 
@@ -108,13 +108,13 @@ def test_pruning_stops_what_is_behind_and_the_best_stays(write, tmp_path):
     assert max(looks[first.number].values()) < np.median(others)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", objectives())
 def test_every_objective_is_a_finite_number(name, folder):
     corpus = Corpus.open(folder / "docs")
     model = TopicModel("nvdm-gsm", n_topics=3, epochs=1).fit(corpus)
     value = Measure(name)(model, Corpus.open(folder / "more"))
     assert math.isfinite(value)
-    assert Measure(name).larger_is_better == (name != "perplexity")
+    assert Measure(name).higher_is_better == (name != "perplexity")
 
 
 def test_words_ranked_by_association_count_where_words_are_measured(write, tmp_path):
@@ -151,7 +151,7 @@ def test_the_report_is_read_by_the_other_commands(write, tmp_path):
     from topicforge.experiments.compare import read_plan as read_study
 
     space = f"{RATE}\nencoder.hidden = {{choices = [[10], [20, 20]]}}"
-    rules = "epochs = 1\ndynamics = ['warm-up', ['free-bits', {nats = 1.5}]]"
+    rules = "epochs = 1\nregularisers = ['warm-up', ['free-bits', {nats = 1.5}]]"
     plan = read_plan(write(space, rules))
     found = search(plan, tmp_path / "out", trials=4)
     written = write_report(tmp_path / "out", plan, found)
@@ -226,7 +226,7 @@ def test_a_fixed_option_holds_where_the_part_has_it(write, tmp_path):
 
 def test_pretraining_counts_as_epochs_and_rules_may_be_drawn(write, tmp_path):
     space = "regularisers = {choices = [[], ['warm-up', ['free-bits', {nats = 1.0}]]]}"
-    plan = read_plan(write(space, "epochs = 2\npretrain_epochs = 3"))
+    plan = read_plan(write(space, "epochs = 2\ntraining.pretrain_epochs = 3"))
     found = search(plan, tmp_path / "out", trials=4)
     axis = plan.space["regularisers"]
     assert {axis.label(t.drawn["regularisers"]) for t in found.trials} == set(axis.labels)

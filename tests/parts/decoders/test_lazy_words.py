@@ -127,7 +127,7 @@ def test_sums_that_start_anew_change_nothing(batch_of, monkeypatch):
 
 
 def test_sgd_ends_where_dense_sgd_ends(batch_of):
-    """Two topics, twelve words drawn by rank, two documents a step, steps that shrink."""
+    """Two topics, twelve words drawn by rank, two documents per step, steps that shrink."""
     n_words, n_documents, n_steps = 12, 40, 600
     rng = np.random.default_rng(0)
     share = 1 / np.arange(1, n_words + 1)

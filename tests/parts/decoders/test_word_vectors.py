@@ -9,11 +9,10 @@ import scipy.sparse as sp
 import torch
 
 from topicforge import TopicModel
-from topicforge.contracts import Context
+from topicforge.contracts import Context, StartData
 from topicforge.errors import OptionError, TrainingError
 from topicforge.parts.decoders import EmbeddingDecoder
 from topicforge.parts.decoders.word_vectors import read_word_vectors
-from topicforge.parts.starts import corpus_vectors
 
 WORDS = ("cat", "dog", "naïve", "猫")
 VECTORS = np.array([[1.0, -2.0], [0.25, 3e-5], [-4.0, 0.5], [0.125, 7.0]], dtype=np.float32)
@@ -327,10 +326,10 @@ def test_vectors_of_the_corpus_itself_start_rho(planted):
         vocab_size=planted[0].shape[1],
         n_topics=3,
         n_latent=3,
-        shared={"documents": lambda: planted[0]},
+        start_data=StartData(lambda: planted[0]),
     )
     torch.manual_seed(0)
-    made = torch.from_numpy(corpus_vectors(context, 8))
+    made = torch.from_numpy(context.start_data.word_vectors(8))
     meets = made.any(1)
     assert meets.sum() > 10
     decoder = EmbeddingDecoder(context, width=8, vectors="corpus")

@@ -1,4 +1,4 @@
-"""MMD of eq. 10 by hand and by double loops; who may use it; batches too small for pairs."""
+"""MMD by hand and by double loops; which posteriors may use it; batches too small for pairs."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Dropout keeps what it should, as often as it should, whoever has the documents."""
+"""Dropout keeps what it should, as often as it should, on any number of processes."""
 
 import math
 

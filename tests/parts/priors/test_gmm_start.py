@@ -136,7 +136,7 @@ def test_scikit_learns_own_refusal_is_a_training_error():
 
 
 def test_a_fit_that_does_not_converge_is_passed_on():
-    # identical latents: k-means finds one cluster where three are asked for
+    # identical latents: k-means finds one cluster instead of three
     with pytest.warns(ConvergenceWarning, match="prior 'gmm'"):
         prior().start_from_latents(torch.ones(20, 3), seed=1)
 

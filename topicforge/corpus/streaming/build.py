@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -23,13 +22,7 @@ import sklearn
 
 from topicforge._version import __version__
 from topicforge.corpus.analyzer import Analyzer
-from topicforge.corpus.folder import (
-    DESCRIPTION,
-    Corpus,
-    check_target,
-    put_in_place,
-    write_description,
-)
+from topicforge.corpus.folder import CORPUS, Corpus, write_description
 from topicforge.corpus.lines import read_lines
 from topicforge.corpus.pruning import Pruning
 from topicforge.corpus.reader import Document
@@ -37,19 +30,20 @@ from topicforge.corpus.streaming.columns import choose_words, name_buckets
 from topicforge.corpus.streaming.merge import merge_all
 from topicforge.corpus.streaming.pieces import count_piece, cut, finished, piece_folder
 from topicforge.corpus.streaming.pool import Pool
-from topicforge.corpus.streaming.scratch import (
-    alone,
-    own_lines,
-    read_json,
-    scratch_of,
-    settle,
-    write_json,
-    writing,
-)  # fmt: skip
+from topicforge.corpus.streaming.scratch import own_lines, read_json, scratch_of, settle
 from topicforge.corpus.streaming.settings import Shards
 from topicforge.corpus.streaming.shards import Shard, kept_rows, map_shard, shard_done
 from topicforge.corpus.words import check_label, check_vocabulary
-from topicforge.errors import CorpusError
+from topicforge.errors import CorpusError, StorageError
+from topicforge.storage import (
+    check_target,
+    put_in_place,
+    workspace,
+    write_file,
+    write_json,
+    write_manifest,
+    writing_to,
+)
 
 _READ, _PIECES = "read.json", "pieces"
 _COLUMNS, _DONE, _RESULT, _MERGE = "columns.json", "done", "corpus", "merge"
@@ -100,22 +94,20 @@ def build_shards(task: Task) -> Corpus:
     """
     task.analyzer("")  # what it lacks (jieba) is said before anything is read
     target = Path(os.path.abspath(task.target))
-    check_target(target)
+    check_target(target, CORPUS)
     scratch = scratch_of(target)
     try:
-        with alone(scratch), Pool(task.shards.workers) as pool:
+        with workspace(scratch, target), writing_to(target), Pool(task.shards.workers) as pool:
             _settle(task, scratch)
             _read_pieces(task, scratch, pool)
             shards = _settle_columns(task, scratch, pool)
             result = _put_together(task, scratch, shards, pool)
-            put_in_place(result, target)
-        shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise CorpusError(
-            f"{target} can't be built ({type(error).__name__}: {error}); what is finished is kept in "
-            f"{scratch}: make room or give permission, then run the same again"
+            put_in_place(result, target, CORPUS)
+    except StorageError as error:
+        raise StorageError(
+            f"{error}. What is finished is kept in {scratch}: the same command goes on with it"
         ) from error
-    return Corpus.open(target)
+    return Corpus.open(target, verify=False)
 
 
 def _settle(task: Task, scratch: Path) -> None:
@@ -169,8 +161,6 @@ def _read_pieces(task: Task, scratch: Path, pool: Pool) -> None:
         return
     folder = scratch / _PIECES
     folder.mkdir(exist_ok=True)
-    for left in folder.glob("*.part"):
-        shutil.rmtree(left, ignore_errors=True)
     known = set(finished(folder))
     with closing(_generator(task.documents())) as documents:
         pool.run(count_piece, cut(documents, task.shards.documents, folder, task.analyzer, known))
@@ -217,7 +207,7 @@ def _settle_columns(task: Task, scratch: Path, pool: Pool) -> list[Shard]:
             limits = task.pruning.limits(read["documents"])
         if words is not None:
             size = len(check_vocabulary(words, None, task.where))
-            with writing(vocabulary) as file:
+            with write_file(vocabulary) as file:
                 file.writelines(f"{word}\n".encode() for word in words)
         settled = {"size": size, "limits": limits, "words": words is not None}
         write_json(scratch / _COLUMNS, settled)
@@ -241,8 +231,8 @@ def _put_together(task: Task, scratch: Path, shards: list[Shard], pool: Pool) ->
             f"{total['documents'] + total['dropped']} documents are empty"
         )
     result = scratch / _RESULT
-    for left in (*result.rglob("*.part"), result / DESCRIPTION):
-        left.unlink(missing_ok=True)  # a description lists all other files
+    for left in result.rglob("*.part"):
+        left.unlink(missing_ok=True)  # the manifest lists all files
     settled = read_json(scratch / _COLUMNS) or {}
     dropped = {"dropped_empty_documents": total["dropped"]} if task.drop_empty else {}
     if task.drop_empty:
@@ -262,13 +252,14 @@ def _put_together(task: Task, scratch: Path, shards: list[Shard], pool: Pool) ->
         },
         [(d["documents"], d["entries"]) for d in done],
     )
+    write_manifest(result, CORPUS)
     return result
 
 
 def _write_rows(path: Path, scratch: Path, shards: list[Shard], n_documents: int) -> None:
     """Write which rows of the source stay, shard by shard."""
     known, first = finished(scratch / _PIECES), 0
-    with writing(path) as file:
+    with write_file(path) as file:
         header = {"descr": "<i8", "fortran_order": False, "shape": (n_documents,)}
         np.lib.format.write_array_header_1_0(file, header)
         for shard in shards:
@@ -286,7 +277,7 @@ def _write_labels(task: Task, scratch: Path, shards: list[Shard]) -> int | None:
         )
     differ: set[str] = set()
     if task.labels is not None or read["labelled"]:
-        with writing(path) as file:
+        with write_file(path) as file:
             for label in _kept_labels(task, shards):
                 differ.add(label)
                 file.write(f"{label}\n".encode())

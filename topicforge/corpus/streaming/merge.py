@@ -9,7 +9,7 @@ from pathlib import Path
 
 from topicforge.corpus.streaming.pieces import Record, read_words, write_words
 from topicforge.corpus.streaming.pool import Pool
-from topicforge.corpus.streaming.scratch import writing
+from topicforge.storage import write_file
 
 #: files open at a time; systems allow 256 and more
 FAN = 64
@@ -55,5 +55,5 @@ def merge_all(files: Sequence[Path], folder: Path, pool: Pool) -> Iterator[Recor
 
 def _merge_group(group: _Group) -> None:
     files, path = group
-    with writing(path) as file:
+    with write_file(path) as file:
         write_words(file, merged(files))

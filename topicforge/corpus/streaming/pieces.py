@@ -9,8 +9,6 @@ pieces/00000/piece.json    numbers of documents and of labelled ones
 from __future__ import annotations
 
 import gc
-import os
-import shutil
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,7 +22,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from topicforge.corpus.analyzer import Analyzer
 from topicforge.corpus.reader import Document
-from topicforge.corpus.streaming.scratch import read_json, write_json, writing
+from topicforge.corpus.streaming.scratch import read_json
+from topicforge.storage import write_file, write_json
 
 #: a piece ends early where its texts reach this: a shard of whole books must fit in memory, too
 PIECE_CHARACTERS = 1 << 26
@@ -87,7 +86,7 @@ def cut(
 
 
 def count_piece(piece: Piece) -> None:
-    """Count the words of a piece and write it, whole or not at all."""
+    """Count the words of a piece and write it; ``piece.json`` comes last and says that it is whole."""
     gc.collect()  # CountVectorizer leaves the words of the last piece in a reference cycle
     vectorizer = CountVectorizer(analyzer=piece.analyzer)
     words: list[str] = []
@@ -103,28 +102,24 @@ def count_piece(piece: Piece) -> None:
     totals = matrix.sum(axis=0)
 
     target = piece_folder(piece.folder, piece.number)
-    fresh = target.with_name(f"{target.name}.{os.getpid()}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    with writing(fresh / "words.bin") as file:
+    target.mkdir(parents=True, exist_ok=True)
+    with write_file(target / "words.bin") as file:
         write_words(
             file,
             zip(encoded, frequency.tolist(), np.ravel(totals).tolist(), strict=False),
         )
     arrays = (matrix.indptr, matrix.indices, matrix.data)
     for name, numbers in zip(ARRAYS, arrays, strict=True):
-        save_array(fresh / f"{name}.npy", numbers)
-    with writing(fresh / "labels.txt") as file:
+        save_array(target / f"{name}.npy", numbers)
+    with write_file(target / "labels.txt") as file:
         file.writelines(f"{label or ''}\n".encode() for label in piece.labels)
     write_json(
-        fresh / "piece.json",
+        target / "piece.json",
         {
             "documents": len(piece.texts),
             "labelled": sum(label is not None for label in piece.labels),
         },
     )
-    shutil.rmtree(target, ignore_errors=True)  # something that is not whole
-    fresh.rename(target)
 
 
 def finished(folder: Path) -> dict[int, dict[str, Any]]:
@@ -155,5 +150,5 @@ def read_words(path: Path) -> Iterator[Record]:
 
 def save_array(path: Path, values: NDArray[Any]) -> None:
     """Write a .npy file, whole or not at all."""
-    with writing(path) as file:
+    with write_file(path) as file:
         np.save(file, values, allow_pickle=False)

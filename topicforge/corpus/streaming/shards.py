@@ -15,8 +15,9 @@ from topicforge.corpus.folder import shard_stem
 from topicforge.corpus.pruning import moved
 from topicforge.corpus.streaming.columns import hashed_column
 from topicforge.corpus.streaming.pieces import ARRAYS, piece_folder, read_words, save_array
-from topicforge.corpus.streaming.scratch import own_lines, read_json, write_json
+from topicforge.corpus.streaming.scratch import own_lines, read_json
 from topicforge.errors import CorpusError
+from topicforge.storage import write_json
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from topicforge._version import __version__
 from topicforge.corpus import Corpus
 from topicforge.errors import InputError
+from topicforge.storage import MANIFEST, read_bytes
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Documents:
                 f"compare: {train} and {test} must have the same words in the same columns; build the "
                 f"second with --vocab {train / 'vocabulary.txt'}"
             )
-        described = [(folder / "corpus.json").read_bytes() for folder in (train, test)]
+        described = [read_bytes(folder / MANIFEST) for folder in (train, test)]
         return cls(train, test, hashlib.sha256(b"\0".join(described)).hexdigest())
 
 

@@ -46,14 +46,13 @@ from topicforge.errors import (
 )
 from topicforge.estimator.settings import flatten
 from topicforge.estimator.topic_model import TopicModel
-from topicforge.evaluation import METRICS
 from topicforge.experiments.compare.cells import Cell, Documents
+from topicforge.registry import default_registry
 from topicforge.wiring.composition import PARTS
 
 DEFAULT_METRICS = ("npmi", "td", "purity", "nmi")
 _KEYS = ("n_topics", "seeds", "metrics", "corpora", "compositions", "grid", "peers")
-_NOT_HERE = ("n_topics", "seed", "device", "vectorizer", "language", "vocabulary", "callbacks",
-             "verbose")  # fmt: skip
+_NOT_HERE = ("n_topics", "seed", "device", "vectorizer", "vocabulary", "callbacks", "verbose")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Plan:
         peers: name -> kind of file (``topics``, ``theta``, ``told``) -> path with placeholders.
         n_topics: numbers of topics.
         seeds: one run each.
-        metrics: names of :data:`topicforge.evaluation.METRICS`, best one first.
+        metrics: names of metrics, of topicforge or of a plugin, the most important first.
         impossible: mix of the grid -> why its parts don't fit.
     """
 
@@ -113,10 +112,10 @@ def read_plan(path: Path) -> Plan:
             )
     metrics = _strings(read.get("metrics", list(DEFAULT_METRICS)), "metrics", where)
     for name in metrics:
-        if name not in METRICS:
-            raise UnknownNameError(
-                f"{where}: there is no metric {name!r}.{did_you_mean(name, METRICS)}"
-            )
+        try:
+            default_registry().find("metric", name)
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{where}: {error}") from error
     compositions = {
         name: _settings(settings, f"{where}: compositions.{name}")
         for name, settings in _tables(read, "compositions", where).items()

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from topicforge.corpus import Corpus
-from topicforge.evaluation import METRICS, evaluate
+from topicforge.evaluation import evaluate
 from topicforge.experiments.compare.cells import Cell
+from topicforge.registry import default_registry
 
 #: words a topic that are kept: what topic diversity reads
 TOP = 25
@@ -28,6 +29,7 @@ def score(
         train: the reference of coherence.
         test: its labels are what theta is held against.
     """
+    registry = default_registry()
     given = {
         "bow": train.counts.to_scipy(),
         "vocabulary": train.vocabulary,
@@ -40,9 +42,9 @@ def score(
         name
         for name in cell.metrics
         if all(any(given.get(one) is not None for one in need.split("|"))
-               for need in METRICS[name].needs)
+               for need in registry.find("metric", name).needs)
     ]  # fmt: skip
-    found = evaluate(topics, metrics=possible, **given) if possible else {}
+    found = evaluate(topics, metrics=possible, registry=registry, **given) if possible else {}
     values = {name: found[name].value if name in found else None for name in cell.metrics}
     return {k: v if v is not None and math.isfinite(v) else None for k, v in values.items()}
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from topicforge.experiments.compare.statistics import Ranking, rank
+from topicforge.registry import default_registry
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Summary:
     Args:
         metrics: names.
         lines: corpus by corpus, K by K.
-        rankings: metric -> ranks over corpora, of the contestants that are done on all of them.
+        rankings: metric -> ranks over corpora, of the contestants that are done on all of them;
+            without metrics that do not state which direction is better.
         left_out: metric -> contestants without a value on every corpus.
         failed: (title, reason) of the cells that failed.
     """
@@ -84,7 +86,9 @@ def summarise(records: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> S
         left_out[metric] = missing
         if len(values) > 1:
             table = np.array(list(values.values()), dtype=np.float64).T
-            rankings[metric] = rank(tuple(values), table)
+            better = default_registry().find("metric", metric).higher_is_better
+            if better is not None:
+                rankings[metric] = rank(tuple(values), table if better else -table)
     failed = tuple(
         (f"{r['corpus']}, {r['contestant']}, K = {r['n_topics']}, seed {r['seed']}", r["error"])
         for r in kept

@@ -5,7 +5,7 @@
 """
 
 from topicforge.experiments.search.held import Held
-from topicforge.experiments.search.measure import MEASURES, Measure
+from topicforge.experiments.search.measure import Measure, objectives
 from topicforge.experiments.search.plan import Plan, read_plan
 from topicforge.experiments.search.records import Found, Tried
 from topicforge.experiments.search.report import write_report
@@ -13,7 +13,6 @@ from topicforge.experiments.search.run import search
 from topicforge.experiments.search.space import Choices, Numbers
 
 __all__ = [
-    "MEASURES",
     "Choices",
     "Found",
     "Held",
@@ -21,6 +20,7 @@ __all__ = [
     "Numbers",
     "Plan",
     "Tried",
+    "objectives",
     "read_plan",
     "search",
     "write_report",

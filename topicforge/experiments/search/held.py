@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from topicforge.corpus import Corpus
 from topicforge.errors import InputError
+from topicforge.storage import MANIFEST, read_bytes
 from topicforge.training import Selection
 
 
@@ -45,7 +46,7 @@ class Held:
                     f"{where}: {train} and {test} must have the same words in the same columns; build "
                     f"the second with --vocab {train / 'vocabulary.txt'}"
                 )
-        described = [(folder / "corpus.json").read_bytes() for folder in (train, test) if folder]
+        described = [read_bytes(folder / MANIFEST) for folder in (train, test) if folder]
         return cls(train, test, hashlib.sha256(b"\0".join(described)).hexdigest())
 
     def open(self, share: float, seed: int) -> tuple[Corpus, Corpus]:

@@ -163,7 +163,7 @@ def _load(journal: Path, plan: Plan, jobs: int, prune: bool) -> optuna.Study:
     _cut(journal)
     sampler = SeededTPE(plan.seed, parallel=jobs > 1)
     direction: Literal["maximize", "minimize"] = (
-        "maximize" if plan.objective.larger_is_better else "minimize"
+        "maximize" if plan.objective.higher_is_better else "minimize"
     )
     try:
         known = _scan(journal)

@@ -15,21 +15,21 @@ from topicforge.errors import (
     UnknownNameError,
     did_you_mean,
 )
-from topicforge.estimator.settings import DEFAULT_PRESET, NETWORK, TRAINING, Settings, resolve
+from topicforge.estimator.names import unknown_parameter
+from topicforge.estimator.settings import DEFAULT_PRESET, OTHERS, Settings, resolve
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.search.space import Axis, Choices, Numbers
 from topicforge.registry import default_registry, option_defaults
-from topicforge.wiring.composition import PARTS, Part
+from topicforge.training.options import OPTIMISER, PARAMETERS, TRAINING, parameter
+from topicforge.wiring.composition import PARTS
 
 #: names of parts are drawn before options, since they decide which options there are
 HEADS = ("preset", *PARTS)
 #: a check of every mix ends here; a mix that is beyond fails as a trial
 _MIXES = 500
-_KNOWN = tuple(
-    name
-    for name in (*HEADS, "n_topics", *TRAINING, *NETWORK)
-    if name not in ("validation_fraction", "patience")
-)
+#: the search's own to decide
+_OWN = ("seed", "device", "training__validation_fraction", "training__patience")
+_KNOWN = (*HEADS, "n_topics", *PARAMETERS, *OTHERS)
 
 Draw = Callable[[str, Axis], Any]
 
@@ -103,7 +103,9 @@ def check_settings(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: s
         _check_name(name, possible, where)
     first = _first_mix(fixed, space, where)
     for name, axis in space.items():
-        for value in axis.ends() if name not in HEADS and "__" not in name else ():
+        for value in (
+            axis.ends() if name not in HEADS and name.partition("__")[0] not in PARTS else ()
+        ):
             _compose({**first, name: value}, f"{where}: space.{name}")
     for name, preset in (("n_topics", 50), ("epochs", 1)):
         values = space[name].ends() if name in space else (fixed.get(name, preset),)
@@ -150,14 +152,12 @@ def _check_name(name: str, possible: Mapping[str, list[ComponentSpec]], where: s
                 f"{where}: no {part} of this search has an option {option!r}."
                 f"{did_you_mean(option, known)} Options: {', '.join(sorted(known)) or 'none'}"
             )
-    elif name not in _KNOWN:
-        if name in ("seed", "validation_fraction", "patience", "device"):
-            raise InputError(f"{where}: {name} is the search's to decide; leave it out")
-        near = did_you_mean(part, PARTS) if two else did_you_mean(name, _KNOWN)
-        raise UnknownNameError(
-            f"{where}: there is no setting {name!r}.{near} An option of a part is written PART__OPTION, "
-            f"with PART one of {', '.join(PARTS)}"
+    elif name in _OWN:
+        raise InputError(
+            f"{where}: {name.replace('__', '.')} is the search's to decide; leave it out"
         )
+    elif name not in _KNOWN and name not in map(parameter, (*OPTIMISER, *TRAINING)):
+        raise UnknownNameError(f"{where}: {unknown_parameter(name, _KNOWN, 'there is no setting')}")
 
 
 def _possible(
@@ -175,9 +175,9 @@ def _possible(
             axis = space.get("preset")
             presets = axis.values if isinstance(axis, Choices) else [fixed.get("preset")]
             for preset in presets:
-                names.add(registry.preset(preset or DEFAULT_PRESET).settings.get(kind))
+                names.add(registry.find("preset", preset or DEFAULT_PRESET).settings.get(kind))
         if kind == "link" or None in names:
-            return registry.components(kind)
+            return registry.specs(kind)
         return [registry.find(kind, name) for name in names if name is not None]
     except UnknownNameError as error:
         raise UnknownNameError(f"{where}: {error}") from error
@@ -186,7 +186,7 @@ def _possible(
 def _parts(settings: Mapping[str, Any]) -> dict[str, ComponentSpec | None]:
     """The component in each place; ``None`` for a link that does not follow."""
     registry = default_registry()
-    base = registry.preset(settings.get("preset") or DEFAULT_PRESET).settings
+    base = registry.find("preset", settings.get("preset") or DEFAULT_PRESET).settings
     parts: dict[str, ComponentSpec | None] = {}
     for kind in PARTS:
         name = settings.get(kind, base.get(kind))
@@ -200,8 +200,8 @@ def _parts(settings: Mapping[str, Any]) -> dict[str, ComponentSpec | None]:
 
 
 def _applies(name: str, parts: Mapping[str, ComponentSpec | None]) -> bool:
-    part, two, option = name.partition("__")
-    if not two:
+    part, _, option = name.partition("__")
+    if part not in PARTS or not option:
         return True
     spec = parts.get(part)
     return spec is not None and option in option_defaults(spec)
@@ -209,17 +209,7 @@ def _applies(name: str, parts: Mapping[str, ComponentSpec | None]) -> bool:
 
 def _in_force(settings: Mapping[str, Any], name: str) -> Any:
     """The value of a setting that the preset and the parts' defaults lead to."""
-    resolved = _resolved(settings, None)
-    parts: dict[str, Part] = {str(kind): p for kind, p in resolved.composition.parts.items()}
-    part, two, option = name.partition("__")
-    if two:
-        spec = parts[part].spec
-        return parts[part].options.get(option, option_defaults(spec).get(option))
-    if name in parts:
-        return parts[name].spec.name
-    if name == "n_topics":
-        return settings.get("n_topics", 50)
-    return getattr(resolved.training if name in TRAINING else resolved, name)
+    return {"n_topics": 50, **settings, **_resolved(settings, None).parameters()}.get(name)
 
 
 def _resolved(settings: Mapping[str, Any], names: tuple[str, ...] | None) -> Settings:

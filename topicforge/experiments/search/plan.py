@@ -2,7 +2,7 @@
 
     trials = 50
     seed = 0                               # of the search, of every model and of what is held out
-    objective = "log_likelihood"           # of topicforge.experiments.search.MEASURES
+    objective = "log_likelihood"           # or the name of a metric
     held_out = 0.2                         # share of the documents that no model sees
 
     [corpora]                              # corpus folders; of several, the objective is the mean

@@ -45,7 +45,7 @@ class Found:
 
     Args:
         objective: its name.
-        larger_is_better: direction of the objective.
+        higher_is_better: direction of the objective.
         trials: in order.
         importance: setting -> its share in how the objective of finished trials varies (functional
             ANOVA over a random forest, Hutter, Hoos and Leyton-Brown 2014); empty below four of
@@ -53,14 +53,14 @@ class Found:
     """
 
     objective: str
-    larger_is_better: bool
+    higher_is_better: bool
     trials: tuple[Tried, ...]
     importance: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ranked(self) -> list[Tried]:
         """Trials that ran to their end, best first; the same settings once."""
-        sign = -1 if self.larger_is_better else 1
+        sign = -1 if self.higher_is_better else 1
         ended = [t for t in self.trials if t.status == "done" and t.same_as is None]
         return sorted(ended, key=lambda t: (sign * (t.value or 0.0), t.number))
 

@@ -206,7 +206,7 @@ class _Runner:
         objective = self._plan.objective
         return Found(
             objective.name,
-            objective.larger_is_better,
+            objective.higher_is_better,
             tuple(_tried(trial, self._plan) for trial in known),
             _importance(self._study),
         )

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from topicforge.errors import InputError, UnknownNameError, did_you_mean
-from topicforge.estimator.settings import flatten, tuples
-from topicforge.wiring.composition import PARTS
+from topicforge.estimator.settings import GROUPS, flatten, tuples
 
 _RANGE = ("low", "high", "step", "log")
 _KEYS = (*_RANGE, "choices")
@@ -98,7 +97,8 @@ def read_space(given: Any, where: str) -> dict[str, Axis]:
     """Return setting -> what it may be, names of parts first.
 
     Settings are written as in ``topicforge compare``: ``prior = {...}``, ``prior__variance = {...}``,
-    ``"prior.variance" = {...}``, or a table ``[space.prior]`` of ``name`` and options.
+    ``"prior.variance" = {...}``, or a table ``[space.prior]`` of ``name`` and options; so are options of
+    ``optimiser`` and the settings of ``training``.
 
     Args:
         given: the table.
@@ -116,7 +116,7 @@ def read_space(given: Any, where: str) -> dict[str, Axis]:
         )
     read: dict[str, Any] = {}
     for key, value in given.items():
-        if key in PARTS and isinstance(value, dict) and not set(value) & {"low", "choices"}:
+        if key in GROUPS and isinstance(value, dict) and not set(value) & {"low", "choices"}:
             read[key] = {
                 option: _axis(inside, f"{where}: space.{key}.{option}")
                 for option, inside in value.items()
@@ -124,7 +124,7 @@ def read_space(given: Any, where: str) -> dict[str, Axis]:
         else:
             read[key] = _axis(value, f"{where}: space.{key}")
     axes = flatten(read, f"{where}: space")
-    order = {name: place for place, name in enumerate(("preset", *PARTS))}
+    order = {name: place for place, name in enumerate(("preset", *GROUPS))}
     return {name: axes[name] for name in sorted(axes, key=lambda name: order.get(name, len(order)))}
 
 

@@ -18,7 +18,6 @@ from topicforge.parts.decoders.lazy_words import LazyWords
 from topicforge.parts.decoders.topics_over_words import TopicsOverWords
 from topicforge.parts.decoders.word_vectors import read_word_vectors
 from topicforge.parts.layers import product
-from topicforge.parts.starts import corpus_vectors
 
 _WHERE = "decoder 'embedding'"
 DEFAULT_WIDTH = 300
@@ -36,7 +35,7 @@ class EmbeddingDecoder(TopicsOverWords):
         context: sizes, and the vocabulary where ``vectors`` is looked up by word.
         width: E; ``None`` takes the width of ``vectors``, or 300 without pretrained ones.
         vectors: word vectors to start from: ``corpus``, those of the training documents themselves
-            (:func:`topicforge.parts.starts.corpus_vectors`); pretrained ones, word2vec text, GloVe text,
+            (:meth:`topicforge.contracts.StartData.word_vectors`); pretrained ones, word2vec text, GloVe text,
             .npy, or an array (rows, E); ``None``, random ones.
         vectors_words: the words of the rows of an .npy or array, a sequence or a file; ``None``:
             row i is word i.
@@ -90,7 +89,8 @@ class EmbeddingDecoder(TopicsOverWords):
         if self.vectors is None:
             return
         if isinstance(self.vectors, str) and self.vectors == CORPUS:
-            values = corpus_vectors(self.context, self.given_width or DEFAULT_WIDTH)
+            width = self.given_width or DEFAULT_WIDTH
+            values = self.context.start_data.word_vectors(width)
             found = np.any(values != 0, axis=1)
             if not np.any(found):
                 raise TrainingError(

@@ -10,7 +10,6 @@ from topicforge.contracts import Context
 from topicforge.contracts.options import one_of, require, whole
 from topicforge.parts.decoders.topics_over_words import TopicsOverWords
 from topicforge.parts.layers import product
-from topicforge.parts.starts import clusters
 
 _WHERE = "decoder 'mixture'"
 STARTS = ("random", "xavier", "clusters")
@@ -71,7 +70,7 @@ class MixtureDecoder(TopicsOverWords):
         if self.start_from != "clusters":
             return
         v = self.context.vocab_size
-        found = clusters(self.context)
+        found = self.context.start_data.clusters(self.context.n_topics)
         total = found.word_counts.sum(0)
         smoothed = found.word_counts + SMOOTHING * (total + 1 / v) / (total.sum() + 1)
         with torch.no_grad():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -23,8 +23,6 @@ class KlDivergence(Divergence):
             bound; never sampling); ``monte-carlo``: mean of log q - log p over samples.
         n_samples: samples of the Monte Carlo estimate; the first is the one the decoder sees.
     """
-
-    serves: ClassVar[str] = "pairs with a registered rule; both sides need a density"
 
     def __init__(self, *, estimator: str = "auto", n_samples: int = 1) -> None:
         one_of(_WHERE, "estimator", estimator, _ESTIMATORS)

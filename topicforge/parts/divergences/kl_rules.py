@@ -69,29 +69,34 @@ def kl_normal_mixture(q: DiagonalNormal, p: NormalMixture, samples: Samples) -> 
 
 KL_RULES = (
     RuleSpec(
-        "kl", DiagonalNormal, DiagonalNormal,
-        Rule(kl_normal_normal, "closed form", "z", "survey eq. 6; Kingma and Welling 2014",
+        "kl",
+        Rule(kl_normal_normal, "closed form", "z", "Kingma and Welling 2014; Zhang, survey, eq. 6",
              "KL of two diagonal normals"),
+        posterior=DiagonalNormal, prior=DiagonalNormal,
     ),
     RuleSpec(
-        "kl", DiagonalNormal, Dirichlet,
+        "kl",
         Rule(kl_normal_dirichlet, "approximation", "z", "Srivastava and Sutton 2017, section 3.2",
              "KL to the Laplace approximation of the Dirichlet in the softmax basis"),
-        needs_softmax_link=True,
+        posterior=DiagonalNormal, prior=Dirichlet, needs_softmax_link=True,
     ),
     RuleSpec(
-        "kl", LogisticNormal, Dirichlet,
+        "kl",
         Rule(kl_logistic_dirichlet, "approximation", "z", "Srivastava and Sutton 2017, section 3.2",
              "KL to the Laplace approximation of the Dirichlet in the softmax basis"),
+        posterior=LogisticNormal, prior=Dirichlet,
     ),
     RuleSpec(
-        "kl", Dirichlet, Dirichlet,
+        "kl",
         Rule(kl_dirichlet_dirichlet, "closed form", "theta", "Penny 2001; Burkhardt and Kramer 2019",
              "KL of two Dirichlets"),
+        posterior=Dirichlet, prior=Dirichlet,
     ),
     RuleSpec(
-        "kl", DiagonalNormal, NormalMixture,
-        Rule(kl_normal_mixture, "bound", "z", "survey eq. 17 and 18; Jiang 2017, eq. 12 and 16",
+        "kl",
+        Rule(kl_normal_mixture, "bound", "z",
+             "Jiang 2017, eq. 12 and 16; Zhang, survey, eq. 17 and 18",
              "the VaDE bound, responsibilities at the sampled z"),
+        posterior=DiagonalNormal, prior=NormalMixture,
     ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -72,8 +72,6 @@ class MmdDivergence(Divergence):
             document there are no pairs, and only eq. 10's cross sum is left; without documents it
             is 0.
     """
-
-    serves: ClassVar[str] = "every pair that can be sampled"
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import Tensor
 
@@ -11,8 +11,6 @@ from topicforge.contracts import Divergence, Rule, Samples, Sides
 
 class NoDivergence(Divergence):
     """D = 0: an autoencoder, to see what a divergence is good for (it collapses, Nan 2019)."""
-
-    serves: ClassVar[str] = "every pair"
 
     def resolve(self, sides: Sides) -> Rule:
         """Return the rule that is zero."""

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.contracts.options import is_number, positive, require, share, whole
+from topicforge.contracts.start import WIDTH, bounded_width
 from topicforge.distributions import DiagonalNormal
 from topicforge.errors import InputError
 from topicforge.parts.layers import Dropout, word_layer
-from topicforge.parts.starts import WIDTH, bounded_width, clusters
 
 _WHERE = "encoder 'spectral'"
 #: |log variance| at the start stays below this, so that its exp is a usable float32
@@ -26,7 +26,7 @@ class SpectralEncoder(Encoder):
     The word vectors w start at the corpus' own (whitened positive PMI) and the rows of A at
     ``sharpness`` times the centres of k-means on h, so that training begins where theta already
     separates the documents; everything is trained. A random start of the same network leaves a
-    third of the topics unused (:func:`topicforge.parts.starts.clusters`).
+    third of the topics unused (:meth:`topicforge.contracts.StartData.clusters`).
 
     Args:
         context: sizes, and training documents.
@@ -78,7 +78,7 @@ class SpectralEncoder(Encoder):
         Topics are centres one to one, so this start needs L = K; with another L only the word
         vectors are taken.
         """
-        found = clusters(self.context, self.word.shape[1])
+        found = self.context.start_data.clusters(self.context.n_topics, self.word.shape[1])
         with torch.no_grad():
             self.word.copy_(torch.from_numpy(found.vectors))
             self.idf.copy_(torch.from_numpy(found.idf))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import keyword
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,8 +12,9 @@ from typing import get_args
 
 from topicforge._version import __version__
 from topicforge.contracts import Kind
-from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
+from topicforge.errors import OptionError, UnknownNameError, did_you_mean
 from topicforge.registry import Registry
+from topicforge.storage import write_folder
 
 KINDS: tuple[str, ...] = get_args(Kind)
 _PREFIX = "topicforge-"
@@ -79,7 +78,7 @@ class NewPackage:
             )
         if keyword.iskeyword(short):
             raise OptionError(f"plugins new: {short!r} is a word of Python itself; take another")
-        taken = next((s for s in registry.components(kind) if s.name == short), None)  # type: ignore[arg-type]
+        taken = next((s for s in registry.specs(kind) if s.name == short), None)
         if taken is not None:
             raise OptionError(
                 f"plugins new: {kind} {short!r} exists already, in {taken.distribution} {taken.version}; "
@@ -128,29 +127,16 @@ def write_package(package: NewPackage, parent: Path) -> Path:
         parent: where the folder ``topicforge-NAME`` is made.
 
     Raises:
-        InputError: it exists, or can't be written.
+        StorageError: it exists, or can't be written.
     """
     target = parent / package.distribution
-    if target.exists() or target.is_symlink():
-        raise InputError(
-            f"plugins new: {target} exists; remove it, or take another name or --output"
-        )
     fields = package.fields()
     templates = files("topicforge.registry.scaffold") / "templates"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{package.distribution}-", dir=parent))
-        try:
-            for template, place in _FILES.items():
-                text = (templates / template.replace("KIND", package.kind)).read_text("utf-8")
-                path = fresh / place.format(module=package.module)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(Template(text).substitute(fields), encoding="utf-8")
-            (fresh / "src" / package.module / "py.typed").touch()
-            fresh.chmod(0o755)  # mkdtemp makes it private
-            fresh.rename(target)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"plugins new: {target} can't be written: {error}") from error
+    with write_folder(target, None) as fresh:
+        for template, place in _FILES.items():
+            text = (templates / template.replace("KIND", package.kind)).read_text("utf-8")
+            path = fresh / place.format(module=package.module)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(Template(text).substitute(fields), encoding="utf-8")
+        (fresh / "src" / package.module / "py.typed").touch()
     return target

@@ -21,7 +21,7 @@ PRODLDA: dict[str, Any] = {
     "decoder__dropout": 0.0,
     "ranking": "association",
     "learning_rate": 2e-3,
-    "beta1": 0.99,
+    "optimiser__beta1": 0.99,
     "batch_size": 200,
     "regularisers": (("warm-up", {"epochs": 30}),),
     "epochs": 100,
@@ -29,19 +29,14 @@ PRODLDA: dict[str, Any] = {
 
 
 @hookimpl
-def topicforge_register_encoders(register: Any) -> None:
-    """Register both encoders."""
+def topicforge_register(register: Any) -> None:
+    """Register what this package brings."""
     register.encoder(
         "contextual", ContextualEncoder, summary="sentence embeddings alone", source=ZEROSHOT
     )
     register.encoder(
         "combined", CombinedEncoder, summary="sentence embeddings and counts", source=COMBINED
     )
-
-
-@hookimpl
-def topicforge_register_presets(register: Any) -> None:
-    """Register a preset for each."""
     register.preset(
         "zeroshot-tm",
         {"encoder": "contextual", **PRODLDA},

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from topicforge.plugin import Batch, Context, Decoder, OptionError, corpus_vectors, ops, options
+from topicforge.plugin import Batch, Context, Decoder, OptionError, ops, options
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -46,7 +46,7 @@ class EcrDecoder(Decoder):
         context: sizes, word frequencies, and the vocabulary where ``vectors`` is looked up by word.
         width: E; ``None`` takes the width of ``vectors``, 100 for ``corpus``, 200 without.
         vectors: word vectors to start from: ``corpus``, those of the training documents
-            (:func:`topicforge.plugin.corpus_vectors`); pretrained ones, GloVe or
+            (``context.start_data.word_vectors``); pretrained ones, GloVe or
             word2vec text, .npy, or an array (rows, E); ``None``, random ones. They are scaled to
             unit length, as temperature takes for granted, topics start at their
             k-means centres, and words without a vector start at random.
@@ -115,7 +115,7 @@ class EcrDecoder(Decoder):
 
     def _read(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         if isinstance(self.vectors, str) and self.vectors == CORPUS:
-            values = corpus_vectors(self.context, self.given_width or CORPUS_WIDTH)
+            values = self.context.start_data.word_vectors(self.given_width or CORPUS_WIDTH)
             return values, np.asarray(values.any(axis=1))
         values, found = read_vectors(
             self.vectors, self.context.vocabulary, self.context.vocab_size, self.vectors_words

@@ -11,19 +11,14 @@ TOPICFORGE_API = 1
 
 
 @hookimpl
-def topicforge_register_decoders(register: Any) -> None:
-    """Register the decoder."""
+def topicforge_register(register: Any) -> None:
+    """Register what this package brings."""
     register.decoder(
         "ecr",
         EcrDecoder,
         summary="topics as centres of word clusters, held apart by optimal transport",
         source="Wu et al. 2023, arXiv:2306.04217, section 4",
     )
-
-
-@hookimpl
-def topicforge_register_regularisers(register: Any) -> None:
-    """Register the regulariser by itself."""
     register.regulariser(
         "embedding-clustering",
         EmbeddingClustering,

@@ -13,8 +13,8 @@ TOPICFORGE_API = 1
 
 
 @hookimpl
-def topicforge_register_callbacks(register: Any) -> None:
-    """Both loggers."""
+def topicforge_register(register: Any) -> None:
+    """Register what this package brings."""
     register.callback(
         "tensorboard",
         TensorBoardLogger,

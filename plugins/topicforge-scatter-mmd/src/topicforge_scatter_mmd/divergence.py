@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from topicforge.plugin import Divergence, OptionError, Rule, Samples, Sides, options
 from torch import Tensor
@@ -35,8 +35,6 @@ class ScatterMmdDivergence(Divergence):
 
     Source: Tolstikhin et al. 2018 (arXiv:1711.01558), section 4.
     """
-
-    serves: ClassVar[str] = "every pair that can be sampled"
 
     def __init__(
         self,

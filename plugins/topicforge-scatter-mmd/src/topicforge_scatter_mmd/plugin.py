@@ -10,8 +10,8 @@ TOPICFORGE_API = 1
 
 
 @hookimpl
-def topicforge_register_divergences(register: Any) -> None:
-    """Register the divergence."""
+def topicforge_register(register: Any) -> None:
+    """Register what this package brings."""
     register.divergence(
         "scatter-mmd",
         ScatterMmdDivergence,

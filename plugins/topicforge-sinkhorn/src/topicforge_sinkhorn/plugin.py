@@ -11,8 +11,8 @@ TOPICFORGE_API = 1
 
 
 @hookimpl
-def topicforge_register_divergences(register: Any) -> None:
-    """Register both divergences."""
+def topicforge_register(register: Any) -> None:
+    """Register what this package brings."""
     register.divergence(
         "sinkhorn",
         SinkhornDivergence,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from topicforge.plugin import Divergence, Rule, Samples, Sides, options
@@ -88,8 +88,6 @@ class SinkhornDivergence(Divergence):
         scaling: factor between two successive scales of the descent to epsilon; nearer to 1 is
             more exact and slower. A batch waits for the GPU once, to read the costs' size.
     """
-
-    serves: ClassVar[str] = "every pair that can be sampled"
 
     def __init__(self, *, cost: str = "auto", epsilon: float = 1.0, scaling: float = 0.7) -> None:
         self.cost = options.one_of(_WHERE, "cost", cost, _COSTS)

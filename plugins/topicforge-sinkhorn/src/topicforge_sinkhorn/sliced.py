@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from topicforge.plugin import Divergence, Rule, Samples, Sides, options
@@ -45,8 +45,6 @@ class SlicedWassersteinDivergence(Divergence):
             where both sides live in z, theta otherwise.
         scaled: multiply by L, so that for a mere shift it equals |shift|^2 on average, as W_2^2.
     """
-
-    serves: ClassVar[str] = "every pair that can be sampled"
 
     def __init__(
         self, *, n_projections: int = 100, space: str = "auto", scaled: bool = True
