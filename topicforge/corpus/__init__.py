@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from topicforge.corpus.analyzer import Analyzer
-    from topicforge.corpus.build import CORPORA, Shards, build_corpus
+    from topicforge.corpus.build import build_corpus
     from topicforge.corpus.counts import Counts
     from topicforge.corpus.folder import Corpus
     from topicforge.corpus.formats import READERS, read_counts, read_texts
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from topicforge.corpus.pruning import Pruning, prune
     from topicforge.corpus.reader import CorpusSpec, CountTable, ReaderSpec, Reading
     from topicforge.corpus.sharded import ShardedCounts
+    from topicforge.corpus.sources import CORPORA
+    from topicforge.corpus.streaming.settings import Shards
     from topicforge.corpus.text import WordVectorizer, vectorizer
     from topicforge.corpus.words import read_vocabulary
 
 _HOMES = {
     "analyzer": ("Analyzer",),
-    "build": ("CORPORA", "Shards", "build_corpus"),
+    "build": ("build_corpus",),
     "counts": ("Counts",),
     "folder": ("Corpus",),
     "formats": ("READERS", "read_counts", "read_texts"),
@@ -29,6 +31,8 @@ _HOMES = {
     "pruning": ("Pruning", "prune"),
     "reader": ("CorpusSpec", "CountTable", "ReaderSpec", "Reading"),
     "sharded": ("ShardedCounts",),
+    "sources": ("CORPORA",),
+    "streaming.settings": ("Shards",),
     "text": ("WordVectorizer", "vectorizer"),
     "words": ("read_vocabulary",),
 }

@@ -61,7 +61,7 @@ class Analyzer:
     token_pattern: str | None = None
     lowercase: bool = True
     ngram_range: tuple[int, int] = (1, 1)
-    normalize: str | None = "NFC"
+    normalize: Literal["NFC", "NFKC"] | None = "NFC"
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
@@ -144,7 +144,9 @@ class Analyzer:
             )
         if not isinstance(record["lowercase"], bool):
             raise InputError(f"{where}: lowercase must be a boolean, got {record['lowercase']!r}")
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in record.items()
+        }
         try:
             return cls(**values)
         except (OptionError, TypeError) as error:

@@ -140,7 +140,7 @@ def _by_name(path: Path, readers: Mapping[str, ReaderSpec]) -> ReaderSpec | None
 
 
 def files_and_reader(
-    source: PathLike | Sequence[PathLike],
+    source: Any,
     format: str | ReaderSpec | None = None,  # noqa: A002
     readers: Mapping[str, ReaderSpec] = READERS,
 ) -> tuple[list[Path], ReaderSpec]:

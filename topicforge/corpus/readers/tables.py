@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from topicforge.corpus.lines import read_lines, read_text, unreadable
 from topicforge.corpus.reader import Document, Reading
 from topicforge.errors import CorpusError, MissingExtraError, did_you_mean
 
 DEFAULT_COLUMN = "text"
+Quoting = Literal[0, 3]  # csv.QUOTE_MINIMAL and csv.QUOTE_NONE
 _log = logging.getLogger(__name__)
 #: rows in which delimiter and header are looked for
 _HEAD = 50
@@ -58,7 +59,7 @@ def read_tsv(path: Path, reading: Reading) -> Iterator[Document]:
 @dataclass(frozen=True)
 class _Layout:
     delimiter: str
-    quoting: int
+    quoting: Quoting
     header: bool
     text: int
     label: int | None
@@ -66,7 +67,7 @@ class _Layout:
 
 def _layout(path: Path, head: list[str], reading: Reading, usual: str) -> _Layout:
     delimiters = [reading.delimiter or usual]
-    quoting = csv.QUOTE_NONE if reading.quoting == "none" else csv.QUOTE_MINIMAL
+    quoting: Quoting = csv.QUOTE_NONE if reading.quoting == "none" else csv.QUOTE_MINIMAL
     octis = [line.split("\t") for line in head if line]
     is_octis = (reading.delimiter, reading.header, reading.text_column) == (
         None,
@@ -96,17 +97,16 @@ def _layout(path: Path, head: list[str], reading: Reading, usual: str) -> _Layou
     return layout
 
 
-def _parsed(head: Iterable[str], delimiter: str, quoting: int) -> Iterator[list[str]]:
+def _parsed(head: Iterable[str], delimiter: str, quoting: Quoting) -> Iterator[list[str]]:
     """Rows up to the first that is not whole."""
     try:
-        yield from csv.reader(
-            (f"{line}\n" for line in head), delimiter=delimiter, quoting=quoting, strict=True
-        )  # type: ignore[call-overload]
+        fed = (f"{line}\n" for line in head)
+        yield from csv.reader(fed, delimiter=delimiter, quoting=quoting, strict=True)
     except csv.Error:
         return
 
 
-def _width(head: list[str], delimiter: str, quoting: int) -> int:
+def _width(head: list[str], delimiter: str, quoting: Quoting) -> int:
     """Columns, if all rows have the same number, else 0."""
     widths = {len(row) for row in _parsed(head, delimiter, quoting) if row}
     return widths.pop() if len(widths) == 1 else 0
@@ -144,7 +144,7 @@ def _rows(
             taken.append(line)
             yield f"{line}\n"
 
-    rows = csv.reader(fed(), delimiter=layout.delimiter, quoting=layout.quoting, strict=True)  # type: ignore[call-overload]
+    rows = csv.reader(fed(), delimiter=layout.delimiter, quoting=layout.quoting, strict=True)
     width = 0
     try:
         for row in rows:

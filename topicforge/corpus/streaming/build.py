@@ -263,7 +263,9 @@ def _write_rows(path: Path, scratch: Path, shards: list[Shard], n_documents: int
         header = {"descr": "<i8", "fortran_order": False, "shape": (n_documents,)}
         np.lib.format.write_array_header_1_0(file, header)
         for shard in shards:
-            file.write((kept_rows(shard) + first).astype("<i8").tobytes())
+            rows = kept_rows(shard)
+            if rows is not None:
+                file.write((rows + first).astype("<i8").tobytes())
             first += known[shard.number]["documents"]
 
 
