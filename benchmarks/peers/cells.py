@@ -46,7 +46,7 @@ def unfinished(study: Path, peer: str) -> Iterator[tuple[Cell, Corpus, Corpus]]:
     for cell in own:
         if not cell.paths()["topics"].is_file():
             print(cell.title, flush=True)
-            yield cell, Corpus.open(cell.documents.train), Corpus.open(cell.documents.test)
+            yield cell, *cell.documents.open()
 
 
 def words_of(corpus: Corpus) -> list[list[str]]:

@@ -28,7 +28,6 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from topicforge import TopicModel
-from topicforge.corpus import Corpus
 from topicforge.experiments.compare import Cell, read_plan
 from topicforge.experiments.compare.peers import read_peer
 from topicforge.experiments.compare.score import TOP, score
@@ -125,7 +124,7 @@ def run_peer(
         + "".join(f"{kind} = {_quoted(path)}\n" for kind, path in files.items())
         + f"[corpora.{_quoted(cell.corpus)}]\n"
         f"train = {_quoted(str(cell.documents.train.resolve()))}\n"
-        f"test = {_quoted(str(cell.documents.test.resolve()))}\n",
+        f"held_out = {_quoted(str((cell.documents.held_out or cell.documents.train).resolve()))}\n",
         encoding="utf-8",
     )
     command = [python, str(script), str(study), "--peer", cell.contestant]
@@ -146,7 +145,7 @@ def fits(cell: Cell, epochs: Sequence[int]) -> Iterator[tuple[int, float, Scores
         cell: says the documents, K and the seed.
         epochs: of the fits, in turn.
     """
-    train, test = Corpus.open(cell.documents.train), Corpus.open(cell.documents.test)
+    train, test = cell.documents.open()
     scored = replace(cell, metrics=SCORES)
     for number in epochs:
         model = TopicModel(n_topics=cell.n_topics, epochs=number, seed=cell.seed)

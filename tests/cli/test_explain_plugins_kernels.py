@@ -18,11 +18,31 @@ def test_the_whole_table(run):
 
 def test_a_mix_that_fits(run):
     ran = run("explain", "--preset", "w-lda", "--set", "prior.concentration=0.3")
-    told = dict(line.split(maxsplit=1) for line in ran.out.splitlines())
     assert ran.code == 0
-    assert "concentration=0.3" in told["prior"]
-    assert told["estimator"].startswith("sample estimate")
-    assert run("explain", "--preset", "etm", "--json").json["preset"] == "etm"
+    assert "  prior__concentration = 0.3  (given)\n" in ran.out
+    assert "\nestimator: sample estimate" in ran.out
+    assert run("explain", "--preset", "etm", "--json").json["preset"]["name"] == "etm"
+    ran = run("explain", "--regulariser", "none", "--optimiser", "adam:beta1=0.5")
+    assert "optimiser__beta1 = 0.5  (given)" in ran.out
+    assert "regularisers: none" in ran.out
+
+
+def test_everything_of_one_name(run):
+    ran = run("plugins", "show", "mlp")
+    assert "encoder mlp: " in ran.out
+    assert "decoder mlp: " in ran.out
+    assert run("plugins", "show", "topicforge:mlp").out == ran.out
+    (row,) = run("plugins", "show", "gmm", "--json").json
+    radius = next(option for option in row["options"] if option["name"] == "radius")
+    assert (radius["type"], radius["default"]) == ("float", "3.0")
+    assert "length of the means" in radius["meaning"]
+    assert "better: lower" in run("plugins", "show", "perplexity").out
+    preset = run("plugins", "show", "d-vae-paper").out
+    assert "notes: The authors' code has" in preset
+    assert "  prior__concentration = 0.1\n" in preset
+    ran = run("plugins", "show", "gm")
+    assert ran.code == 2
+    assert "Did you mean 'gmm'" in ran.error
 
 
 def test_an_impossible_mix_exits_with_2_and_says_what_works(run):

@@ -256,6 +256,14 @@ def test_check_finds_damaged_entries(wrong, says):
         Counts(**{**GOOD, **wrong}).check()
 
 
+@pytest.mark.parametrize("index", [[1], [0, 1], [1, 0]], ids=str)
+@pytest.mark.parametrize("end", [10**9, -4])
+def test_a_document_outside_the_entries_is_named_and_nothing_foreign_is_read(end, index):
+    damaged = Counts(**{**GOOD, "indptr": np.array([0, end, 3])})
+    with pytest.raises(CorpusError, match=r"document [01] must lie within the 3 entries.*damaged"):
+        damaged.rows(index)
+
+
 def test_words_beyond_the_vocabulary_never_reach_a_batch():
     damaged = Counts(**{**GOOD, "indices": np.array([0, 7, 1], dtype=np.int32)})
     with pytest.raises(CorpusError, match="damaged"):

@@ -1,4 +1,3 @@
-#include "cpu/kernels/dirichlet.h"
 #include "harness.h"
 #include "ops/product_multinomial_nll.h"
 #include "ops/sparse_linear.h"
@@ -98,21 +97,6 @@ Results everything(int64_t B, int64_t V, int64_t K, const Pool& pool) {
     for (int64_t k = 0; k < K; ++k) {
       harness::expect_near("row of a word", rows[r * K + k], grad_weight[word[r] * K + k], 0.0);
     }
-  }
-
-  std::vector<T> alpha(K), sample(B * K);
-  for (int64_t k = 0; k < K; ++k) alpha[k] = static_cast<T>(std::pow(10.0, k % 7 - 4));
-  const DirichletKernels& dirichlet = dirichlet_kernels();
-  if constexpr (sizeof(T) == sizeof(float)) {
-    dirichlet.f32(alpha.data(), B, K, 12345, sample.data(), pool);
-  } else {
-    dirichlet.f64(alpha.data(), B, K, 12345, sample.data(), pool);
-  }
-  keep(all, sample);
-  for (int64_t b = 0; b < B; ++b) {
-    double total = 0.0;
-    for (int64_t k = 0; k < K; ++k) total += std::exp(static_cast<double>(sample[b * K + k]));
-    harness::expect_near("sum of proportions", total, 1.0, 1e-5);
   }
 
   // The likelihoods once more, from their definitions.

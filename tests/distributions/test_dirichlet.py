@@ -41,27 +41,81 @@ def test_gradient_of_the_density_to_the_concentration():
     np.testing.assert_allclose(a.grad.numpy(), expected, rtol=1e-12)
 
 
-# with a gradient wanted, torch's gamma sampler draws; without, the operator
-@pytest.mark.parametrize("wants_gradient", [False, True])
-def test_marginals_are_beta(wants_gradient):
-    torch.manual_seed(3)
-    theta = Dirichlet(A.clone().requires_grad_(wants_gradient)).rsample(4000).detach().exp()
-    np.testing.assert_allclose(theta.sum(1).numpy(), 1.0, rtol=1e-12)
-    for k in range(3):
-        marginal = stats.beta(A[k], A.sum() - A[k])
-        assert stats.kstest(theta[:, k].numpy(), marginal.cdf).pvalue > 1e-3
-    # Cov(theta_1, theta_2) = -a_1 a_2 / (A^2 (A + 1))
-    total = A.sum().item()
-    products = (theta[:, 0] - A[0] / total) * (theta[:, 2] - A[2] / total)
-    error = 4 * products.std().item() / np.sqrt(4000)
-    assert abs(products.mean().item() + (A[0] * A[2]).item() / (total**2 * (total + 1))) < error
+@pytest.mark.parametrize("alpha", [1e-3, 0.02, 0.3, 1.0, 10.0])
+def test_marginals_are_beta(alpha):
+    """theta_k ~ Beta(a, (K - 1) a), by that law's own distribution function."""
+    torch.manual_seed(1)
+    K, n = 4, 4000
+    log_theta = Dirichlet(torch.full((K,), alpha, dtype=torch.float64)).rsample(n)
+    law = stats.beta(alpha, (K - 1) * alpha)
+    # near 1 the distribution function is a step in double precision, near 0 theta underflows
+    bottom, top = law.cdf(1e-300), law.cdf(1.0 - 1e-15)
+    for k in range(K):
+        probability = law.cdf(log_theta[:, k].exp().numpy())
+        inside = probability[probability < top]
+        assert abs(len(inside) / n - top) < 5 * (top * (1 - top) / n) ** 0.5 + 1e-12
+        inside = inside[inside > bottom]
+        if len(inside) > 100:
+            assert stats.kstest(inside, stats.uniform(bottom, top - bottom).cdf).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("wants_gradient", [False, True])
+@pytest.mark.parametrize("alpha", [1e-3, 0.02, 0.3])
+def test_small_components_follow_the_power_law(alpha):
+    """K = 2: near 0 Beta(a, a) is t^a / (a B(a, a)), in logs an exponential tail of rate a.
+
+    Also far below the smallest double.
+    """
+    torch.manual_seed(2)
+    log_theta = Dirichlet(torch.full((2,), alpha, dtype=torch.float64)).rsample(4000)
+    tail = -log_theta[log_theta[:, 0] < -25.0, 0].numpy() - 25.0
+    assert len(tail) > (1000 if alpha < 0.1 else 0)
+    if len(tail):
+        assert stats.kstest(tail, stats.expon(scale=1.0 / alpha).cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_tiny_concentrations_stay_finite_in_log_space(dtype, wants_gradient):
+def test_moments(dtype, rows):
+    torch.manual_seed(3)
+    alpha = torch.tensor([1e-3, 0.05, 0.5, 2.0, 10.0], dtype=dtype)
+    n = 20_000
+    law = Dirichlet(alpha.expand(n, 5)).rsample() if rows else Dirichlet(alpha).rsample(n)
+    theta = law.exp().double()
+    exact = stats.dirichlet(alpha.double().numpy())
+    # the mean of n within five of its standard deviations, the covariance likewise: its entries
+    # are means of bounded products
+    deviation = torch.from_numpy(exact.var()).sqrt()
+    assert ((theta.mean(0) - torch.from_numpy(exact.mean())).abs() < 5 * deviation / n**0.5).all()
+    assert torch.allclose(torch.cov(theta.T), torch.from_numpy(exact.cov()), atol=5 / n**0.5 * 0.05)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("alpha", [1e-30, 1e-3, 1e8])
+def test_rows_are_normalised_at_any_concentration(dtype, alpha):
+    torch.manual_seed(7)
+    log_theta = Dirichlet(torch.full((7,), alpha, dtype=dtype)).rsample(500)
+    assert log_theta.dtype == dtype
+    assert log_theta.isfinite().all()
+    assert (log_theta <= 0).all()
+    assert torch.logsumexp(log_theta, 1).abs().max() < 10 * torch.finfo(dtype).eps
+    if alpha < 1e-2:  # one component has all but nothing; which one is uniform
+        winners = log_theta.argmax(1).bincount(minlength=7)
+        assert stats.chisquare(winners.numpy()).pvalue > 1e-3
+
+
+def test_the_global_generator_decides():
+    law = Dirichlet(torch.full((5,), 0.1))
+    torch.manual_seed(6)
+    first, second = law.rsample(20), law.rsample(20)
+    torch.manual_seed(6)
+    assert torch.equal(law.rsample(20), first)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tiny_concentrations_stay_finite_in_log_space(dtype):
     torch.manual_seed(4)
-    a = torch.full((5,), 1e-3, dtype=dtype, requires_grad=wants_gradient)
+    a = torch.full((5,), 1e-3, dtype=dtype, requires_grad=True)
     log_theta = Dirichlet(a).rsample(20_000)
     assert log_theta.dtype == dtype
     assert log_theta.isfinite().all()

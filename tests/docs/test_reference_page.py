@@ -1,4 +1,4 @@
-"""docs/plugins/reference.md is what docs/plugins/make_reference.py writes now."""
+"""The pages made of docstrings are what docs/plugins/make_pages.py writes now."""
 
 import importlib.util
 import re
@@ -7,23 +7,23 @@ from pathlib import Path
 import topicforge.plugin as public
 from topicforge.registry.kinds import KINDS
 
-TOOL = Path(__file__).resolve().parents[2] / "docs" / "plugins" / "make_reference.py"
+TOOL = Path(__file__).resolve().parents[2] / "docs" / "plugins" / "make_pages.py"
 
 
-def tool():
-    spec = importlib.util.spec_from_file_location("make_reference", TOOL)
+def pages():
+    spec = importlib.util.spec_from_file_location("make_pages", TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    return module.pages()
 
 
-def test_the_page_is_current():
-    made = tool()
-    assert made.PAGE.read_text(encoding="utf-8") == made.page(), f"python {TOOL} writes it"
+def test_the_pages_are_current():
+    for file, text in pages().items():
+        assert file.read_text(encoding="utf-8") == text, f"python {TOOL} writes {file}"
 
 
 def test_every_kind_and_every_public_name_is_described():
-    text = tool().PAGE.read_text(encoding="utf-8")
+    text = TOOL.with_name("reference.md").read_text(encoding="utf-8")
     for kind in KINDS:
         assert f"`register.{kind}" in text, kind
     for name in public.__all__:

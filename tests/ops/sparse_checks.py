@@ -39,7 +39,7 @@ def check_second_derivative(
     """A gradient of a gradient ends in our own words, which say what to do instead."""
     value = function(*leaves, impl="native")
     first = torch.autograd.grad((value * value.detach()).sum(), leaves[:1], create_graph=True)
-    with pytest.raises(KernelUnavailableError, match=f"second one was asked.*{advice}"):
+    with pytest.raises(KernelUnavailableError, match=f"second one is needed.*{advice}"):
         first[0].sum().backward()
 
 

@@ -106,7 +106,7 @@ def test_the_contract_number(site, prior):
     assert "does not state" in records["no-number"].error
     assert "states 2" in records["other"].error
     assert "states True" in records["truth"].error
-    assert "TOPICFORGE_API = 1 into other_module" in records["other"].advice
+    assert "other_module must state TOPICFORGE_API = 1" in records["other"].advice
     assert {spec.distribution for spec in registry.specs("prior")} == {"topicforge"}
 
 

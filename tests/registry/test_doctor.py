@@ -73,6 +73,20 @@ def test_two_packages_with_one_name_are_told_how_to_write_it(site):
     assert "one:mine" in found[1].what
 
 
+def test_two_packages_with_one_entry_point_name_or_one_module(site):
+    site.add("one", PRIOR, entry="same")
+    site.add("two", PRIOR.replace('"mine"', '"other"'), entry="same")
+    site.metadata("three", "1.0", "[topicforge]\nthree = one_module\n")
+    found = {(finding.plugin, finding.what) for finding in examine(site.registry())}
+    assert {name for name, what in found if "the name of one of" in what} == {
+        "one:same",
+        "two:same",
+    }
+    assert {name for name, what in found if "names the module 'one_module'" in what} == {
+        "one:same", "three:three",
+    }  # fmt: skip
+
+
 def test_a_blocked_plugin_is_a_note(site):
     site.add("away", PRIOR)
     finding = only(site, "away", block=frozenset({"away"}))
@@ -126,5 +140,7 @@ def test_what_is_broken_comes_first(site):
 
 def test_an_unknown_name_is_named(site):
     site.add("good", PRIOR)
-    with pytest.raises(UnknownNameError, match=r"'god'.*good"):
-        examine(site.registry(), "god")
+    with pytest.raises(UnknownNameError, match=r"no distribution called 'gopd'.*'good'"):
+        examine(site.registry(), "gopd")
+    with pytest.raises(UnknownNameError, match="pytest is installed, but declares no entry point"):
+        examine(site.registry(), "pytest")

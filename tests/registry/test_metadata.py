@@ -4,6 +4,7 @@ import pytest
 
 from topicforge.errors import PluginError, PluginWarning
 from topicforge.registry import Registry, installed
+from topicforge.registry.metadata import why_absent
 
 
 def names(site, *more):
@@ -45,7 +46,7 @@ def test_the_same_copy_twice_counts_once(site, prior):
     site.add("twice", prior("p"), version="1.0")
     site.metadata("twice", "1.0", "[topicforge]\ntwice = twice_module\n", kind="egg-info")
     assert names(site).count(("twice", "twice")) == 1
-    assert len(site.registry().specs("prior")) == 4
+    assert [spec.name for spec in site.registry().specs("prior")].count("p") == 1
 
 
 def test_stale_metadata_is_a_record_and_loads_nothing(site, prior, tmp_path):
@@ -91,7 +92,30 @@ def test_a_value_that_is_no_module(site):
 
 def test_a_removed_module(site):
     site.metadata("gone", "1.0", "[topicforge]\ngone = gone_module\n")
-    assert site.record("gone").error == "ModuleNotFoundError: No module named 'gone_module'"
+    record = site.record("gone")
+    assert record.error == "ModuleNotFoundError: No module named 'gone_module'"
+    assert (
+        "the entry point 'gone' names the module 'gone_module', which does not exist"
+        in record.advice
+    )
+
+
+def test_a_misspelt_module_inside_a_package(site):
+    (site.folder / "spelt").mkdir()
+    (site.folder / "spelt" / "__init__.py").write_text("")
+    site.metadata("spelt", "1.0", "[topicforge]\nspelt = spelt.plugn\n")
+    assert "names the module 'spelt.plugn', which does not exist" in site.record("spelt").advice
+
+
+def test_a_package_without_an_entry_point_differs_from_one_that_is_absent(site):
+    site.metadata(
+        "silent", "1.0", "[topicforge.plugins]\nsilent = silent\n[console_scripts]\nq = q:q\n"
+    )
+    assert why_absent("silent").startswith(
+        "silent is installed, but declares no entry point of the group 'topicforge' (its groups: "
+        "console_scripts, topicforge.plugins); write [project.entry-points.topicforge]"
+    )
+    assert "no distribution called 'slient' is installed" in why_absent("slient")
 
 
 def test_metadata_without_a_name(site, prior):

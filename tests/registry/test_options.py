@@ -89,7 +89,7 @@ def test_other_errors_name_component_package_and_version():
     message = str(caught.value)
     assert message.startswith("link 'pack:mine' 1.2: construction failed with TypeError: ")
     assert "(options: width=2)" in message
-    assert "authors of pack" in message
+    assert "an error in the component" in message
     assert isinstance(caught.value.__cause__, TypeError)
 
 
@@ -101,10 +101,18 @@ def test_another_type():
         build(spec(factory), {}, CONTEXT)
 
 
-def test_a_forgotten_super_init():
+def forgets(self, context):
+    pass
+
+
+def forgets_and_assigns(self, context):
+    self.register_buffer("scale", None)
+
+
+@pytest.mark.parametrize("init", [forgets, forgets_and_assigns])
+def test_a_forgotten_super_init(init):
     class Forgetful(Link):
-        def __init__(self, context):
-            pass
+        __init__ = init
 
         def forward(self, z):
             return z

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from topicforge.contracts import ComponentSpec, RuleSpec
+from topicforge.contracts import ComponentSpec
 from topicforge.errors import InputError, MissingExtraError, PluginError, UnknownNameError
+from topicforge.registry.kinds import KINDS
 from topicforge.testing import parametrize_with_checks, specs_of
 
 SPECS = specs_of("topicforge")
@@ -16,22 +17,20 @@ def cases(**arguments):
 
 
 def test_everything_registered_is_listed():
-    kinds = {"rule" if isinstance(s, RuleSpec) else getattr(s, "kind", "preset") for s in SPECS}
-    assert {
-        "encoder",
-        "link",
-        "prior",
-        "divergence",
-        "decoder",
-        "rule",
-        "preset",
-        "metric",
-    } <= kinds
+    assert {spec.kind for spec in SPECS} == set(KINDS) - {"callback"}
 
 
 def test_an_unknown_distribution_is_refused_with_those_there():
     with pytest.raises(PluginError, match=r"(?s)'topicforg'.*Did you mean 'topicforge'"):
         specs_of("topicforg")
+
+
+def test_an_installed_distribution_without_the_entry_point_is_told_so():
+    with pytest.raises(PluginError) as caught:
+        specs_of("pytest")
+    message = str(caught.value)
+    assert "pytest is installed, but declares no entry point of the group 'topicforge'" in message
+    assert "its groups: console_scripts" in message
 
 
 def test_ids_are_readable():
@@ -53,7 +52,7 @@ def test_an_expected_failure_is_strict_and_says_why():
         ({"dirichlt": {}}, UnknownNameError, "Did you mean 'dirichlet'"),
         ({"dirichlet": {"check_sed": "why"}}, UnknownNameError, "Did you mean 'check_seed'"),
         ({"dirichlet": {"check_topic_word": "why"}}, UnknownNameError, "does not apply"),
-        ({"dirichlet": {"check_seed": " "}}, InputError, "must say why"),
+        ({"dirichlet": {"check_seed": " "}}, InputError, "must state a reason"),
     ],
 )
 def test_expected_failures_that_say_nothing_are_refused(given, error, said):

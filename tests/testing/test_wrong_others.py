@@ -5,15 +5,13 @@ import test_wrong_modules as modules
 import torch
 
 from topicforge import testing
-from topicforge.contracts import RuleSpec
+from topicforge.contracts import ComponentSpec, PresetSpec, RuleSpec
+from topicforge.evaluation import MetricSpec
 from topicforge.plugin import (
     Callback,
-    ComponentSpec,
     DiagonalNormal,
     Divergence,
-    MetricSpec,
     MixError,
-    PresetSpec,
     Regulariser,
     Rule,
 )
@@ -54,6 +52,11 @@ class RaisesTypeError(Divergence):
     def resolve(self, sides):
         del sides
         raise TypeError("no")
+
+
+class ReturnsNothing(Divergence):
+    def resolve(self, sides):
+        pass
 
 
 def rule(function, exactness="closed form", space="z"):
@@ -194,6 +197,10 @@ def sharpens(given):
 CASES = [
     (ComponentSpec("mine", RaisesTypeError, kind="divergence", **WORDS), "check_divergence_resolves",
      "MixError"),
+    (ComponentSpec("mine", ReturnsNothing, kind="divergence", **WORDS), "check_divergence_resolves",
+     "resolve must return a topicforge.plugin.Rule or raise MixError, got None"),
+    (ComponentSpec("mine", ReturnsNothing, kind="divergence", **WORDS), "check_trains_in_a_mix",
+     "resolve must return a topicforge.plugin.Rule or raise MixError, got None"),
     (divergence(lambda q, p, s: kl(q, p, s).mean()), "check_divergence_shapes", "per_document"),
     (divergence(lambda q, p, s: kl(q, p, s).detach()), "check_divergence_gradient", "gradient"),
     (divergence(lambda q, p, s: -kl(q, p, s)), "check_divergence_not_negative", "not negative"),
@@ -230,9 +237,10 @@ CASES = [
 @pytest.mark.parametrize(("spec", "check", "said"), CASES)
 def test_what_is_wrong_is_caught(spec, check, said):
     with pytest.raises(CheckError) as failure:
-        getattr(testing, check)(spec)
+        modules.CHECKS[check](spec)
     assert said in str(failure.value)
-    assert "To mend it" in str(failure.value)
+    assert "To correct it" in str(failure.value)
+    assert "report it to the authors" not in str(failure.value)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,33 @@ class TypeErrorOnNonsense(GoodEncoder):
             raise OptionError("scale must be a number")
 
 
+class ForgottenSuper(GoodEncoder):
+    def __init__(self, context):
+        self.weight = nn.Parameter(torch.zeros(context.vocab_size, context.n_latent))
+
+
+class PlainConstant(GoodEncoder):
+    """Computes the same after loading, and still stays behind on the CPU."""
+
+    def __init__(self, context):
+        super().__init__(context)
+        self.scales = [torch.ones(context.n_latent)]
+
+    def forward(self, batch):
+        q = super().forward(batch)
+        return DiagonalNormal(q.loc * self.scales[0].to(q.loc), q.log_var)
+
+
+class ReadsVocabulary(GoodEncoder):
+    def __init__(self, context):
+        super().__init__(context)
+        self.scale = 2.0 if context.vocabulary is None else 1.0
+
+    def forward(self, batch):
+        q = super().forward(batch)
+        return DiagonalNormal(q.loc * self.scale, q.log_var)
+
+
 class PlainTensor(GoodEncoder):
     def __init__(self, context):
         super().__init__(context)
@@ -170,6 +197,11 @@ class ForgetsOnSave(GoodEncoder):
         return DiagonalNormal(q.loc + self.shift.to(q.loc), q.log_var)
 
 
+class StartsPlain(GoodEncoder):
+    def start(self):
+        self.shift = torch.ones(self.context.n_latent)
+
+
 class NotNormalised(Link):
     def forward(self, z):
         return z - z.amax(-1, keepdim=True)
@@ -194,6 +226,12 @@ class ShiftedPrior(Prior):
 
     def distribution(self):
         return self.law(self.loc, torch.zeros_like(self.loc))
+
+
+class TooManyNumbers(ShiftedPrior):
+    def __init__(self, context):
+        super().__init__(context)
+        self.register_buffer("loc", torch.ones(context.n_latent + 1))
 
 
 class OneSampleLess(DiagonalNormal):

@@ -112,7 +112,7 @@ def fitted(planted, optimiser, **options):
         {"training__pretrain_epochs": 1},
         {"training__learning_rate_schedule": "cosine"},
         {"training": {"validation_fraction": 0.2, "patience": 1}},
-        {"decoder": "embedding", "decoder__lazy_words": True},
+        {"decoder": "embedding"},
     ],
     ids=str,
 )

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from topicforge import TopicModel
+from topicforge.contracts import ComponentSpec
 from topicforge.errors import PluginError, TopicForgeError, TrainingError
 from topicforge.parts.decoders.mixture import MixtureDecoder
 from topicforge.parts.encoders.mlp import MlpEncoder
 from topicforge.parts.links.softmax import SoftmaxLink
 from topicforge.plugin import (
-    ComponentSpec,
     DiagonalNormal,
     Dirichlet,
     Divergence,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +26,7 @@ def compare(
     ],
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", help="Processes at a time.", show_default="one a core"),
+        typer.Option("--jobs", "-j", help="Processes at a time.", show_default="one per core"),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run cells that failed once more.")
@@ -36,12 +38,13 @@ def compare(
     What is done already is not run again: after an interruption, give the same command.
     """
     from topicforge.experiments.compare import Store, read_plan, run, summarise
-    from topicforge.experiments.compare.report import write_report
+    from topicforge.experiments.compare.report import check_extras, write_report
 
+    check_extras()
     plan = read_plan(study)
     cells = plan.cells()
     store = Store(output)
-    known = sum(store.read(cell) is not None for cell in cells)
+    known = sum(store.is_done(cell, retry_failed=retry_failed) for cell in cells)
     note(
         f"{len(cells):,} cells: {len(plan.corpora)} corpora x "
         f"{len(plan.compositions) + len(plan.peers)} contestants x {len(plan.n_topics)} numbers of "
@@ -49,9 +52,9 @@ def compare(
     )
     for mix, why in plan.impossible.items():
         note(f"left out {mix}: {why}")
-    done = known
+    done, began = known, time.monotonic()
 
-    def told(cell: Cell, record: dict[str, Any]) -> None:
+    def report(cell: Cell, record: dict[str, Any]) -> None:
         nonlocal done
         done += 1
         if record["status"] == "failed":
@@ -62,9 +65,12 @@ def compare(
                 for name, value in record["scores"].items()
                 if value is not None
             )
-        note(f"{min(done, len(cells))}/{len(cells)} {cell.title}: {how}")
+        left = len(cells) - done
+        seconds = (time.monotonic() - began) / (done - known) * left
+        then = f"; about {timedelta(seconds=round(seconds))} left" if left > 0 else ""
+        note(f"{min(done, len(cells))}/{len(cells)} {cell.title}: {how}{then}")
 
-    run(cells, store, jobs=jobs, retry_failed=retry_failed, on_done=told)
+    run(cells, store, jobs=jobs, retry_failed=retry_failed, on_done=report)
     records = store.records(cells)
     summary = summarise(records, plan.metrics)
     written = write_report(store, records, summary, plan.impossible)

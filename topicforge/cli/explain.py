@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from topicforge.cli import settings
+from topicforge.cli.named import RegulariserNames, read_regularisers
 from topicforge.cli.output import new_table, note, print_json, print_tables
 
 
@@ -17,20 +18,29 @@ def explain(
     prior: settings.Prior = None,
     divergence: settings.Divergence = None,
     decoder: settings.Decoder = None,
+    optimiser: settings.Optimiser = None,
+    regularisers: RegulariserNames = None,
     set_: settings.Assignments = None,
     config: settings.Config = None,
     json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
 ) -> None:
-    """Say what fits with what; with options, why this mix works, or why not and what does instead.
+    """Show which parts fit together, or everything about one composition.
 
-    An impossible mix exits with 2.
+    Without options: a table of every encoder and prior, and what each divergence does with them. With
+    options: the parts of this composition, every option with its value, where the value comes from, and
+    what it means. A composition whose parts do not fit exits with 2 and says what works instead.
     """
     parts = {
         "preset": preset, "encoder": encoder, "link": link, "prior": prior,
-        "divergence": divergence, "decoder": decoder,
+        "divergence": divergence, "decoder": decoder, "optimiser": optimiser,
+        "regularisers": read_regularisers(regularisers),
     }  # fmt: skip
-    if set_ or config or any(parts.values()):
-        _explain_mix(settings.build_model(parts, set_, config).explain(), json)
+    if set_ or config or any(value is not None for value in parts.values()):
+        model = settings.build_model(parts, set_, config)
+        if json:
+            print_json(model.explanation())
+        else:
+            print(model.explain())
         return
     from topicforge.registry import default_registry
     from topicforge.wiring.composition import fit_table
@@ -43,16 +53,4 @@ def explain(
     for row in rows:
         table.add_row(*row.values())
     print_tables(table)
-    note("\nWhy, for one of them: topicforge explain --encoder mlp-point --divergence kl")
-
-
-def _explain_mix(text: str, json: bool) -> None:
-    lines = dict(line.split(maxsplit=1) for line in text.splitlines())
-    if json:
-        print_json(lines)
-        return
-    table = new_table("", "")
-    table.show_header = False
-    for name, what in lines.items():
-        table.add_row(name, what)
-    print_tables(table)
+    note("\nMore about one composition: topicforge explain --encoder mlp-point --divergence kl")

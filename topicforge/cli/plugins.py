@@ -58,6 +58,48 @@ def plugins(
     print_tables(found, components, presets, metrics, rules)
 
 
+@app.command("show")
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="The name of a component, preset or metric, with its package before it where two "
+            "packages share the name (PACKAGE:NAME).",
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print the same as JSON.")] = False,
+) -> None:
+    """Show what one component, preset or metric is, with all of its options.
+
+    Everything of that name is shown: the encoder mlp and the decoder mlp, for example.
+    """
+    from topicforge.registry import default_registry
+    from topicforge.registry.report import described
+
+    found = described(default_registry(), name)
+    if json:
+        print_json(found)
+        return
+    for number, row in enumerate(found):
+        print("\n" * bool(number) + f"{row['kind']} {row['name']}: {row['summary']}")
+        print(f"source: {row['source']}")
+        print(f"package: {_package(row)}")
+        if row.get("higher_is_better") is not None:
+            print(f"better: {'higher' if row['higher_is_better'] else 'lower'}")
+        if row.get("needs"):
+            print(f"needs beside topics: {', '.join(row['needs'])}")
+        if row.get("notes"):
+            print(f"notes: {row['notes']}")
+        for setting, value in row.get("settings", {}).items():
+            print(f"  {setting} = {value}")
+        if row.get("options"):
+            table = new_table("option", "type", "default", "meaning")
+            for option in row["options"]:
+                table.add_row(option["name"], option["type"], option["default"], option["meaning"])
+            print_tables(table)
+
+
 @app.command("doctor")
 def doctor(
     name: Annotated[
@@ -113,17 +155,18 @@ def new(
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where its folder is made.")
     ] = Path(),
 ) -> None:
-    """Write a package topicforge-NAME with one component, its tests, a README and a CI file.
+    """Write a package topicforge-NAME with one component, a test of the contract and a README.
 
-    It installs and passes as it is; change the component, and the tests say whether it keeps the contract.
+    It installs and passes as it is; change the component, and the test says whether it keeps the contract.
     """
     from topicforge.registry import default_registry
-    from topicforge.registry.scaffold import NewPackage, write_package
+    from topicforge.registry.scaffold import new_package
 
-    package = NewPackage.named(name, kind, default_registry())
-    folder = write_package(package, output)
+    folder = new_package(name, kind, output, default_registry())
     place = shlex.quote(str(folder))
-    note(f"written: {folder}; the {kind} is in src/{package.module}/plugin.py. Next:")
+    note(
+        f"written: {folder}; the {kind} is in src/{folder.name.replace('-', '_')}/plugin.py. Next:"
+    )
     for command in (
         f"pip install -e {shlex.quote(f'{folder}[test]')}",
         f"python -m pytest {place}",

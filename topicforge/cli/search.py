@@ -43,8 +43,8 @@ def search(
     from topicforge.experiments.search import read_plan, write_report
     from topicforge.experiments.search import search as run
 
-    asked = read_plan(plan)
-    total = trials if trials is not None else asked.trials
+    read = read_plan(plan)
+    total = trials if trials is not None else read.trials
     best: Tried | None = None
 
     def told(trial: Tried) -> None:
@@ -52,18 +52,18 @@ def search(
         if trial.status in ("impossible", "failed"):
             how = f"{trial.status}: " + (trial.error or "").strip().splitlines()[-1]
         else:
-            how = f"{asked.objective.name} {trial.value:.6g}"
+            how = f"{read.objective.name} {trial.value:.6g}"
             if trial.same_as is not None:
                 how += f", the settings of trial {trial.same_as + 1}"
             elif trial.status == "pruned":
                 how += f", stopped after {trial.epochs} of {trial.planned} epochs"
-            elif best is None or _better(trial, best, asked.objective.higher_is_better):
+            elif best is None or _better(trial, best, read.objective.higher_is_better):
                 best = trial
                 how += ", the best of this run"
         note(f"trial {trial.number + 1}/{total}: {how}")
 
-    found = run(asked, output, trials=trials, jobs=jobs, prune=not no_pruning, on_done=told)
-    written = write_report(output, asked, found)
+    found = run(read, output, trials=trials, jobs=jobs, prune=not no_pruning, on_done=told)
+    written = write_report(output, read, found)
     if json:
         print_json(
             {

@@ -96,6 +96,11 @@ class RuleSpec:
     distribution: str = ""
     version: str = ""
 
+    @property
+    def name(self) -> str:
+        """``divergence-Posterior-Prior``."""
+        return f"{self.divergence}-{self.posterior.__name__}-{self.prior.__name__}"
+
 
 @dataclass(frozen=True)
 class Sides:

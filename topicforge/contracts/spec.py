@@ -58,10 +58,13 @@ class PresetSpec(Spec):
     """A named composition with its settings.
 
     Args:
-        settings: TopicModel parameters by name, part options as ``prior__concentration``.
+        settings: TopicModel's parameters by name, options as ``prior__concentration``.
+        notes: how it differs from the source, and why; ``topicforge explain`` prints it.
     """
 
     settings: Mapping[str, Any]
+    _: KW_ONLY
+    notes: str = ""
     kind: ClassVar[str] = "preset"
 
     def __post_init__(self) -> None:

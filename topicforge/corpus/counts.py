@@ -152,7 +152,8 @@ class Counts:
 
         Raises:
             InputError: a number outside the corpus or a mask of another length.
-            CorpusError: a word outside the vocabulary: the file was damaged after it was opened.
+            CorpusError: a document that does not lie within the entries, or a word outside the
+                vocabulary: the file was damaged after it was opened.
         """
         crow, at = self._positions(self._numbers(index))
         col = self.indices[at].astype(np.int64)
@@ -292,15 +293,23 @@ class Counts:
         self, chosen: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], slice | NDArray[np.int64]]:
         """Offsets of the chosen documents (B + 1,), and where their entries lie."""
-        start = self.indptr[chosen]
+        indptr = np.asarray(self.indptr)
+        start, stop = indptr[chosen], indptr[chosen + 1]
+        outside = (start < 0) | (stop < start) | (stop > self.n_entries)
+        if outside.any():
+            i = int(outside.argmax())
+            raise CorpusError(
+                f"Counts: document {chosen[i]} must lie within the {self.n_entries} entries, but goes "
+                f"from {start[i]} to {stop[i]}; the corpus is damaged, build it again"
+            )
         crow = np.zeros(len(chosen) + 1, dtype=np.int64)
-        np.cumsum(self.indptr[chosen + 1] - start, out=crow[1:])
+        np.cumsum(stop - start, out=crow[1:])
         if not len(chosen):
             return crow, slice(0, 0)
         if chosen[-1] - chosen[0] == len(chosen) - 1 and (np.diff(chosen) == 1).all():
-            return crow, slice(int(start[0]), int(self.indptr[chosen[-1] + 1]))
+            return crow, slice(int(start[0]), int(stop[-1]))
         lengths = np.diff(crow)
-        return crow, np.repeat(np.asarray(start) - crow[:-1], lengths) + np.arange(crow[-1])
+        return crow, np.repeat(start - crow[:-1], lengths) + np.arange(crow[-1])
 
 
 def _parts(n: int) -> Iterator[slice]:

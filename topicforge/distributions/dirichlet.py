@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from topicforge import ops
 from topicforge.distributed import batch_gamma, batch_rand
 from topicforge.distributions.base import Distribution
 
@@ -32,15 +31,12 @@ class Dirichlet(Distribution):
     def rsample(self, n: int | None = None) -> Tensor:
         """Log theta = log_softmax(log G + log(U) / a), G ~ Gamma(a + 1), U uniform on (0, 1].
 
-        If G ~ Gamma(a + 1) then G U^(1/a) ~ Gamma(a) (Marsaglia and Tsang 2000), and in log space
-        nothing underflows. Gradients to a: implicit reparameterisation for G (Figurnov et al.
-        2018, torch's own), -log(U) / a^2 for the boost. A prior that needs none is drawn by
-        :func:`topicforge.ops.sample_log_dirichlet`.
+        If G ~ Gamma(a + 1) then G U^(1/a) ~ Gamma(a) (Marsaglia and Tsang 2000, section 6), and
+        in log space nothing underflows. Gradients to a: implicit reparameterisation for G
+        (Figurnov, Mohamed and Mnih 2018, eq. 5, torch's own), -log(U) / a^2 for the boost.
         """
         a = self.concentration
         if n is not None:
-            if a.dim() == 1 and not a.requires_grad:
-                return ops.sample_log_dirichlet(a, n)
             a = a.expand(n, *a.shape)
         # rand is in [0, 1); its complement never is 0
         if self.concentration.ndim > 1:

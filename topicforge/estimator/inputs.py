@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_array, validate_data
 
@@ -38,7 +41,7 @@ def read_input(model: Any, X: Any, features: Any = None, *, fitting: bool) -> In
 
     Args:
         model: the TopicModel; it is looked at and stays as it is.
-        X: a Corpus, Counts, a sequence of texts, or a matrix.
+        X: a Corpus, Counts, a column of texts, or a matrix.
         features: (N, F) array, or ``None``.
         fitting: True in fit: a vectoriser is fitted; else the width must be the fit's.
 
@@ -64,15 +67,17 @@ def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
         return Input(
             Documents(counts), _vocabulary(model, counts, words, where), _kept(model, fitting)
         )
-    if _is_texts(X):
-        return _read_texts(model, X, fitting, where)
+    texts = _texts(X, model.vectorizer, where)
+    if texts is not None:
+        return _read_texts(model, texts, fitting, where)
     # a matrix: scikit-learn's checks and bookkeeping, on a copy since ours may still refuse it
     seen = copy(model)
     try:
         X = validate_data(
-            seen, X, reset=fitting, accept_sparse="csr", dtype="numeric", ensure_all_finite=True
-        )
-    except ValueError as error:
+            seen, _without_torch(X), reset=fitting, accept_sparse="csr", dtype="numeric",
+            ensure_all_finite=True,
+        )  # fmt: skip
+    except (ValueError, TypeError) as error:
         raise InputError(f"{where}: {error}") from error
     counts = Counts.from_matrix(X, where)
     names = getattr(seen, "feature_names_in_", None)
@@ -80,6 +85,17 @@ def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
     return Input(
         Documents(counts), _vocabulary(model, counts, words, where), _kept(model, fitting), names
     )
+
+
+def _without_torch(X: Any) -> Any:
+    """A tensor, sparse ones too, as numpy or scipy has it."""
+    if not isinstance(X, torch.Tensor):
+        return X
+    X = X.detach().cpu()
+    if X.layout is torch.strided:
+        return X.numpy()
+    X = X.to_sparse_coo().coalesce()
+    return sp.coo_array((X.values().numpy(), X.indices().numpy()), shape=tuple(X.shape)).tocsr()
 
 
 def _kept(model: Any, fitting: bool) -> Any:
@@ -92,19 +108,49 @@ def _vocabulary(
     if where.endswith("transform"):
         return _known_words(model, words, where)
     chosen = model.vocabulary if model.vocabulary is not None else words
-    if chosen is None:
-        return None
-    chosen = tuple(chosen)
-    if len(chosen) != counts.vocab_size:
+    return None if chosen is None else column_words(chosen, counts.vocab_size, where)
+
+
+def column_words(vocabulary: Any, size: int, where: str) -> tuple[str, ...]:
+    """Return the words of the columns in their order.
+
+    Args:
+        vocabulary: V words; or ``{word: column}``, as scikit-learn's ``vocabulary_``, which is read by its
+            numbers.
+        size: V.
+        where: names the caller in an error.
+
+    Raises:
+        InputError: no order (a set), or other things than words; another number of them; a word twice.
+    """
+    if isinstance(vocabulary, (str, bytes, Set, Iterator)) or not isinstance(vocabulary, Iterable):
         raise InputError(
-            f"{where}: vocabulary must name every column, {counts.vocab_size} in all, got {len(chosen)} "
-            "words"
+            f"{where}: vocabulary must be a list of words in column order, got a "
+            f"{type(vocabulary).__name__}, which has no columns"
         )
-    if len(set(chosen)) != len(chosen):
-        seen: set[str] = set()
-        twice = next(w for w in chosen if w in seen or seen.add(w))  # type: ignore[func-returns-value]
+    words = tuple(vocabulary)
+    if isinstance(vocabulary, Mapping):
+        columns = list(vocabulary.values())
+        if sorted(map(repr, columns)) != sorted(map(repr, range(len(columns)))):
+            raise InputError(
+                f"{where}: vocabulary as a mapping must be {{word: column}} with the columns 0 to "
+                f"{len(columns) - 1}, got {dict(list(vocabulary.items())[:3])!r:.80}"
+            )
+        words = tuple(sorted(vocabulary, key=vocabulary.__getitem__))
+    odd = next((number for number, word in enumerate(words) if not isinstance(word, str)), None)
+    if odd is not None:
+        raise InputError(
+            f"{where}: vocabulary must hold words, but word {odd} is {words[odd]!r}, a "
+            f"{type(words[odd]).__name__}"
+        )
+    if len(words) != size:
+        raise InputError(
+            f"{where}: vocabulary must name every column, {size} in all, got {len(words)} words"
+        )
+    twice = next((word for word, times in Counter(words).items() if times > 1), None)
+    if twice is not None:
         raise InputError(f"{where}: vocabulary must hold each word once, got {twice!r} twice")
-    return chosen
+    return words
 
 
 def _known_words(model: Any, words: Sequence[str] | None, where: str) -> tuple[str, ...] | None:
@@ -159,13 +205,56 @@ def is_language(vectorizer: Any) -> bool:
     return vectorizer is None or isinstance(vectorizer, str)
 
 
-def _is_texts(X: Any) -> bool:
-    if isinstance(X, np.ndarray):
-        return X.ndim == 1 and X.dtype.kind in "UO" and len(X) > 0 and isinstance(X[0], str)
-    return isinstance(X, (list, tuple)) and len(X) > 0 and all(isinstance(x, str) for x in X)
+def _texts(X: Any, vectorizer: Any, where: str) -> list[Any] | None:
+    """The documents where X is a column of texts; ``None`` where it is a matrix.
+
+    A list, a tuple, a data frame's column, an array of one dimension and a generator are columns.
+
+    Raises:
+        InputError: one string; no document; or a row that is no text. The message names the row.
+    """
+    if sp.issparse(X) or isinstance(X, torch.Tensor):
+        return None
+    if isinstance(X, (str, bytes, Mapping)):
+        raise InputError(
+            f"{where}: X must be a list of texts or a matrix of counts, got a {type(X).__name__}; for a "
+            "single document pass a list of one text"
+        )
+    if hasattr(X, "columns") and hasattr(X, "dtypes"):
+        for name in X.columns:
+            if any(isinstance(value, str) for value in list(X[name])[:100]):
+                raise InputError(
+                    f"{where}: X must be texts or a matrix of counts, got a data frame whose column {name!r} "
+                    f"holds text; pass that column: X[{name!r}]"
+                )
+        return None
+    shape = getattr(X, "shape", None)
+    if not isinstance(X, Iterable) or (shape and len(shape) != 1):
+        return None
+    texts = list(X)
+    if not texts:
+        raise InputError(f"{where}: at least one document is needed, got none (0 samples)")
+    if not any(isinstance(text, str) for text in texts):
+        tokens = next((row for row in texts if isinstance(row, (list, tuple, np.ndarray))), ())
+        if not any(isinstance(token, str) for token in tokens):
+            return None
+        if not is_language(vectorizer):
+            return texts
+        raise InputError(
+            f"{where}: the documents are lists of tokens; to count the tokens as they are pass "
+            "vectorizer=CountVectorizer(analyzer=list) of scikit-learn, or hand in texts: "
+            "[' '.join(tokens) for tokens in X]"
+        )
+    odd = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
+    if odd is not None:
+        raise InputError(
+            f"{where}: every document must be a text, but document {odd} is {texts[odd]!r}, a "
+            f"{type(texts[odd]).__name__}; leave it out, or put a text in its place ('' for an empty one)"
+        )
+    return texts
 
 
-def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Input:
+def _read_texts(model: Any, X: Sequence[Any], fitting: bool, where: str) -> Input:
     if fitting:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
 
@@ -177,6 +266,9 @@ def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Inpu
             raise InputError(
                 f"{where}: the vectoriser found no words in {len(X)} texts: {error}"
             ) from error
+        if not hasattr(fitted, "get_feature_names_out"):
+            # columns of hashes have no names
+            return Input(Documents(Counts.from_matrix(matrix, where)), None, fitted)
         words = tuple(str(w) for w in fitted.get_feature_names_out())
         return Input(Documents(Counts.from_matrix(matrix, where)), words, fitted)
     fitted = getattr(model, "vectorizer_", None)
@@ -187,3 +279,19 @@ def _read_texts(model: Any, X: Sequence[str], fitting: bool, where: str) -> Inpu
         )
     counts = Counts.from_matrix(fitted.transform(X), where)
     return Input(Documents(counts), model.vocabulary_, fitted)
+
+
+def words_left_out(model: Any, X: Any) -> list[str]:
+    """Return the words of texts that the fitted vectoriser has no column for, most frequent first.
+
+    Args:
+        model: fitted to texts.
+        X: what was handed in; of anything but texts nothing is left out.
+    """
+    fitted: Any = getattr(model, "vectorizer_", None)
+    texts = None if isinstance(X, (Corpus, Counts)) else _texts(X, model.vectorizer, "")
+    if texts is None or not hasattr(fitted, "vocabulary_"):
+        return []
+    analyse = fitted.build_analyzer()
+    found = Counter(word for text in texts for word in analyse(text))
+    return [word for word, _ in found.most_common() if word not in fitted.vocabulary_]

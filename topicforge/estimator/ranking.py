@@ -53,6 +53,14 @@ class Association:
         self.word += np.bincount(col, minlength=batch.vocab_size)
         self.n_documents += batch.n_documents
 
+    def __add__(self, other: Association) -> Association:
+        """The sums over the documents of both."""
+        both = Association(len(self.topic), len(self.word))
+        both.joint, both.topic = self.joint + other.joint, self.topic + other.topic
+        both.word = self.word + other.word
+        both.n_documents = self.n_documents + other.n_documents
+        return both
+
     def scores(self) -> NDArray[np.float32]:
         """(K, V) scores; -1 where word and topic never met, below every score there can be."""
         joint = self.joint.T
@@ -66,6 +74,32 @@ class Association:
             score = given * np.log(given / (self.word / self.word.sum()))
         score *= power / np.maximum(power.sum(0), tiny)
         return np.where(joint > 0, score, -1.0).astype(np.float32)
+
+
+class Seen:
+    """The association sums of all documents that partial fits have seen.
+
+    A batch that comes twice in a row counts once, with the theta that it has now, so that partial fits on
+    the same documents are one fit. A batch that comes again later counts again.
+    """
+
+    def __init__(self) -> None:
+        self._before: Association | None = None
+        self._last: tuple[str, Association] | None = None
+
+    def take(self, checksum: str, sums: Association) -> None:
+        """Add the sums of a batch of documents, known by their checksum."""
+        if self._last is not None and self._last[0] != checksum:
+            self._before = self._with_before(self._last[1])
+        self._last = (checksum, sums)
+
+    def association(self) -> Association:
+        """Return the sums of everything."""
+        assert self._last is not None
+        return self._with_before(self._last[1])
+
+    def _with_before(self, sums: Association) -> Association:
+        return sums if self._before is None else self._before + sums
 
 
 def top_words(scores: NDArray[np.float32], top: int) -> NDArray[np.int64]:

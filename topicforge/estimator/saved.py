@@ -139,7 +139,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "topicforge": __version__,
         "preset": settings.preset,
         "parts": parts,
-        "estimator": f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
+        "estimator": settings.composition.estimator,
         "training": asdict(settings.training),
         "topics_from": settings.topics_from,
         "word_ranking": settings.ranking,

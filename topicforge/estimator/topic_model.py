@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
 from topicforge.corpus import Counts, ShardedCounts
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
-from topicforge.estimator.inputs import is_language, read_input
+from topicforge.estimator.explain import as_text, explanation
+from topicforge.estimator.inputs import column_words, is_language, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.ranking import ASSOCIATION, Association, top_words
+from topicforge.estimator.ranking import ASSOCIATION, Association, Seen, top_words
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
@@ -193,9 +194,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return resolve(default_registry(), self.preset, explicit)
 
     def explain(self) -> str:
-        """Say what the parameters amount to: parts, options, estimator, sources."""
-        settings = self._resolve()
-        return f"preset      {settings.preset}\n{settings.composition.explain()}"
+        """Say what the parameters amount to: parts and options, where their values come from, sources.
+
+        Raises:
+            UnknownNameError, OptionError, MixError: parameters that do not fit.
+        """
+        return as_text(self.explanation())
+
+    def explanation(self) -> dict[str, Any]:
+        """Return what :meth:`explain` says as a dictionary of texts."""
+        return explanation(default_registry(), self._resolve())
 
     # ---- fitting ------------------------------------------------------------------------
 
@@ -247,7 +255,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             vocab_size=read.documents.counts.vocab_size,
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
-            estimator=f"{settings.composition.rule.exactness}: {settings.composition.rule.summary}",
+            estimator=settings.composition.estimator,
         )
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:
@@ -292,7 +300,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             read = read_input(self, X, features, fitting=True)
             network, trainer, random = self._build(settings, watchers, read)
         else:
-            settings, read = self.settings_, read_input(self, X, features, fitting=False)
+            settings = self.settings_
+            X = list(X) if isinstance(X, Iterator) else X  # read twice
+            read = read_input(self, X, features, fitting=False)
+            self._check_more(X, read.documents)
             network, trainer, random = self.network_, self._trainer, self._random
         failure = None
         try:
@@ -416,13 +427,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if top < 1:
             raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
         order = top_words(self.word_scores_, top)
-        words = self.vocabulary_ if vocabulary is None else tuple(vocabulary)
+        words = self.vocabulary_
+        if vocabulary is not None:
+            words = column_words(vocabulary, self.n_features_in_, "TopicModel.topics")
         if words is None:
             return [[int(v) for v in row] for row in order]
-        if len(words) != self.n_features_in_:
-            raise InputError(
-                f"TopicModel.topics: vocabulary must have {self.n_features_in_} words, got {len(words)}"
-            )
         return [[words[v] for v in row] for row in order]
 
     def save(self, folder: str | Path) -> None:
@@ -448,6 +457,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise OptionError(
                 f"TopicModel: n_topics must be a whole number of at least 1, got {self.n_topics!r}"
             )
+        whole = isinstance(self.seed, (int, np.integer)) and not isinstance(self.seed, bool)
+        if self.seed is not None and not (whole and 0 <= self.seed < 2**63):
+            raise OptionError(
+                f"TopicModel: seed must be None or a whole number from 0 to 2**63 - 1, got {self.seed!r}"
+            )
         return self._resolve(), resolve_callbacks(default_registry(), self.callbacks)
 
     def _in_force(self, settings: Settings) -> dict[str, Any]:
@@ -455,6 +469,24 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         params = self.get_params(deep=False)
         del params["training"]  # its entries are parameters of their own there
         return {**params, **settings.parameters()}
+
+    def _check_more(self, X: Any, documents: Documents) -> None:
+        """Say what of a further batch can't be learned from, for its words were not in the first."""
+        missing = words_left_out(self, X)
+        if documents.n_empty() == len(documents):
+            raise InputError(
+                "TopicModel.partial_fit: none of the "
+                f"{len(documents)} documents has a word of the first batch, whose words are the model's "
+                "columns; choose the words of all batches beforehand: "
+                "vectorizer=topicforge.corpus.vectorizer(vocabulary=...)"
+            )
+        if missing:
+            warnings.warn(
+                f"TopicModel.partial_fit: {len(missing):,} words of this batch are not counted, because the "
+                f"first batch has none of them ({', '.join(missing[:5])}, ...); choose the words of all "
+                "batches beforehand: vectorizer=topicforge.corpus.vectorizer(vocabulary=...)",
+                UserWarning, stacklevel=3,
+            )  # fmt: skip
 
     def _device(self) -> torch.device:
         if self.device == "auto":
@@ -531,6 +563,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self, settings: Settings, read: Any, network: Network, trainer: Trainer, random: RandomState
     ) -> None:
         """Make a finished fit ours: the only place where fitted attributes are set."""
+        further = trainer is getattr(self, "_trainer", None)
         self._trainer = trainer
         self._random = random
         self.vectorizer_ = read.vectorizer
@@ -543,7 +576,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             word_scores = network.word_scores().float().cpu().numpy()
         ranking = network.decoder.ranking
         if settings.ranking == "association":
-            word_scores, ranking = self._association(network, read.documents), ASSOCIATION
+            if not further:
+                self._seen = Seen()
+            self._seen.take(read.documents.checksum(), self._association(network, read.documents))
+            word_scores, ranking = self._seen.association().scores(), ASSOCIATION
         self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
         self.history_ = trainer.history
 
@@ -566,14 +602,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.ranking_ = ranking
 
     @torch.no_grad()
-    def _association(self, network: Network, documents: Documents) -> NDArray[np.float32]:
-        """One pass over the documents of this fit, or of the last partial fit."""
+    def _association(self, network: Network, documents: Documents) -> Association:
+        """One pass over the documents of this fit, or of this partial fit."""
         network.eval()
         sums = Association(network.context.n_topics, documents.counts.vocab_size)
         chosen = Selection(documents.counts).batches(_INFERENCE_BATCH)
         for batch in of_rows(documents, chosen, self._device()):
             sums.add(batch, network.infer(batch).float().cpu().numpy())
-        return sums.scores()
+        return sums
 
     def _theta(self, documents: Documents) -> NDArray[np.float32]:
         theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)

@@ -106,7 +106,6 @@ def compute(
                 f"{did_you_mean(option, known)} It has {listed}."
             )
     version = f" {spec.version}" if spec.version else ""
-    of = f" of {spec.distribution}" if spec.distribution else ""
     where = f"metric {spec.qualified_name!r}{version}"
     try:
         value: object = spec.function(given, **options)
@@ -114,15 +113,14 @@ def compute(
         raise
     except Exception as error:
         raise PluginError(
-            f"{where}: it failed with {type(error).__name__}: {error}; leave it out, or report it "
-            f"to the authors{of}"
+            f"{where}: it failed with {type(error).__name__}: {error}; leave it out, or correct it"
         ) from error
     if isinstance(value, Score):
         return replace(value, name=name or spec.name)
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise PluginError(
             f"{where}: it must give a finite number or a topicforge.plugin.Score, whose rule may "
-            f"say why its value is not finite, got {value!r}; report it to the authors{of}"
+            f"say why its value is not finite, got {value!r}"
         )
     return Score(
         name=name or spec.name,

@@ -11,61 +11,51 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "adam_catch_up",
-    "batch_norm_fold",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
-    "gather_rows",
+    "implementation",
     "kernels_report",
     "lazy_adam_rows",
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
     "product_multinomial_nll",
-    "sample_log_dirichlet",
     "sparse_linear",
     "sparse_multinomial_nll",
-    "topic_word_rows",
 ]
 
 if TYPE_CHECKING:
     from topicforge.ops._adam_catch_up import adam_catch_up
-    from topicforge.ops._batch_norm_fold import batch_norm_fold
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
-    from topicforge.ops._gather_rows import gather_rows
     from topicforge.ops._lazy_adam_rows import lazy_adam_rows
-    from topicforge.ops._library import kernels_report
+    from topicforge.ops._library import implementation, kernels_report
     from topicforge.ops._mixture import (
         mixture_kl_bound,
         mixture_log_prob,
         mixture_responsibilities,
     )
     from topicforge.ops._product_multinomial_nll import product_multinomial_nll
-    from topicforge.ops._sample_log_dirichlet import sample_log_dirichlet
     from topicforge.ops._sparse_linear import sparse_linear
     from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
-    from topicforge.ops._topic_word_rows import topic_word_rows
 
 # Front-door modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
 _HOMES = {
     "adam_catch_up": "_adam_catch_up",
-    "batch_norm_fold": "_batch_norm_fold",
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
-    "gather_rows": "_gather_rows",
+    "implementation": "_library",
     "kernels_report": "_library",
     "lazy_adam_rows": "_lazy_adam_rows",
     "mixture_kl_bound": "_mixture",
     "mixture_log_prob": "_mixture",
     "mixture_responsibilities": "_mixture",
     "product_multinomial_nll": "_product_multinomial_nll",
-    "sample_log_dirichlet": "_sample_log_dirichlet",
     "sparse_linear": "_sparse_linear",
     "sparse_multinomial_nll": "_sparse_multinomial_nll",
-    "topic_word_rows": "_topic_word_rows",
 }
 
 

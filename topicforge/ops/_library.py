@@ -6,7 +6,6 @@ fallen back. It is read once, when the first operator is imported.
 """
 
 import ctypes
-import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,10 +15,10 @@ from typing import Any
 
 from topicforge.errors import KernelUnavailableError, OptionError
 from topicforge.ops._paths import (
-    FOLDER,
-    INFO_NAME,
     OLDEST_TORCH,
+    library_folder,
     library_path,
+    read_build_info,
     source_digest,
     source_folder,
 )
@@ -87,43 +86,42 @@ def _switch() -> str:
     return value
 
 
-def read_build_info(folder: Path = FOLDER) -> dict[str, Any]:
-    """The record written by the build, or an empty one if there is none or it is unreadable."""
-    try:
-        record = json.loads((folder / INFO_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _why_not_cpu(switch: str) -> str | None:
+def _why_not_cpu(path: Path, switch: str) -> str | None:
     import torch
     from packaging.version import Version
 
-    path = library_path("cpu")
     if switch == "0":
-        return "TOPICFORGE_NATIVE=0 asks for the reference"
-    if not path.is_file():
-        return f"there is no library at {path}; {_BUILD_HINT}"
+        return "TOPICFORGE_NATIVE is 0"
     if Version(torch.__version__).release < Version(OLDEST_TORCH).release:
         return f"it needs torch >= {OLDEST_TORCH}, but torch is {torch.__version__}; upgrade torch"
-    return None
+    return _why_no_file(path, "cpu")
 
 
-def _why_not_cuda() -> str | None:
+def _why_not_cuda(path: Path) -> str | None:
     import torch
 
-    if not library_path("cuda").is_file():
-        return f"there is no library at {library_path('cuda')}; {_BUILD_HINT} where nvcc is"
     if not torch.cuda.is_available():
         return "torch sees no CUDA device"
+    return _why_no_file(path, "cuda")
+
+
+def _why_no_file(path: Path, device: str) -> str | None:
+    """Why the file can't be loaded: it is absent, or cut short, which loading would end in a crash."""
+    record = read_build_info(path.parent)
+    if not path.is_file():
+        failure = record.get("failures", {}).get(device)
+        if failure:
+            return f"its build failed: {failure}\n{_BUILD_HINT} once that is mended"
+        return f"there is no library at {path}; {_BUILD_HINT}"
+    size = record.get("sizes", {}).get(path.name)
+    if size is not None and path.stat().st_size != size:
+        return f"{path} has {path.stat().st_size} bytes where its build wrote {size}; {_BUILD_HINT} again"
     return None
 
 
-def _load(device: str, why_not: str | None) -> LibraryStatus:
+def _load(device: str, path: Path, why_not: str | None) -> LibraryStatus:
     import torch
 
-    path = library_path(device)
     if why_not is None:
         try:
             torch.ops.load_library(str(path))  # type: ignore[no-untyped-call]
@@ -135,9 +133,21 @@ def _load(device: str, why_not: str | None) -> LibraryStatus:
 @cache
 def libraries() -> dict[str, LibraryStatus]:
     """Load, once, what can be loaded; the CUDA library needs the CPU one, which has the schemas."""
-    cpu = _load("cpu", _why_not_cpu(_switch()))
-    cuda = _load("cuda", _why_not_cuda() if cpu.loaded else "it needs the library for the CPU")
-    return {"cpu": cpu, "cuda": cuda}
+    folder = library_folder()
+    path = library_path("cpu", folder)
+    cpu = _load("cpu", path, _why_not_cpu(path, _switch()))
+    path = library_path("cuda", folder)
+    why_not = _why_not_cuda(path) if cpu.loaded else "it needs the library for the CPU"
+    return {"cpu": cpu, "cuda": _load("cuda", path, why_not)}
+
+
+def implementation(device: str = "cpu") -> str:
+    """One line for a log: which implementation runs on a device type, and why if it is the reference."""
+    status = libraries().get(device)
+    if status is not None and status.loaded:
+        return f"operators: native ({instruction_set() if device == 'cpu' else device})"
+    why = f"there are none for {device}" if status is None else status.why.splitlines()[0]
+    return f"operators: plain PyTorch, because {why}"
 
 
 # Plain containers filled once at import: torch.compile reads them as constants, where a
@@ -157,7 +167,7 @@ def register(
 
     Without a library, or with one built before the operator existed, nothing is registered
     and the operator counts as not available. An operator without ``backward`` says clearly
-    that it can't be differentiated: that is how a second derivative ends in words.
+    that it can't be differentiated: a second derivative ends in that error.
 
     Args:
         name: operator's name in the ``topicforge`` namespace.
@@ -241,8 +251,8 @@ def _refuse_derivative(name: str, twice: str) -> Callable[..., Any]:
 def second_derivative_error(where: str, twice: str = _TWICE) -> KernelUnavailableError:
     """The error for a gradient of a gradient, which no native operator has; ``twice`` advises."""
     return KernelUnavailableError(
-        f"{where}: the native operator has first derivatives only, but a second one was asked "
-        f"for; {twice}"
+        f"{where}: the native operator has first derivatives only, but a second one is needed; "
+        f"{twice}"
     )
 
 
@@ -270,7 +280,7 @@ def serves(name: str, impl: str, device: str) -> bool:
 
 
 def _why_unserved(name: str, impl: str, device: str) -> str:
-    asked = 'impl="native"' if impl == "native" else "TOPICFORGE_NATIVE=1"
+    demand = 'impl="native"' if impl == "native" else "TOPICFORGE_NATIVE=1"
     status = libraries().get(device)
     if status is None:
         why = f"there are native kernels for cpu and cuda, but the tensors are on {device}"
@@ -278,7 +288,7 @@ def _why_unserved(name: str, impl: str, device: str) -> str:
         why = status.why
     else:
         why = f"the library at {status.path} was built without it; {_BUILD_HINT} again"
-    return f'{name}: {asked} was asked for, but {why}; impl="reference" needs no library'
+    return f'{name}: {demand} needs the native operator, but {why}; impl="reference" needs none'
 
 
 _DEMANDED = _switch() == "1"
@@ -287,7 +297,7 @@ _DEMANDED = _switch() == "1"
 def instruction_set() -> str | None:
     """What the CPU library chose: "avx512", "avx2" or "baseline"; None where it isn't loaded.
 
-    If TOPICFORGE_CPU_SET asks for what is not there, the library's words about it.
+    If TOPICFORGE_CPU_SET names what is not there, the library's message about it.
     """
     status = libraries()["cpu"]
     if not status.loaded:
@@ -308,7 +318,7 @@ def kernels_report() -> KernelsReport:
     for home in set(ops._HOMES.values()) - {"_build", "_library"}:
         import_module(f"topicforge.ops.{home}")
     names = sorted(name for name, home in ops._HOMES.items() if home not in ("_build", "_library"))
-    build = read_build_info()
+    build = read_build_info(states["cpu"].path.parent)
     try:
         stale = bool(build) and build.get("sources") != source_digest(source_folder())
     except KernelUnavailableError:  # installed without sources, so nothing to be stale against

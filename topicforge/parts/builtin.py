@@ -125,8 +125,11 @@ def topicforge_register(register: Any) -> None:
         summary="topics are pushed apart", source="Bansal 2018, eq. 1, on topics",
     )  # fmt: skip
 
-    for name, (settings, summary, source) in PRESETS.items():
-        register.preset(name, settings, summary=summary, source=source)
+    for preset in PRESETS.values():
+        register.preset(
+            preset.name, preset.settings,
+            summary=preset.summary, source=preset.source, notes=preset.notes,
+        )  # fmt: skip
 
     for metric in METRICS.values():
         register.metric(

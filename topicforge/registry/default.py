@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
@@ -19,9 +21,13 @@ class _Once:
         self._lock = RLock()
         self._building = False
         self._registry: Registry | None = None
+        #: what a test has put in place of all installed plugins
+        self.instead: Registry | None = None
 
     def __call__(self) -> Registry:
         with self._lock:
+            if self.instead is not None:
+                return self.instead
             if self._registry is not None:
                 return self._registry
             if self._building:
@@ -48,6 +54,16 @@ def default_registry() -> Registry:
             variable is wrong, or ``TOPICFORGE_PLUGINS_STRICT=1`` and a plugin did not load.
     """
     return _once()
+
+
+@contextmanager
+def using(registry: Registry) -> Iterator[None]:
+    """Let :func:`default_registry` return another registry inside the block, for tests."""
+    before, _once.instead = _once.instead, registry
+    try:
+        yield
+    finally:
+        _once.instead = before
 
 
 def list_components(kind: str | None = None) -> list[Any]:

@@ -100,34 +100,40 @@ def _notes(record: PluginRecord, register: Register) -> tuple[str, ...]:
 
 def _failed(record: PluginRecord, error: BaseException) -> PluginRecord:
     package = record.distribution
-    report = f"report it to the authors of {package}"
     line = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    advice = (
+        f"this is an error in {package}: correct it if the package is yours, else report it there"
+    )
     if isinstance(error, _WrongApiError):
         advice = (
-            f"install a version of {package} that was written for contract {API_VERSION}; its "
-            f"authors write TOPICFORGE_API = {API_VERSION} into {record.module}"
+            f"install a version of {package} that was written for contract {API_VERSION}; in its "
+            f"source, {record.module} must state TOPICFORGE_API = {API_VERSION}"
         )
         return replace(record, status="wrong-api", error=str(error), advice=advice)
     if isinstance(error, SystemExit):
-        line, advice = f"it called sys.exit({error.code!r}) while it loaded", report
+        line = f"it called sys.exit({error.code!r}) while it loaded"
     elif isinstance(error, ImportError):
-        # a module's name is mostly its package's, and says what to look for where it isn't
-        missing = (error.name or "").partition(".")[0]
-        advice = (
-            f"install what is missing (pip install {missing})"
-            if missing
-            else "install what is missing"
-        )
-        if package != UNKNOWN:
-            advice += f", or {package} again: pip install --force-reinstall {package}"
+        advice = _what_to_install(record, error.name or "")
     elif isinstance(error, PluginError):
-        line, advice = str(error), report
-    else:
-        advice = report
+        line = str(error)
     text = "".join(traceback.format_exception(error))
     return replace(
         record, status="broken", error=" ".join(line.split()), advice=advice, traceback=text
     )
+
+
+def _what_to_install(record: PluginRecord, missing: str) -> str:
+    package, module = record.distribution, record.module.partition(":")[0]
+    again = "" if package == UNKNOWN else f"pip install --force-reinstall {package}"
+    if missing and f"{module}.".startswith(f"{missing}."):
+        return (
+            f"the entry point {record.entry_point!r} names the module {module!r}, which does not "
+            f"exist; correct [project.entry-points.topicforge] in the pyproject.toml of {package}, "
+            "or install it again" + (f": {again}" if again else "")
+        )
+    # a module's name is mostly its package's
+    named = f" (pip install {missing.partition('.')[0]})" if missing else ""
+    return f"install what is missing{named}" + (f", or {package} again: {again}" if again else "")
 
 
 def _shadowed(record: PluginRecord, by: str) -> PluginRecord:

@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlparse
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from topicforge.errors import UnknownNameError, did_you_mean
+from topicforge.errors import UnknownNameError
+from topicforge.registry.metadata import why_absent
 from topicforge.registry.policy import BUILTIN
 from topicforge.registry.record import PluginRecord
 from topicforge.registry.registry import Registry
@@ -75,11 +76,7 @@ def chosen(registry: Registry, name: str | None) -> list[PluginRecord]:
         if name in (record.name, record.entry_point) or plain == record.distribution
     ]
     if not matching:
-        known = sorted({record.distribution for record in registry.records})
-        raise UnknownNameError(
-            f"plugins doctor: no plugin is called {name!r}.{did_you_mean(name, known)} "
-            f"Installed: {', '.join(known)}"
-        )
+        raise UnknownNameError(f"plugins doctor: {why_absent(name)}")
     return matching
 
 
@@ -95,7 +92,11 @@ def _of(record: PluginRecord) -> Iterator[Finding]:
     elif record.status == "duplicate":
         yield finding("warning", record.error, record.advice)
     for note in record.notes:
-        yield finding("warning", note, record.advice or "tell its authors")
+        yield finding(
+            "warning",
+            note,
+            record.advice or f"if it is not intended, change it in {record.distribution}",
+        )
     if record.distribution != BUILTIN:
         yield from (
             finding("broken" if record.failed else "warning", what, todo)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    PackageNotFoundError,
+    distributions,
+)
+from importlib.metadata import (
+    distribution as find_distribution,
+)
 from typing import Any, Protocol
 
 from packaging.utils import canonicalize_name
 
 from topicforge.contracts.api import PROJECT
-from topicforge.errors import PluginError
+from topicforge.errors import PluginError, did_you_mean
 from topicforge.registry.policy import BUILTIN, BUILTIN_ENTRY
 
 UNKNOWN = "unknown"
@@ -100,11 +108,28 @@ def installed(path: Sequence[str] | None = None) -> list[Declared]:
         for d in found.values()
     ):
         raise PluginError(
-            "topicforge's own entry point was not found: its parts are plugins like everyone's, so "
+            "topicforge's own entry point was not found: its parts are plugins too, so "
             "the package must be installed; run `pip install -e .` in its folder "
             "(with --no-build-isolation, to keep the torch that is there)"
         )
     return sorted(found.values(), key=lambda declared: declared.order)
+
+
+def why_absent(name: str) -> str:
+    """Return why no plugin of a distribution was found, and what to do about it."""
+    try:
+        groups = sorted({point.group for point in find_distribution(name).entry_points})
+    except PackageNotFoundError:
+        known = sorted({declared.distribution for declared in installed()})
+        return (
+            f"no distribution called {name!r} is installed.{did_you_mean(name, known)} Those with a "
+            f"plugin are {', '.join(known)}"
+        )
+    return (
+        f"{name} is installed, but declares no entry point of the group {PROJECT!r} (its groups: "
+        f"{', '.join(groups) or 'none'}); write [project.entry-points.{PROJECT}] into its "
+        "pyproject.toml and install it again"
+    )
 
 
 def _declarations(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from topicforge.errors import PluginError, did_you_mean
-from topicforge.registry.kinds import KINDS, NAMED, KindEntry
+from topicforge.registry.kinds import KINDS, KindEntry
 
 
 class Register:
@@ -50,7 +50,7 @@ class Register:
         except TypeError as error:
             raise PluginError(f"{where}: {error}; it takes {entry.signature}") from error
         entry.check(where, spec)
-        if kind in NAMED and spec.name in (s.name for s in self.specs if s.kind == kind):
+        if spec.name in (s.name for s in self.specs if s.kind == kind):
             raise PluginError(f"{where}: this plugin has registered that {kind} already")
         self.specs.append(spec)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
@@ -46,7 +46,7 @@ class Registry:
         #: kind -> short name -> records, one per distribution
         self._named: dict[str, dict[str, list[Any]]] = {kind: {} for kind in NAMED}
         records = [self._commit(record, register) for record, register in discover(plugins, policy)]
-        self.records = tuple(self._with_notes(record) for record in records)
+        self.records = tuple(self._with_notes(record, records) for record in records)
         self._warn(policy.strict)
         unmatched = policy.unmatched((p.name, p.distribution) for p in plugins)
         if unmatched:
@@ -161,7 +161,7 @@ class Registry:
 
     # ---- reporting ----------------------------------------------------------------------
 
-    def _with_notes(self, record: PluginRecord) -> PluginRecord:
+    def _with_notes(self, record: PluginRecord, records: Sequence[PluginRecord]) -> PluginRecord:
         """Add what is only known once all plugins have loaded."""
         if record.status != "loaded":
             return record
@@ -174,6 +174,18 @@ class Registry:
                     notes.append(
                         f"the short name {mine[0].name!r} is shared with {', '.join(others)}; write "
                         f"{mine[0].qualified_name!r}"
+                    )
+        for other in records:
+            if other.distribution != record.distribution:
+                if other.entry_point == record.entry_point:
+                    notes.append(
+                        f"its entry point {record.entry_point!r} has the name of one of "
+                        f"{other.distribution}; name the package instead where one of them is meant"
+                    )
+                if other.module == record.module:
+                    notes.append(
+                        f"its entry point names the module {record.module!r}, as that of "
+                        f"{other.distribution} does: only one of the two was imported"
                     )
         divergences = self._named["divergence"]
         unknown = {

@@ -8,8 +8,9 @@ from dataclasses import fields
 from typing import Any
 
 from topicforge.contracts import ComponentSpec
+from topicforge.errors import UnknownNameError, did_you_mean
 from topicforge.registry.kinds import KINDS, NAMED
-from topicforge.registry.options import option_defaults
+from topicforge.registry.options import option_defaults, options_of
 from topicforge.registry.registry import Registry
 
 Row = dict[str, Any]
@@ -34,6 +35,33 @@ def spec_row(spec: Any) -> Row:
     elif hasattr(spec, "options"):
         row["options"] = _literals(spec.options)
     return row
+
+
+def described(registry: Registry, name: str) -> list[Row]:
+    """Return a row for everything called ``name``, of any kind, with the meaning of its options.
+
+    Args:
+        registry: where it is looked up.
+        name: short, or ``distribution:name``.
+
+    Raises:
+        UnknownNameError: there is none; the nearest names are listed.
+    """
+    everything = [spec for kind in NAMED for spec in registry.specs(kind)]
+    found = []
+    for spec in everything:
+        if name in (spec.name, spec.qualified_name):
+            row = spec_row(spec)
+            if "options" in row:
+                made = getattr(spec, "factory", None) or spec.function
+                row["options"] = [{**vars(o), "default": repr(o.default)} for o in options_of(made)]
+            found.append(row)
+    if not found:
+        raise UnknownNameError(
+            f"plugins: no component, preset or metric is called {name!r}."
+            f"{did_you_mean(name, {spec.name for spec in everything})} `topicforge plugins` lists all"
+        )
+    return found
 
 
 def _literals(values: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch._library.custom_ops import CustomOpDef
 from torch._ops import OpOverload
 
-from topicforge.testing.failure import CheckError, require
+from topicforge.testing.suite import raising_nothing, require
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -44,7 +44,7 @@ def check_op(
     tolerance: float = 1e-5,
     gradients: bool = True,
 ) -> None:
-    """A native operator computes what its reference does, whatever its input looks like.
+    """A native operator computes what its reference computes, for every type and layout of its input.
 
     For each input: the value in float32 and float64 against the reference in float64; the same for
     strided input; bit for bit the same with 1, 2 and 3 threads; no argument is written to; the
@@ -54,8 +54,8 @@ def check_op(
     Args:
         op: the operator: a torch.library operator, or a Python function that calls one.
         reference: the same function in plain PyTorch.
-        inputs: one tuple of arguments a case. Give an odd size, one row, and no row among them.
-            Floating tensors are converted to each type, everything else is handed on.
+        inputs: one tuple of arguments per case. Give an odd size, one row, and no row among them.
+            Floating tensors are converted to each type, everything else is passed as it is.
         tolerance: largest error in float32, relative to the largest entry of the reference.
         gradients: check them too.
 
@@ -66,7 +66,7 @@ def check_op(
     what = f"operator {name!r}"
     require(
         len(inputs) > 0, what, "no input was given", "there must be something to compare",
-        "hand in argument tuples, one of them without rows",
+        "pass tuples of arguments, one of them without rows",
     )  # fmt: skip
     for number, arguments in enumerate(inputs):
         wide = _converted(arguments, torch.float64)
@@ -105,13 +105,10 @@ def _compare(
     allowed: float,
 ) -> None:
     before = _mapped(given, torch.clone)
-    try:
+    must = "it must compute there"
+    change = "accept strided and empty tensors, or call contiguous() first"
+    with raising_nothing(what, where + "calling it", must, change):
         value = op(*given).detach()
-    except Exception as error:
-        raise CheckError(
-            f"{what}: {where}it raised {type(error).__name__}: {error}, but it must compute there. To "
-            "mend it: take strided and empty tensors, or call contiguous() at the door."
-        ) from error
     require(
         value.shape == expected.shape, what, f"{where}it gave shape {tuple(value.shape)}",
         f"the reference gives {tuple(expected.shape)}", "look at the shape function",
@@ -148,20 +145,14 @@ def _check_gradients(
     what: str, number: int, op: Callable[..., Tensor], wide: tuple[Any, ...]
 ) -> None:
     leaves = _mapped(wide, lambda x: x.requires_grad_())
-    try:
+    must = "gradients must be those of finite differences in float64"
+    change = "register autograd and compare each derivative"
+    with raising_nothing(what, f"in case {number}, gradcheck", must, change):
         torch.autograd.gradcheck(op, leaves)
-    except Exception as error:
-        raise CheckError(
-            f"{what}: in case {number} gradcheck says: {error}. But gradients must be those of finite "
-            "differences in float64. To mend it: register autograd and look at each derivative."
-        ) from error
 
 
 def _check_registration(what: str, number: int, op: Any, wide: tuple[Any, ...]) -> None:
-    try:
+    must = "an operator must be complete for torch.compile and autograd"
+    change = "register_fake, register_autograd"
+    with raising_nothing(what, f"in case {number}, torch.library.opcheck", must, change):
         torch.library.opcheck(op, wide)
-    except Exception as error:
-        raise CheckError(
-            f"{what}: in case {number} torch.library.opcheck says: {error}. But an operator must be "
-            "complete for torch.compile and autograd. To mend it: register_fake, register_autograd."
-        ) from error

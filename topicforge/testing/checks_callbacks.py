@@ -1,4 +1,4 @@
-"""Checks of callbacks: they watch and may stop, and change no mathematics."""
+"""Checks of callbacks: they observe and may stop, and change no mathematics."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 
 from topicforge.contracts import Callback, ComponentSpec
 from topicforge.estimator.topic_model import TopicModel
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import CheckError, require
-from topicforge.testing.subject import build, title_of
+from topicforge.testing.probe import toy_part
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import check_for, raising_nothing, require
 from topicforge.testing.toys import N_TOPICS, toy_counts
 
 
@@ -37,13 +37,9 @@ def check_callback_changes_nothing(spec: ComponentSpec) -> None:
     stops early is compared with a fit of as many epochs as it let run.
     """
     what = title_of(spec)
-    try:
-        watched = _fit(build(spec), 3)
-    except Exception as error:
-        raise CheckError(
-            f"{what}: a fit with it raised {type(error).__name__}: {error}, but a callback must let "
-            "training end. To mend it: see the traceback above."
-        ) from error
+    must = "a callback must let training end"
+    with raising_nothing(what, "a fit with it", must, "see the traceback above"):
+        watched = _fit(toy_part(spec), 3)
     plain = _fit(None, len(watched.history_))
     mine, other = watched.network_.state_dict(), plain.network_.state_dict()
     changed = [name for name, value in other.items() if not torch.equal(value, mine[name])]
@@ -55,20 +51,16 @@ def check_callback_changes_nothing(spec: ComponentSpec) -> None:
 
 @check_for("callback")
 def check_callback_can_be_used_again(spec: ComponentSpec) -> None:
-    """One object serves several fits, and ``partial_fit``, which calls no ``on_fit_start``.
+    """One object can be used in several fits, and in ``partial_fit``, which calls no ``on_fit_start``.
 
-    What a fit leaves behind must not stop or break the next one.
+    The state of one fit must not stop or break the next.
     """
     what = title_of(spec)
-    callback: Callback = build(spec)
-    try:
+    callback: Callback = toy_part(spec)
+    must, change = "it must be usable again", "set up in on_fit_start and be ready without it"
+    with raising_nothing(what, "a second fit or partial_fit", must, change):
         first, second = _fit(callback, 3), _fit(callback, 3)
-        _fit(build(spec), 1, "partial_fit")
-    except Exception as error:
-        raise CheckError(
-            f"{what}: a second fit or partial_fit raised {type(error).__name__}: {error}, but it must "
-            "serve again. To mend it: set up in on_fit_start and be ready without it."
-        ) from error
+        _fit(toy_part(spec), 1, "partial_fit")
     counts = (len(first.history_), len(second.history_))
     require(
         counts[0] == counts[1], what, f"the same fit ran {counts[0]} and then {counts[1]} epochs",
@@ -79,7 +71,7 @@ def check_callback_can_be_used_again(spec: ComponentSpec) -> None:
 @check_for("callback")
 def check_callback_answers(spec: ComponentSpec) -> None:
     """``on_step_end`` and ``on_epoch_end`` return True to stop, else False or None."""
-    callback: Callback = build(spec)
+    callback: Callback = toy_part(spec)
     answers: list[tuple[str, object]] = []
 
     def listen(name: str) -> None:

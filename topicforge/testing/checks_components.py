@@ -3,189 +3,190 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from topicforge.contracts import ComponentSpec, Decoder, Encoder, Link, Prior
+from topicforge.contracts import ComponentSpec, Encoder, Prior
 from topicforge.contracts.options import is_number
 from topicforge.errors import MixError, PluginError, TopicForgeError
-from topicforge.registry import option_defaults
+from topicforge.registry import build, describe, option_defaults
 from topicforge.registry.checks import check_factory
 from topicforge.registry.kinds import KINDS
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import CheckError, NotApplicable, require
-from topicforge.testing.probe import probe, run
-from topicforge.testing.subject import build, describe, title_of
+from topicforge.testing.probe import gap, probe, require_finite, toy_part
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import CheckError, NotApplicable, check_for, raising_nothing, require
 from topicforge.testing.toys import toy_batch, toy_context
 
-Module = Encoder | Link | Prior | Decoder
+_EVERY = ("encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback")
+_MODULES = ("encoder", "link", "prior", "decoder")
 
 
-@check_for("encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback")
+@check_for(*_EVERY)
 def check_construction(spec: ComponentSpec) -> None:
     """A component is built from its context and its defaults alone, without any data or file.
 
     It must work for two topics and for seven, with a corpus at hand and without one (when a saved
-    model is opened there is no vocabulary, no word frequency and no document). A link that can't
-    serve other widths than K says so with MixError.
+    model is opened there is no vocabulary, no word frequency and no document). A component that
+    can't have a latent wider than the topics raises MixError.
     """
     if not KINDS[spec.kind].takes_context:
-        build(spec)
+        toy_part(spec)
         return
     for context in (toy_context(), toy_context(2), toy_context(7), toy_context(opened=True)):
-        build(spec, context)
-    try:
-        spec.factory(toy_context(4, 6))
-    except MixError:
-        pass
-    except Exception as error:
-        raise CheckError(
-            f"{title_of(spec)}: with n_latent=6 and n_topics=4 it raised {type(error).__name__}: "
-            f"{error}, but a latent wider than the topics must work or be refused. To mend it: size "
-            "by context.n_latent what lives in z and by context.n_topics what lives on the simplex, "
-            "or raise topicforge.plugin.MixError."
-        ) from error
+        toy_part(spec, context)
+    with raising_nothing(
+        title_of(spec), "construction with n_latent=6 and n_topics=4",
+        "a latent wider than the topics must work or be refused with topicforge.plugin.MixError",
+        "size by context.n_latent what lives in z and by context.n_topics what lives on the simplex",
+    ), suppress(MixError):  # fmt: skip
+        build(spec, {}, toy_context(4, 6))
 
 
-@check_for("encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback")
+@check_for(*_EVERY)
 def check_options_are_keyword_only(spec: ComponentSpec) -> None:
     """Every option is keyword-only and has a default.
 
-    So that options can be listed, and a misspelt one is refused with the nearest name. Encoders and
+    Options can then be listed, and a misspelt one is refused with the nearest name. Encoders and
     priors declare their latent under the same options: ``describe(**options)``.
     """
+    what, base = title_of(spec), KINDS[spec.kind].base
+    assert base is not None
     try:
-        factory = getattr(spec.factory, "factory", spec.factory)
-        base: Any = KINDS[spec.kind].base
-        check_factory(title_of(spec), base, factory)
+        check_factory(what, base, getattr(spec.factory, "func", spec.factory))
     except PluginError as error:
-        raise CheckError(f"{error}. To mend it: def __init__(self, context, *, x=1.0).") from error
+        raise CheckError(
+            f"{error}. To correct it: def __init__(self, context, *, x=1.0)."
+        ) from error
     if spec.kind in ("encoder", "prior"):
         defaults = option_defaults(spec)
-        try:
-            declared, spelt_out = describe(spec), describe(spec, **defaults)
-        except TypeError as error:
-            raise CheckError(
-                f"{title_of(spec)}: describe(**{defaults}) raised {error}, but it must take the "
-                "component's own options. To mend it: def describe(cls, **options)."
-            ) from error
+        must = "it must take the component's own options and return a topicforge.plugin.Latent"
+        with raising_nothing(what, "describe", must, "def describe(cls, **options)"):
+            declared, again = describe(spec, {}), describe(spec, defaults)
         require(
-            declared == spelt_out, title_of(spec),
-            f"declares {declared} without options and {spelt_out} with its defaults spelt out",
+            declared == again, what,
+            f"declares {declared} without options and {again} with its defaults written out",
             "both mean the same component", "use the same defaults in describe as in __init__",
         )  # fmt: skip
 
 
-def numeric_options(spec: ComponentSpec) -> dict[str, Any]:
-    """Return the options whose default is a number."""
-    return {name: value for name, value in option_defaults(spec).items() if is_number(value)}
-
-
-@check_for("encoder", "link", "prior", "divergence", "decoder", "regulariser", "callback")
+@check_for(*_EVERY)
 def check_nonsense_options(spec: ComponentSpec) -> None:
     """A value outside an option's domain raises OptionError that names the option.
 
-    Numbers (NaN, infinities, negative ones, zero, fractions) and words handed to a numeric option
-    are taken or refused by an error of topicforge.plugin, never by torch's or Python's own. NaN is
-    no number anyone means: it must be refused.
+    Numbers (NaN, infinities, negative ones, zero, fractions) and texts passed to a numeric option
+    are accepted or refused by an error of topicforge.plugin, never by torch's or Python's own. NaN
+    must be refused.
     """
     what = title_of(spec)
-    nonsense = (math.nan, math.inf, -math.inf, -1, 0, -0.5, 1.5, "nonsense")
     context = (toy_context(),) if KINDS[spec.kind].takes_context else ()
-    for name, default in numeric_options(spec).items():
-        for value in nonsense:
-            mend = (
-                f"check {name!r} first in __init__ and raise topicforge.plugin.OptionError that says "
-                "the option, its domain and the value that came"
-            )
-            try:
-                spec.factory(*context, **{name: value})
-            except TopicForgeError as error:
-                alone = isinstance(value, float) and math.isnan(value)
+    numeric = [name for name, value in option_defaults(spec).items() if is_number(value)]
+    for name in numeric:
+        change = (
+            f"check {name!r} first in __init__ and raise topicforge.plugin.OptionError that says "
+            "the option, its domain and the value that came"
+        )
+        for value in (math.nan, math.inf, -math.inf, -1, 0, -0.5, 1.5, "nonsense"):
+            must = "a bad value must raise an error of topicforge.plugin"
+            refusal = None
+            with raising_nothing(what, f"{name}={value!r}", must, change):
+                try:
+                    spec.factory(*context, **{name: value})
+                except TopicForgeError as error:
+                    refusal = str(error)
+            if isinstance(value, float) and math.isnan(value):
                 require(
-                    not alone or name in str(error), what, f"refused {name}=nan with {str(error)!r}",
-                    "the message must name the option", mend,
-                )  # fmt: skip
-            except Exception as error:
-                raise CheckError(
-                    f"{what}: {name}={value!r} (default {default!r}) raised {type(error).__name__}: "
-                    f"{error}, but a bad value must raise an error of topicforge.plugin. To mend it: "
-                    f"{mend}."
-                ) from error
-            else:
+                    refusal is not None, what, f"took {name}=nan", "NaN must be refused", change
+                )
                 require(
-                    not (isinstance(value, float) and math.isnan(value)), what,
-                    f"took {name}=nan", "NaN must be refused", mend,
+                    name in str(refusal), what, f"refused {name}=nan with {refusal!r}",
+                    "the message must name the option", change,
                 )  # fmt: skip
 
 
-@check_for("encoder", "link", "prior", "decoder")
+@check_for(*_MODULES)
 def check_state_dict(spec: ComponentSpec) -> None:
     """All state is in parameters and buffers: a copy made from the state dict computes the same.
 
-    A tensor kept as a plain attribute is not saved with the model, and does not move with it.
+    No tensor is a plain attribute, neither after construction nor after ``start``: it would not be
+    saved with the model, nor move to a device with it.
     """
-    torch.manual_seed(0)
-    first = build(spec, toy_context())
+    what, first = title_of(spec), toy_part(spec)
+    for when in ("construction", "start()"):
+        for name in _plain_tensors(first):
+            raise CheckError(
+                f"{what}: after {when} it has the tensor {name!r} as a plain attribute, but such a "
+                "tensor is neither saved with the model nor moved to its device. To correct it: "
+                f"self.register_buffer({name.rpartition('.')[2]!r}, ...), or nn.Parameter if it is "
+                "trained."
+            )
+        first.start()
     with torch.no_grad():
         for parameter in first.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     torch.manual_seed(1)
-    second = build(spec, toy_context(opened=True))
-    try:
+    second = build(spec, {}, toy_context(opened=True))
+    with raising_nothing(
+        what, "load_state_dict", "shapes must follow from sizes and options",
+        "let no shape depend on the vocabulary, the word frequencies or random numbers",
+    ):  # fmt: skip
         second.load_state_dict(first.state_dict())
-    except RuntimeError as error:
-        raise CheckError(
-            f"{title_of(spec)}: its state dict does not fit a component built from an opened "
-            f"model's context: {error}, but shapes must follow from sizes and options. To mend it: "
-            "no shape may depend on the vocabulary, the word frequencies or drawn numbers."
-        ) from error
-    a = run(spec, first.eval(), "after construction")
-    b = run(spec, second.eval(), "after load_state_dict")
+    a = probe(spec, first.eval(), "after construction")
+    b = probe(spec, second.eval(), "after load_state_dict")
     for name, value in a.items():
         require(
-            torch.equal(value, b[name]), title_of(spec),
-            f"{name} differs by {_gap(value, b[name]):.2g} after load_state_dict",
+            torch.equal(value, b[name]), what,
+            f"{name} differs by {gap(value, b[name]):.2g} after load_state_dict",
             "a component loaded from another's state must compute the same",
-            "register every tensor as nn.Parameter or with register_buffer",
+            "register all state as nn.Parameter or with register_buffer",
         )  # fmt: skip
 
 
-@check_for("encoder", "link", "prior", "decoder")
+def _plain_tensors(component: torch.nn.Module) -> Iterator[str]:
+    for prefix, module in component.named_modules():
+        for name, value in vars(module).items():
+            if name not in ("_parameters", "_buffers", "_modules", "context") and _holds(value):
+                yield f"{prefix}.{name}" if prefix else name
+
+
+def _holds(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds, value))
+    return isinstance(value, Tensor)
+
+
+@check_for(*_MODULES)
 def check_seed(spec: ComponentSpec) -> None:
     """The same seed gives the same numbers: all randomness is torch's global generator's.
 
-    Training seeds and restores that generator; numpy's or a generator of one's own would make fits
-    that can't be repeated.
+    Training seeds and restores that generator; numpy's or another generator would make fits that
+    can't be repeated.
     """
-
-    def once() -> dict[str, torch.Tensor]:
-        torch.manual_seed(5)
-        component = build(spec, toy_context())
-        return run(spec, component, "with a fixed seed")
-
-    a, b = once(), once()
+    a, b = (probe(spec, toy_part(spec).train(), "with a fixed seed") for _ in range(2))
     for name, value in a.items():
         require(
             torch.equal(value, b[name]), title_of(spec),
-            f"{name} differs by {_gap(value, b[name]):.2g} between two runs with torch.manual_seed(5)",
+            f"{name} differs by {gap(value, b[name]):.2g} between two runs with one torch.manual_seed",
             "the seed must decide every number",
             "draw with torch's global generator (torch.randn, nn.init), not numpy's or random's",
         )  # fmt: skip
 
 
-@check_for("encoder", "link", "prior", "decoder")
+@check_for(*_MODULES)
 def check_dtype(spec: ComponentSpec) -> None:
     """Float32 in, float32 out; after ``.double()``, float64 in, float64 out.
 
-    In float64 the numbers are checked against others, and Apple's and CUDA's kernels refuse mixed
+    Numbers are checked against references in float64, and Apple's and CUDA's kernels refuse mixed
     types.
     """
     for dtype in (torch.float32, torch.float64):
-        torch.manual_seed(0)
-        component = build(spec, toy_context()).to(dtype).eval()
-        for name, value in run(spec, component, f"in {dtype}", dtype=dtype).items():
+        component = toy_part(spec).to(dtype)
+        for name, value in probe(spec, component, f"in {dtype}", dtype=dtype).items():
             require(
                 value.dtype == dtype, title_of(spec), f"{name} is {value.dtype} for {dtype} input",
                 "the type must be the input's", "make constants with new_zeros, new_full or "
@@ -193,73 +194,57 @@ def check_dtype(spec: ComponentSpec) -> None:
             )  # fmt: skip
 
 
-@check_for("encoder", "link", "prior", "decoder")
+@check_for(*_MODULES)
 def check_finite_and_batch_sizes(spec: ComponentSpec) -> None:
     """Batches of many documents, of one, of none and of empty documents all work and stay finite.
 
     The first axis is the documents': it has the batch's length, also if that is zero.
     """
-    torch.manual_seed(0)
-    component = build(spec, toy_context()).eval()
+    what, component = title_of(spec), toy_part(spec)
     for n, empty in ((6, (0, 3)), (1, ()), (1, (0,)), (0, ())):
+        where = f"for a batch of {n} document(s), {len(empty)} of them empty,"
         batch = toy_batch(n, empty=empty)
-        what = f"for a batch of {n} document(s), {len(empty)} of them empty,"
-        for name, value in run(spec, component, what, batch=batch).items():
+        for name, value in probe(spec, component, where, batch=batch).items():
             per_document = name in ("log_theta", "log_likelihood") or isinstance(component, Encoder)
             require(
-                not per_document or (value.dim() > 0 and value.shape[0] == n), title_of(spec),
-                f"{name} has shape {tuple(value.shape)} {what}",
+                not per_document or (value.dim() > 0 and value.shape[0] == n), what,
+                f"{name} has shape {tuple(value.shape)} {where}",
                 f"the first axis must have length {n}", "keep the documents' axis in every step",
             )  # fmt: skip
-            require(
-                bool(torch.isfinite(value).all()), title_of(spec), f"{name} is not finite {what}",
-                "every document, also one without words, needs finite numbers",
-                "divide by lengths only where they are above zero; work in log space",
-            )  # fmt: skip
+            change = "divide by lengths only where they are above zero; work in log space"
+            require_finite(what, f"{where} {name}", value, change)
 
 
-@check_for("encoder", "link", "prior", "decoder")
+@check_for(*_MODULES)
 def check_gradients_reach_parameters(spec: ComponentSpec) -> None:
     """The loss's gradient reaches every parameter that requires one, and is finite.
 
     A parameter without gradient never learns: it is unused, or a detach, a ``.data`` or a NumPy
     step cuts it off.
     """
-    torch.manual_seed(0)
-    component = build(spec, toy_context())
+    what, component = title_of(spec), toy_part(spec).train()
     parameters = {k: p for k, p in component.named_parameters() if p.requires_grad}
     if not parameters:
-        raise NotApplicable(f"{title_of(spec)} has no parameters that training moves")
+        raise NotApplicable(f"{what} has no parameters that training moves")
     loss = torch.zeros(())
-    for value in probe(component).values():
+    for value in probe(spec, component, "in training").values():
         weight = torch.cos(torch.arange(value.numel(), dtype=value.dtype)).view(value.shape)
         if value.requires_grad:
             loss = loss + (weight * value).sum()
-    loss = loss + _density_term(component)
+    if isinstance(component, Prior):
+        # the log density reaches what samples don't (a mixture's weights)
+        p = component.distribution()
+        with suppress(MixError):
+            loss = loss - p.log_prob(p.rsample(4).detach()).sum()
     require(
-        loss.requires_grad, title_of(spec), "nothing it computes has a gradient",
+        loss.requires_grad, what, "nothing it computes has a gradient",
         "its parameters must be trained", "leave out detach, .data and torch.no_grad",
     )  # fmt: skip
     gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
     for name, gradient in zip(parameters, gradients, strict=True):
         require(
-            gradient is not None and bool(torch.isfinite(gradient).all()), title_of(spec),
+            gradient is not None and bool(torch.isfinite(gradient).all()), what,
             f"parameter {name!r} gets " + ("no gradient" if gradient is None else "a NaN gradient"),
             "every parameter must be trained",
             "use it in what is returned without detach, or freeze it with requires_grad_(False)",
         )  # fmt: skip
-
-
-def _density_term(component: Module) -> torch.Tensor:
-    """Log density of a prior, which reaches what samples don't (a mixture's weights)."""
-    if isinstance(component, Prior):
-        p = component.distribution()
-        try:
-            return -p.log_prob(p.rsample(4).detach()).sum()
-        except MixError:
-            pass
-    return torch.zeros(())
-
-
-def _gap(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float((a - b).detach().abs().max()) if a.shape == b.shape and a.numel() else math.inf

@@ -7,34 +7,32 @@ from dataclasses import dataclass
 
 import torch
 
-from topicforge.contracts import ComponentSpec, Divergence, Latent, Rule, RuleSpec, Samples
+from topicforge.contracts import ComponentSpec, Latent, Rule, RuleSpec, Samples
 from topicforge.distributions import Distribution, Point
 from topicforge.errors import PluginError
 from topicforge.registry.checks import check_rule
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import CheckError, NotApplicable, require
-from topicforge.testing.sides import (
+from topicforge.testing.pairs import (
     far_point,
     like,
     posteriors,
     priors,
-    resolve,
+    rule_for,
     samples_of,
-    softmax_link,
+    tensors_of,
 )
-from topicforge.testing.subject import build, title_of
+from topicforge.testing.probe import require_finite, require_shape
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import CheckError, NotApplicable, check_for, raising_nothing, require
 
 N = 256
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair that a divergence serves."""
+    """A pair that a divergence measures."""
 
     q: Distribution
     p: Distribution
-    posterior: Latent
-    prior: Latent
     rule: Rule
 
     @property
@@ -43,47 +41,36 @@ class Pair:
         return f"{type(self.q).__name__} || {type(self.p).__name__}"
 
 
-def served(spec: ComponentSpec) -> Iterator[Pair]:
-    """Yield one pair of each two types that the divergence serves, from registered parts."""
-    built: Divergence = build(spec)
+def measured(spec: ComponentSpec) -> Iterator[Pair]:
+    """Yield one pair of each two types that the divergence measures, from registered parts."""
     seen = set()
-    for _, posterior, q in posteriors(spec.distribution):
-        for _, prior, p in priors(spec.distribution):
+    for posterior, q in posteriors(spec.distribution):
+        for prior, p in priors(spec.distribution):
             if (type(q), type(p)) in seen:
                 continue
-            rule = resolve(spec, built, posterior, prior)
+            rule = rule_for(spec, posterior, prior)
             if rule is not None:
                 seen.add((type(q), type(p)))
-                yield Pair(q, p, posterior, prior, rule)
+                yield Pair(q, p, rule)
 
 
 def compute(
     what: str, rule: Rule, q: Distribution, p: Distribution, samples: Samples
 ) -> torch.Tensor:
-    """Return the rule's value, or say that it failed or is not what it declares.
+    """Return the rule's value.
 
     Raises:
         CheckError: it raised, has another shape than ``per_document`` says, or is not finite.
     """
-    pair, n = f"{type(q).__name__} || {type(p).__name__}", samples.z.shape[0]
-    try:
+    n = samples.z.shape[0]
+    pair = f"{type(q).__name__} || {type(p).__name__} for {n} document(s)"
+    must = "a pair that it accepts must be computed"
+    with raising_nothing(what, pair, must, "see the traceback above"):
         value = rule.compute(q, p, samples)
-    except Exception as error:
-        raise CheckError(
-            f"{what}: for {pair} and {n} document(s) it raised {type(error).__name__}: {error}, but "
-            "a pair that it serves must be computed. To mend it: see the traceback above."
-        ) from error
+    change = "sum over the latent axis alone, or state per_document=False for one number per batch"
     shape = (n,) if rule.per_document else ()
-    came = tuple(value.shape) if isinstance(value, torch.Tensor) else repr(value)
-    require(
-        came == shape, what, f"for {pair} and {n} document(s) it gave shape {came}",
-        f"per_document={rule.per_document} means {shape}", "sum over the latent axis alone, or say "
-        "Rule(..., per_document=False) for one number a batch",
-    )  # fmt: skip
-    require(
-        bool(torch.isfinite(value).all()), what, f"for {pair} and {n} document(s) it is not finite",
-        "a loss must be finite", "work in log space; a batch of none is 0",
-    )  # fmt: skip
+    require_shape(what, f"{pair}, per_document={rule.per_document}, it", value, shape, change)
+    require_finite(what, pair, value, "work in log space; an empty batch gives 0")
     return value
 
 
@@ -91,32 +78,29 @@ def compute(
 def check_divergence_resolves(spec: ComponentSpec) -> None:
     """``resolve`` returns a complete Rule or raises MixError, from types and flags alone.
 
-    It serves at least one pair of registered encoders and priors, and its rule says exactness,
+    It measures at least one pair of registered encoders and priors, and its rule states exactness,
     space, source and summary.
     """
-    found = 0
-    for pair in served(spec):
-        found += 1
+    what, pairs = title_of(spec), list(measured(spec))
+    for pair in pairs:
+        rule = RuleSpec("any", pair.rule, posterior=type(pair.q), prior=type(pair.p))
         try:
-            check_rule(
-                title_of(spec),
-                RuleSpec("any", pair.rule, posterior=type(pair.q), prior=type(pair.p)),
-            )
+            check_rule(what, rule)
         except PluginError as error:
-            raise CheckError(f"{error}. To mend it: fill the Rule's fields.") from error
+            raise CheckError(f"{error}. To correct it: fill the Rule's fields.") from error
     require(
-        found > 0, title_of(spec), "serves no pair of registered encoders and priors",
-        "it must be usable", "register divergence rules, or an encoder and a prior that it serves",
+        bool(pairs), what, "measures no pair of registered encoders and priors",
+        "it must be usable", "register divergence rules, or an encoder and a prior that fit it",
     )  # fmt: skip
 
 
 @check_for("divergence")
 def check_divergence_shapes(spec: ComponentSpec) -> None:
     """The value is (B,) where ``per_document``, else a scalar; finite for batches of 6, 1 and 0."""
-    for pair in served(spec):
+    for pair in measured(spec):
         for n in (6, 1, 0):
-            q = _first(pair.q, n)
-            if q is not None:
+            q = pair.q.map_tensors(lambda t, n=n: t[:n])  # type: ignore[misc]
+            if q.mean.shape[0] == n:
                 compute(title_of(spec), pair.rule, q, pair.p, samples_of(q))
 
 
@@ -124,16 +108,16 @@ def check_divergence_shapes(spec: ComponentSpec) -> None:
 def check_divergence_gradient(spec: ComponentSpec) -> None:
     """The value has a gradient to the posterior, and it is finite; only a constant zero has none."""
     what = title_of(spec)
-    for pair in served(spec):
+    for pair in measured(spec):
         value = compute(what, pair.rule, pair.q, pair.p, samples_of(pair.q))
         if not value.requires_grad and not bool(value.any()):
             continue
         mean = pair.q.rsample()
         require(
             value.requires_grad and mean.requires_grad, what, f"{pair.text}: it has no gradient",
-            "the posterior is drawn to the prior by its gradient", "leave out detach and no_grad",
+            "the posterior learns from it", "leave out detach and no_grad",
         )  # fmt: skip
-        tensors = [t for t in vars(pair.q).values() if isinstance(t, torch.Tensor)]
+        tensors = list(tensors_of(pair.q).values())
         gradients = torch.autograd.grad(value.sum(), tensors, allow_unused=True)
         reached = [g for g in gradients if g is not None]
         require(
@@ -151,7 +135,7 @@ def check_divergence_not_negative(spec: ComponentSpec) -> None:
     Carlo, sample estimates) are averaged over 32 draws and may fall below zero by 5 standard errors.
     """
     what = title_of(spec)
-    for pair in served(spec):
+    for pair in measured(spec):
         torch.manual_seed(4)
         with torch.no_grad():
             draws = torch.stack(
@@ -177,11 +161,10 @@ def check_divergence_at_equality(spec: ComponentSpec) -> None:
     distance does not. Bounds and approximations need not vanish there and are left out.
     """
     what, tried = title_of(spec), 0
-    built: Divergence = build(spec)
-    for _, prior, p in priors(spec.distribution):
+    for prior, p in priors(spec.distribution):
         q = like(p, N)
         if q is not None:
-            rule = resolve(spec, built, Latent(type(p)), prior)
+            rule = rule_for(spec, Latent(type(p)), prior)
             if rule is not None and rule.exactness in ("closed form", "Monte Carlo"):
                 tried += 1
                 value = compute(what, rule, q, p, samples_of(q))
@@ -191,7 +174,7 @@ def check_divergence_at_equality(spec: ComponentSpec) -> None:
                     largest < 1e-9, what, f"at q = p = {type(p).__name__} it is {largest:.3g}",
                     "it must be 0", "look at its constants and at which side is which",
                 )  # fmt: skip
-        rule = resolve(spec, built, Latent(Point), prior)
+        rule = rule_for(spec, Latent(Point), prior)
         if rule is None or rule.exactness != "sample estimate":
             continue
         tried += 1
@@ -201,10 +184,8 @@ def check_divergence_at_equality(spec: ComponentSpec) -> None:
             for _ in range(8):
                 for where in ("near", "far"):
                     points = Point(p.rsample(N)) if where == "near" else far_point(p, N)
-                    samples = Samples(
-                        points.loc, torch.log_softmax(points.loc, -1), softmax_link().double()
-                    )
-                    mean = float(compute(what, rule, points, p, samples).mean()) / 8
+                    value = compute(what, rule, points, p, samples_of(points))
+                    mean = float(value.mean()) / 8
                     near, far = (near + mean, far) if where == "near" else (near, far + mean)
         require(
             abs(near) <= 0.1 * abs(far), what,
@@ -214,16 +195,3 @@ def check_divergence_at_equality(spec: ComponentSpec) -> None:
         )  # fmt: skip
     if not tried:
         raise NotApplicable(f"{what}: no prior's type can be its own posterior here")
-
-
-def _first(q: Distribution, n: int) -> Distribution | None:
-    """The first n documents' posteriors."""
-    import copy
-
-    part = copy.copy(q)
-    for name, value in vars(q).items():
-        if isinstance(value, torch.Tensor):
-            setattr(part, name, value[:n])
-        elif isinstance(value, Distribution):
-            setattr(part, name, _first(value, n))
-    return part if part.mean.shape[0] == n else None

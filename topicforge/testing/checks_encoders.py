@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from topicforge.contracts import Batch, ComponentSpec, Encoder
+from topicforge.contracts import ComponentSpec
 from topicforge.distributions import Distribution
 from topicforge.errors import InputError, MixError, TopicForgeError
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import CheckError, NotApplicable, require
-from topicforge.testing.subject import build, describe, title_of
-from topicforge.testing.support import require_support
+from topicforge.registry import build, describe
+from topicforge.testing.probe import gap, require_shape, require_support, toy_part
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import CheckError, NotApplicable, check_for, raising_nothing, require
 from topicforge.testing.toys import batch_of, toy_batch, toy_context, toy_counts, toy_features
-
-
-def _encoder(spec: ComponentSpec) -> Encoder:
-    torch.manual_seed(0)
-    encoder: Encoder = build(spec, toy_context()).eval()
-    return encoder
 
 
 @check_for("encoder")
 def check_posterior(spec: ComponentSpec) -> None:
-    """``forward(batch)`` returns the distribution that ``latent`` declares, one a document.
+    """``forward(batch)`` returns the distribution that ``latent`` declares, one per document.
 
     Means and samples have shape (B, L), L = K where it lives on the simplex; samples lie in the
-    declared space: z is finite, theta is handed on as log theta whose exp sums to one.
+    declared space: z is finite, theta is represented by log theta whose exp sums to one.
     """
-    what, declared = title_of(spec), describe(spec)
+    what, declared = title_of(spec), describe(spec, {})
     context = toy_context() if declared.space == "theta" else toy_context(4, 6)
-    torch.manual_seed(0)
     try:
-        encoder = spec.factory(context).eval()
+        encoder = build(spec, {}, context).eval()
     except MixError:
-        context = toy_context()
-        encoder = _encoder(spec)
+        context, encoder = toy_context(), toy_part(spec)
     with torch.no_grad():
         q = encoder(toy_batch(6, empty=(5,)))
         require(
@@ -44,11 +38,8 @@ def check_posterior(spec: ComponentSpec) -> None:
         )  # fmt: skip
         width = context.n_topics if declared.space == "theta" else context.n_latent
         for name, value in (("mean", q.mean), ("rsample()", q.rsample())):
-            require(
-                tuple(value.shape) == (6, width), what, f"{name} has shape {tuple(value.shape)}",
-                f"6 documents of width {width} were asked for",
-                "size the last layer by context.n_latent (context.n_topics on the simplex)",
-            )  # fmt: skip
+            change = "size the last layer by context.n_latent (context.n_topics on the simplex)"
+            require_shape(what, name, value, (6, width), change)
             require_support(what, name, value, declared.space)
     require(
         declared.trainable, what, "declares its posterior not trainable",
@@ -63,7 +54,7 @@ def check_documents_are_independent(spec: ComponentSpec) -> None:
     Not on its neighbours in the batch nor on its place: otherwise ``transform`` would give another
     theta with another batch size.
     """
-    encoder = _encoder(spec)
+    encoder = toy_part(spec)
     with torch.no_grad():
         together = encoder(toy_batch(6)).mean
         counts, features = toy_counts()[:6].toarray(), toy_features()[:6]
@@ -71,10 +62,10 @@ def check_documents_are_independent(spec: ComponentSpec) -> None:
             [encoder(batch_of(counts[i : i + 1], features[i : i + 1])).mean for i in range(6)]
         )
     # float32 sums in another order: 1e-5 of the largest entry is a hundred roundings
-    gap = float((together - alone).abs().max()) / max(float(together.abs().max()), 1.0)
+    off = gap(together, alone) / max(float(together.abs().max()), 1.0)
     require(
-        gap < 1e-5, title_of(spec),
-        f"means differ by {gap:.2g} when documents are encoded one by one in eval mode",
+        off < 1e-5, title_of(spec),
+        f"means differ by {off:.2g} when documents are encoded one by one in eval mode",
         "a document's posterior must not depend on its neighbours",
         "use running statistics in eval mode (batch norm), and sum over words, not documents",
     )  # fmt: skip
@@ -82,44 +73,36 @@ def check_documents_are_independent(spec: ComponentSpec) -> None:
 
 @check_for("encoder")
 def check_features_declared(spec: ComponentSpec) -> None:
-    """An encoder that reads ``batch.features`` says ``reads_features = True``, and only such a one.
+    """An encoder that reads ``batch.features`` states ``reads_features = True``, and no other does.
 
-    It then refuses, with InputError, a context without features; one that does not say so works
+    It then refuses, with InputError, a context without features; one that does not works
     without any, and gives the same posterior with and without them.
     """
     what, reads = title_of(spec), bool(getattr(spec.factory, "reads_features", False))
+    first = "call super().__init__(context) first"
     if reads:
-        try:
-            spec.factory(toy_context(n_features=0))
-        except InputError:
-            pass
-        except Exception as error:
-            raise CheckError(
-                f"{what}: without features it raised {type(error).__name__}: {error}, but "
-                "must raise InputError. To mend it: call super().__init__(context) first."
-            ) from error
-        else:
-            raise CheckError(
-                f"{what}: was built although the context has no features, but it reads them. To mend "
-                "it: call super().__init__(context) first."
-            )
-    encoder = _encoder(spec)
-    batch = toy_batch()
+        must = "it reads features, and must raise topicforge.plugin.InputError"
+        with raising_nothing(what, "construction without features", must, first):
+            try:
+                build(spec, {}, toy_context(n_features=0))
+            except InputError:
+                pass
+            else:
+                raise CheckError(
+                    f"{what}: was built without features, but {must}. To correct it: {first}."
+                )
+    encoder, batch = toy_part(spec), toy_batch()
     changed = None if batch.features is None else batch.features + 1
-    other = Batch(batch.crow, batch.col, batch.count, batch.vocab_size, changed if reads else None)
-    try:
-        with torch.no_grad():
-            same = torch.equal(encoder(batch).mean, encoder(other).mean)
-    except (AttributeError, TypeError, RuntimeError) as error:
-        raise CheckError(
-            f"{what}: without batch.features it raised {type(error).__name__}: {error}, but it does "
-            "not say that it reads them. To mend it: reads_features = True on the class."
-        ) from error
+    other = replace(batch, features=changed if reads else None)
+    must = "it does not state that it reads them"
+    change = "set reads_features = True on the class"
+    with torch.no_grad(), raising_nothing(what, "a batch without features", must, change):
+        same = torch.equal(encoder(batch).mean, encoder(other).mean)
     require(
         same != reads, what,
         "its posterior does not depend on batch.features" if reads else
         "its posterior changes with batch.features",
-        f"it says reads_features = {reads}", "make the class attribute say what forward does",
+        f"it states reads_features = {reads}", "state in the class attribute what forward does",
     )  # fmt: skip
 
 
@@ -131,23 +114,17 @@ def check_wrong_width(spec: ComponentSpec) -> None:
     topicforge.plugin.ops refuse it themselves; an encoder with layers of its own compares
     ``batch.vocab_size`` with ``self.context.vocab_size``.
     """
-    encoder = _encoder(spec)
-    counts = toy_counts()[:3].toarray()
-    wide = torch.cat([torch.from_numpy(counts), torch.ones(3, 4)], 1).numpy()
-    try:
-        encoder(batch_of(wide, toy_features()[:3]))
-    except TopicForgeError:
-        return
-    except Exception as error:
-        raise CheckError(
-            f"{title_of(spec)}: a batch with vocab_size 34 in place of 30 raised "
-            f"{type(error).__name__}: {error}, but it must raise topicforge.plugin.InputError. To "
-            "mend it: compare batch.vocab_size with self.context.vocab_size first."
-        ) from error
+    what, encoder = title_of(spec), toy_part(spec)
+    wide = torch.cat([torch.from_numpy(toy_counts()[:3].toarray()), torch.ones(3, 4)], 1).numpy()
+    must = "it must raise topicforge.plugin.InputError"
+    change = "compare batch.vocab_size with self.context.vocab_size first"
+    with raising_nothing(what, "a batch with vocab_size 34 in place of 30", must, change):
+        try:
+            encoder(batch_of(wide, toy_features()[:3]))
+        except TopicForgeError:
+            return
     raise CheckError(
-        f"{title_of(spec)}: took a batch with vocab_size 34 in place of 30, but must raise "
-        "topicforge.plugin.InputError. To mend it: compare batch.vocab_size with "
-        "self.context.vocab_size."
+        f"{what}: took a batch with vocab_size 34 in place of 30, but {must}. To correct it: {change}."
     )
 
 
@@ -160,10 +137,10 @@ def check_reparameterised_encoder(spec: ComponentSpec) -> None:
     by 5 standard errors of the difference (one false alarm in a million). A posterior without
     density (a point) is compared with finite differences of the sample.
     """
-    declared = describe(spec)
+    declared = describe(spec, {})
     if not declared.reparameterised:
         raise NotApplicable(f"{title_of(spec)} does not claim to be reparameterised")
-    encoder = _encoder(spec).double()
+    encoder = toy_part(spec).double()
     n = 1000
     counts = toy_counts()[:1].toarray().repeat(n, 0)
     batch = batch_of(counts, toy_features()[:1].repeat(n, 0)).to("cpu", torch.float64)

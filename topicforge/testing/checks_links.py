@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from topicforge.contracts import ComponentSpec, Link
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import require
-from topicforge.testing.probe import link_input
-from topicforge.testing.subject import build, title_of
-from topicforge.testing.support import require_support
-from topicforge.testing.toys import toy_context
+from topicforge.contracts import ComponentSpec
+from topicforge.testing.probe import link_input, require_shape, require_support, toy_part
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import check_for, require
 
 
 @check_for("link")
@@ -20,9 +17,7 @@ def check_link(spec: ComponentSpec) -> None:
     ``accepts`` is ``z`` or ``theta``. ``softmax = True`` is claimed exactly where the link is
     log_softmax(z) with L = K for posteriors in z, because closed forms rest on it.
     """
-    what = title_of(spec)
-    torch.manual_seed(0)
-    link: Link = build(spec, toy_context()).eval()
+    what, link = title_of(spec), toy_part(spec)
     require(
         link.accepts in ("z", "theta"), what, f"accepts is {link.accepts!r}",
         "it must be 'z' or 'theta'", "set the class attribute",
@@ -32,10 +27,7 @@ def check_link(spec: ComponentSpec) -> None:
         for scale in (1.0, 30.0):
             given = z * scale if link.accepts == "z" else torch.log_softmax(z * scale, -1)
             log_theta = link(given)
-            require(
-                tuple(log_theta.shape) == (6, 4), what, f"returned shape {tuple(log_theta.shape)}",
-                "6 latents and 4 topics were given: (6, 4)", "map the last axis from L to K",
-            )  # fmt: skip
+            require_shape(what, "log theta", log_theta, (6, 4), "map the last axis from L to K")
             require_support(what, f"log theta of z of size {scale:g}", log_theta, "theta")
         plain = torch.log_softmax(z, -1)
         # one float32 rounding for each of the two ways round
@@ -46,6 +38,6 @@ def check_link(spec: ComponentSpec) -> None:
     )  # fmt: skip
     require(
         same or link.accepts != "theta", what, "changes log theta",
-        "a link that accepts 'theta' is handed points of the simplex and must keep them",
+        "a link that accepts 'theta' is given points of the simplex and must keep them",
         "return torch.log_softmax(z, -1), or accept 'z'",
     )  # fmt: skip

@@ -12,9 +12,8 @@ import scipy.sparse as sp
 
 from topicforge.evaluation import MetricInput, MetricSpec
 from topicforge.evaluation.metric import compute
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import CheckError, require
-from topicforge.testing.subject import title_of
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import check_for, raising_nothing, require
 from topicforge.testing.toys import N_TOPICS, VOCAB_SIZE, toy_counts
 
 
@@ -54,14 +53,11 @@ def _topics(topic_word: Any) -> list[list[str]]:
 
 def _value(spec: MetricSpec, inputs: dict[str, Any]) -> float:
     topics = _topics(toy_metric_input("topic_word")["topic_word"])
-    try:
+    given = ", ".join(sorted(inputs)) or "the topics"
+    must = "it must work with what it states that it needs"
+    change = "name every input that it reads in needs=, or ask given.has(name) first"
+    with raising_nothing(title_of(spec), f"a call with {given}", must, change):
         return float(compute(spec, MetricInput(topics, **inputs), {}).value)
-    except Exception as error:
-        raise CheckError(
-            f"{title_of(spec)}: with {', '.join(sorted(inputs)) or 'the topics'} given it raised "
-            f"{type(error).__name__}: {error}, but it must work with what it says it needs. To mend "
-            "it: name every input that it reads in needs=, or ask given.has(name) first."
-        ) from error
 
 
 @check_for("metric")

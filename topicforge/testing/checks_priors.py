@@ -5,22 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from topicforge.contracts import ComponentSpec, Prior
+from topicforge.contracts import ComponentSpec
 from topicforge.distributions import Distribution
 from topicforge.errors import TopicForgeError
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import CheckError, NotApplicable, require
-from topicforge.testing.probe import n_parameters
+from topicforge.registry import describe
+from topicforge.testing.probe import require_finite, require_shape, require_support, toy_part
 from topicforge.testing.quadrature import integral_simplex, integral_sphere, integral_z
-from topicforge.testing.subject import build, describe, title_of
-from topicforge.testing.support import require_support
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import CheckError, NotApplicable, check_for, raising_nothing, require
 from topicforge.testing.toys import toy_context, toy_z
-
-
-def _prior(spec: ComponentSpec, n_topics: int = 4, n_latent: int | None = None) -> Prior:
-    torch.manual_seed(0)
-    prior: Prior = build(spec, toy_context(n_topics, n_latent)).eval()
-    return prior
 
 
 @check_for("prior")
@@ -30,28 +23,22 @@ def check_prior_samples(spec: ComponentSpec) -> None:
     ``rsample(n)`` is (n, L), also for n = 0 and n = 1, ``rsample()`` and ``mean`` are (L,); L = K on
     the simplex, where samples are log theta whose exp sums to one.
     """
-    what, declared = title_of(spec), describe(spec)
-    p = _prior(spec).distribution()
+    what, declared = title_of(spec), describe(spec, {})
+    p = toy_part(spec).distribution()
     require(
         isinstance(p, declared.distribution), what, f"distribution() gave {type(p).__name__}",
         f"it declares {declared.distribution.__name__}", "make `latent` say what it gives",
     )  # fmt: skip
+    size = "size it by context.n_latent (context.n_topics on the simplex), without a batch axis"
     with torch.no_grad():
         cases: list[tuple[str, Tensor, tuple[int, ...]]]
         cases = [("mean", p.mean, (4,)), ("rsample()", p.rsample(), (4,))]
         for n in (0, 1, 500):
-            try:
+            must = "any number of samples may be drawn"
+            with raising_nothing(what, f"rsample({n})", must, "return an empty (0, L) for n = 0"):
                 cases.append((f"rsample({n})", p.rsample(n), (n, 4)))
-            except Exception as error:
-                raise CheckError(
-                    f"{what}: rsample({n}) raised {type(error).__name__}: {error}, but any number of "
-                    "samples may be asked for. To mend it: return an empty (0, L) for n = 0."
-                ) from error
         for name, value, shape in cases:
-            require(
-                tuple(value.shape) == shape, what, f"{name} has shape {tuple(value.shape)}",
-                f"a prior without batch shape gives {shape}", "draw with shape (n, *self.loc.shape)",
-            )  # fmt: skip
+            require_shape(what, name, value, shape, size)
             require_support(what, name, value, declared.space)
 
 
@@ -62,11 +49,12 @@ def check_prior_declaration(spec: ComponentSpec) -> None:
     ``trainable``: the prior has parameters that training moves. ``reparameterised``: a sample's
     gradient reaches every one of them, so that divergences may train it through samples.
     """
-    what, declared = title_of(spec), describe(spec)
-    prior = _prior(spec)
+    what, declared = title_of(spec), describe(spec, {})
+    prior = toy_part(spec)
+    trained = sum(p.numel() for p in prior.parameters() if p.requires_grad)
     require(
-        declared.trainable == (n_parameters(prior) > 0), what,
-        f"declares trainable={declared.trainable} and has {n_parameters(prior)} trained numbers",
+        declared.trainable == (trained > 0), what,
+        f"declares trainable={declared.trainable} and has {trained} trained numbers",
         "both must say the same", "say Latent(..., trainable=...) as it is; freeze with "
         "requires_grad_(False) or register_buffer",
     )  # fmt: skip
@@ -93,7 +81,7 @@ def density(spec: ComponentSpec, width: int) -> tuple[Distribution, Tensor]:
     Raises:
         NotApplicable: it has no density.
     """
-    p = _prior(spec, width).double().distribution()
+    p = toy_part(spec, toy_context(width)).double().distribution()
     if type(p).log_prob is Distribution.log_prob:
         raise NotApplicable(f"{title_of(spec)}: {type(p).__name__} has no density")
     torch.manual_seed(1)
@@ -106,11 +94,11 @@ def check_log_prob_normalised(spec: ComponentSpec) -> None:
     """``exp(log_prob)`` integrates to one: over R^1 and R^2, over the simplex of 2 and 3 parts.
 
     By the trapezoidal rule in float64; the grids integrate normals, heavy tails and Dirichlets of
-    concentration 0.02 to 1e-3, and 1e-2 is asked for. Where all samples lie on one sphere around
-    zero the density is by its surface, and the circle and the sphere are integrated.
+    concentration 0.02 to 1e-3, and the integral may be off by 1e-2. Where all samples lie on one
+    sphere around zero, the density is per surface, and the circle and the sphere are integrated.
     """
     what = title_of(spec)
-    space = describe(spec).space
+    space = describe(spec, {}).space
     for width in (2, 3) if space == "theta" else (1, 2, 3):
         p, z = density(spec, width)
         with torch.no_grad():
@@ -141,7 +129,7 @@ def check_samples_follow_log_prob(spec: ComponentSpec) -> None:
     4000 samples of L = 1 (of K = 2 on the simplex) against the integrated density, by the statistic
     of Kolmogorov and Smirnov: sqrt(n) D above 2.5 happens once in 100 000 (Smirnov 1948).
     """
-    space = describe(spec).space
+    space = describe(spec, {}).space
     p, z = density(spec, 1 if space == "z" else 2)
     with torch.no_grad():
         x = z[:, 0] - z[:, 1] if space == "theta" else z[:, 0]
@@ -178,20 +166,20 @@ def check_anchors_and_start(spec: ComponentSpec) -> None:
 
     Latents that are not finite raise an error of topicforge.plugin and leave nothing half done.
     """
-    what, prior = title_of(spec), _prior(spec)
+    what, prior = title_of(spec), toy_part(spec)
     anchors = prior.anchors()
-    good = anchors is None or (anchors.dim() == 2 and anchors.shape[1] == 4)
-    require(
-        good and (anchors is None or bool(torch.isfinite(anchors).all())), what,
-        f"anchors() has shape {None if anchors is None else tuple(anchors.shape)}",
-        "anchors are finite points of the latent space: (C, L) = (C, 4)", "return None without any",
-    )  # fmt: skip
+    if anchors is not None:
+        shape = (anchors.shape[0] if anchors.dim() else 0, 4)
+        require_shape(
+            what, "anchors()", anchors, shape, "return (C, L) points, or None without any"
+        )
+        require_finite(what, "anchors()", anchors, "return points of the latent space")
     if not prior.starts_from_latents:
         return
     latents = toy_z(200)
     states = []
     for _ in range(2):
-        fresh = _prior(spec)
+        fresh = toy_part(spec)
         fresh.start_from_latents(latents, 0)
         states.append(fresh.state_dict())
     for name, value in states[0].items():
@@ -200,16 +188,10 @@ def check_anchors_and_start(spec: ComponentSpec) -> None:
             f"start_from_latents left {name!r} different between two calls with one seed, or not "
             "finite", "the seed must decide the start", "hand the seed to every random step",
         )  # fmt: skip
-    try:
-        prior.start_from_latents(torch.full((200, 4), float("nan")), 0)
-    except TopicForgeError:
-        return
-    except Exception as error:
-        raise CheckError(
-            f"{what}: NaN latents raised {type(error).__name__}: {error}, but must raise "
-            "topicforge.plugin.TrainingError. To mend it: look at the latents first."
-        ) from error
-    raise CheckError(
-        f"{what}: start_from_latents took NaN latents, but must raise "
-        "topicforge.plugin.TrainingError. To mend it: look at the latents first."
-    )
+    must, change = "it must raise topicforge.plugin.TrainingError", "check the latents first"
+    with raising_nothing(what, "start_from_latents with NaN latents", must, change):
+        try:
+            prior.start_from_latents(torch.full((200, 4), float("nan")), 0)
+        except TopicForgeError:
+            return
+    raise CheckError(f"{what}: start_from_latents took NaN, but {must}. To correct it: {change}.")

@@ -1,4 +1,4 @@
-"""Checks of regularisers: what a rule of training gives, and what a fit with it is."""
+"""Checks of regularisers: what a rule of training returns, and how a fit with it ends."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 from topicforge.contracts import ComponentSpec, Progress, Regulariser
 from topicforge.errors import MixError
 from topicforge.estimator.topic_model import TopicModel
-from topicforge.testing.catalogue import check_for
-from topicforge.testing.failure import CheckError, require
-from topicforge.testing.subject import build, title_of
+from topicforge.testing.probe import require_finite, require_shape, toy_part
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import CheckError, check_for, raising_nothing, require
 from topicforge.testing.toys import N_TOPICS, toy_counts, toy_z
 from topicforge.wiring.network import Network
 
@@ -21,7 +21,7 @@ _EPOCHS = 8
 #: half epochs from the first step to the end
 _RUN = tuple(Progress(step / 2, _EPOCHS) for step in range(2 * _EPOCHS + 1))
 _PARTS = ("encoder", "link", "prior", "decoder")
-#: decoders that a rule may ask for, one after the other
+#: decoders that a rule may need, one after the other
 _MIXES = (
     {"decoder": "mixture"},
     {"decoder": "embedding", "decoder__width": 6},
@@ -30,38 +30,35 @@ _MIXES = (
 )
 
 
-def _fit(spec: ComponentSpec, regularisers: Regulariser | None, epochs: int) -> TopicModel:
+def _fit(spec: ComponentSpec, rule: Regulariser, epochs: int) -> TopicModel:
     """A small model with the rule, in the first mix of the built-ins that it does not refuse.
 
     Raises:
         CheckError: it refuses all of them, or raises something else.
     """
-    given = [] if regularisers is None else [regularisers]
     refusal = ""
     for mix in _MIXES:
         model = TopicModel(
             encoder="mlp", encoder__hidden=(16,), prior="gaussian", divergence="kl",
-            n_topics=N_TOPICS, epochs=epochs, batch_size=16, device="cpu", regularisers=given, **mix,
+            n_topics=N_TOPICS, epochs=epochs, batch_size=16, device="cpu", regularisers=[rule], **mix,
         )  # fmt: skip
-        try:
-            return model.fit(toy_counts())
-        except MixError as error:
-            refusal = str(error)
-        except Exception as error:
-            raise CheckError(
-                f"{title_of(spec)}: a fit with it raised {type(error).__name__}: {error}, but it must "
-                "train, and more than once. To mend it: see the traceback above; what a fit leaves "
-                "behind is set anew in start()."
-            ) from error
+        with raising_nothing(
+            title_of(spec), "a fit with it", "it must train, and more than once",
+            "see the traceback above; set the state of a fit anew in start()",
+        ):  # fmt: skip
+            try:
+                return model.fit(toy_counts())
+            except MixError as error:
+                refusal = str(error)
     raise CheckError(
         f"{title_of(spec)}: refuses every built-in decoder (the last time: {refusal}), but it must be "
-        "usable. To mend it: raise MixError in start() only where the network lacks what it needs."
+        "usable. To correct it: raise MixError in start() only where the network lacks what it needs."
     )
 
 
 def _started(spec: ComponentSpec) -> tuple[Regulariser, Network]:
-    """The rule with defaults, started on a network that it serves."""
-    rule: Regulariser = build(spec)
+    """The rule with defaults, started on a network that it accepts."""
+    rule: Regulariser = toy_part(spec)
     return rule, _fit(spec, rule, 1).network_
 
 
@@ -123,10 +120,7 @@ def check_regulariser_latent(spec: ComponentSpec) -> None:
                 f"{came.device}", "shape, dtype and device must stay",
                 "make new tensors with z.new_zeros or torch.randn_like(z)",
             )  # fmt: skip
-            require(
-                bool(torch.isfinite(came).all()), what, "latent is not finite", "it must be",
-                "look for a division by a batch's own size",
-            )  # fmt: skip
+            require_finite(what, "latent", came, "look for a division by a batch's own size")
             require(
                 torch.equal(z, before), what, "latent changed the sample in place",
                 "the divergence reads it too", "leave out operations that end in an underscore",
@@ -150,10 +144,10 @@ def check_regulariser_trains(spec: ComponentSpec) -> None:
 def check_regulariser_fit(spec: ComponentSpec) -> None:
     """A fit with the rule has finite losses, ends with finite parameters, and repeats bit for bit.
 
-    The second fit is with the very same object: what a fit leaves behind must not change the next
-    one. All randomness is torch's global generator's.
+    The second fit is with the very same object: the state of one fit must not change the
+    next. All randomness is torch's global generator's.
     """
-    what, rule = title_of(spec), build(spec)
+    what, rule = title_of(spec), toy_part(spec)
     first, second = _fit(spec, rule, 3), _fit(spec, rule, 3)
     losses = [report.loss for report in first.history_]
     mine, again = first.network_.state_dict(), second.network_.state_dict()
@@ -170,11 +164,9 @@ def check_regulariser_fit(spec: ComponentSpec) -> None:
 
 
 def _require_scalar(what: str, of: str, value: Tensor, inputs: Sequence[Tensor]) -> None:
-    came = tuple(value.shape) if isinstance(value, Tensor) else repr(value)
-    require(
-        came == () and bool(torch.isfinite(value)), what, f"{of} is {came} and {value!r}",
-        "it must be a finite scalar tensor", "reduce it, and guard log and division at zero",
-    )  # fmt: skip
+    change = "reduce it to one number, and guard log and division at zero"
+    require_shape(what, of, value, (), change)
+    require_finite(what, of, value, change)
     if not value.requires_grad:
         return
     gradients = torch.autograd.grad(value, inputs, allow_unused=True)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor
 
 from topicforge.contracts import RuleSpec
 from topicforge.distributions import Distribution
-from topicforge.testing.catalogue import check_for
 from topicforge.testing.checks_divergences import compute
-from topicforge.testing.failure import NotApplicable, require
-from topicforge.testing.sides import core_posterior, core_prior, posteriors, priors, samples_of
-from topicforge.testing.subject import title_of
+from topicforge.testing.pairs import (
+    core_posterior,
+    core_prior,
+    posteriors,
+    priors,
+    samples_of,
+    tensors_of,
+)
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import NotApplicable, check_for, require
 
 
-def sides_of(spec: RuleSpec) -> tuple[Distribution, Distribution]:
+def pair_of(spec: RuleSpec) -> tuple[Distribution, Distribution]:
     """Return q of six documents and p of the rule's types, from registered parts or core types.
 
     Raises:
@@ -25,40 +29,38 @@ def sides_of(spec: RuleSpec) -> tuple[Distribution, Distribution]:
     # an untrained encoder's posteriors are hardly informed; core types far from the prior show more
     q = core_posterior(spec.posterior)
     if q is None:
-        found = [d for _, _, d in posteriors(spec.distribution) if type(d) is spec.posterior]
-        q = found[0] if found else None
-    found = [d for _, _, d in priors(spec.distribution) if type(d) is spec.prior]
-    p = found[0] if found else core_prior(spec.prior)
-    for side, kind, part in ((q, spec.posterior, "encoder"), (p, spec.prior, "prior")):
-        if side is None:
-            raise NotApplicable(f"{title_of(spec)}: no registered {part} gives {kind.__name__}")
-    assert q is not None
-    assert p is not None
+        q = next((d for _, d in posteriors(spec.distribution) if type(d) is spec.posterior), None)
+    p = next((d for _, d in priors(spec.distribution) if type(d) is spec.prior), None)
+    p = core_prior(spec.prior) if p is None else p
+    if q is None or p is None:
+        part, kind = ("encoder", spec.posterior) if q is None else ("prior", spec.prior)
+        raise NotApplicable(f"{title_of(spec)}: no registered {part} gives {kind.__name__}")
     return q, p
 
 
-@check_for("rule")
+@check_for("divergence_rule")
 def check_rule_value(spec: RuleSpec) -> None:
     """The rule computes, finite, with the shape that ``per_document`` says.
 
     (B,) where it is per document, else one scalar for the batch. A closed form is measured in a
-    space in which one of its sides lives.
+    space in which posterior or prior lives.
     """
-    q, p = sides_of(spec)
+    q, p = pair_of(spec)
     compute(title_of(spec), spec.rule, q, p, samples_of(q))
     exact = spec.rule.exactness == "closed form"
     require(
         not exact or spec.rule.space in (q.space, p.space), title_of(spec),
         f"says it is measured in {spec.rule.space}",
-        f"its sides live in {q.space} and {p.space}", "set Rule.space to where it is measured",
+        f"posterior and prior live in {q.space} and {p.space}", "set Rule.space to where it is measured",
     )  # fmt: skip
 
 
-@check_for("rule")
+@check_for("divergence_rule")
 def check_rule_gradient(spec: RuleSpec) -> None:
     """The gradient reaches every tensor of the posterior, by value or through its sample."""
-    q, p = sides_of(spec)
-    fresh, leaves = _leaves(q)
+    q, p = pair_of(spec)
+    fresh = q.map_tensors(lambda t: t.detach().clone().requires_grad_())
+    leaves = tensors_of(fresh)
     value = compute(title_of(spec), spec.rule, fresh, p, samples_of(fresh))
     gradients: tuple[Tensor | None, ...] = (None,) * len(leaves)
     if value.requires_grad:
@@ -67,28 +69,28 @@ def check_rule_gradient(spec: RuleSpec) -> None:
         require(
             gradient is not None and bool(torch.isfinite(gradient).all()), title_of(spec),
             f"no finite gradient reaches the posterior's {name!r}",
-            "every parameter of q must be drawn to the prior", "use it without detach",
+            "every parameter of q must be trained", "use it without detach",
         )  # fmt: skip
 
 
-@check_for("rule")
+@check_for("divergence_rule")
 def check_rule_against_monte_carlo(spec: RuleSpec) -> None:
     """A KL rule agrees with the mean of log q(z) - log p(z) over samples z of q.
 
-    4000 samples a document in float64: a closed form within 5 standard errors (one false alarm in a
-    million), a bound not below it by more. An approximation is held to nothing here.
+    4000 samples per document in float64: a closed form within 5 standard errors (one false alarm in a
+    million), a bound not below it by more. An approximation is not compared.
     """
     rule = spec.rule
     if spec.divergence != "kl" or rule.exactness not in ("closed form", "bound"):
         raise NotApplicable(f"{title_of(spec)}: only exact KL rules and bounds have this reference")
-    q, p = sides_of(spec)
+    q, p = pair_of(spec)
     if q.space != p.space or Distribution.log_prob in (type(q).log_prob, type(p).log_prob):
-        raise NotApplicable(f"{title_of(spec)}: its sides have no densities in one space")
+        raise NotApplicable(f"{title_of(spec)}: posterior and prior have no densities in one space")
     torch.manual_seed(8)
     n = 4000
     with torch.no_grad():
         for document in range(3):
-            one = _repeat(q, document, n)
+            one = q.map_tensors(lambda t, d=document: t[d].expand(n, *t.shape[1:]))  # type: ignore[misc]
             samples = samples_of(one)
             gap = compute(title_of(spec), rule, one, p, samples)
             gap = gap - (one.log_prob(samples.z) - p.log_prob(samples.z))
@@ -97,30 +99,5 @@ def check_rule_against_monte_carlo(spec: RuleSpec) -> None:
             require(
                 close, title_of(spec),
                 f"is off the Monte Carlo KL by {mean:.4g} (allowed: {allowed:.2g})",
-                f"it says it is a {rule.exactness}", "look at its formula, or say 'approximation'",
+                f"it states that it is a {rule.exactness}", "look at its formula, or say 'approximation'",
             )  # fmt: skip
-
-
-def _leaves(q: Distribution) -> tuple[Distribution, dict[str, Tensor]]:
-    """A copy of q whose tensors are leaves, and these by name."""
-    fresh, leaves = copy.copy(q), {}
-    for name, value in vars(q).items():
-        if isinstance(value, Tensor):
-            leaves[name] = value.detach().clone().requires_grad_()
-            setattr(fresh, name, leaves[name])
-        elif isinstance(value, Distribution):
-            inner, more = _leaves(value)
-            setattr(fresh, name, inner)
-            leaves.update({f"{name}.{k}": v for k, v in more.items()})
-    return fresh, leaves
-
-
-def _repeat(q: Distribution, document: int, n: int) -> Distribution:
-    """One document's posterior n times."""
-    part = copy.copy(q)
-    for name, value in vars(q).items():
-        if isinstance(value, Tensor):
-            setattr(part, name, value[document].expand(n, *value.shape[1:]))
-        elif isinstance(value, Distribution):
-            setattr(part, name, _repeat(value, document, n))
-    return part

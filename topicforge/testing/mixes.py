@@ -1,92 +1,74 @@
-"""Partners for a component: which registered parts it can train with, found by trying."""
+"""Partners for a component: registered parts that it can train with, found by trying."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from topicforge.contracts import ComponentSpec, Kind
-from topicforge.errors import MixError
+from topicforge.errors import MixError, TopicForgeError
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.registry import default_registry
-from topicforge.registry.policy import BUILTIN
-from topicforge.testing.failure import CheckError
-from topicforge.testing.subject import WithOptions, title_of
+from topicforge.testing.specs import title_of
+from topicforge.testing.suite import CheckError
 from topicforge.testing.toys import N_TOPICS, toy_counts, toy_features
-from topicforge.wiring.composition import OFF, PARTS, compose
+from topicforge.wiring.composition import OFF, PARTS, Composition, compose
 
 
 def candidates(kind: Kind, distribution: str) -> list[ComponentSpec]:
-    """Return the components of a kind: the package's own first, the built-ins, then all others."""
+    """Return the components of a kind: the package's own first, then the built-ins."""
 
-    def order(spec: ComponentSpec) -> tuple[bool, bool, bool]:
-        return spec.name == OFF, spec.distribution != distribution, spec.distribution != BUILTIN
+    def order(spec: ComponentSpec) -> tuple[bool, bool]:
+        return spec.name == OFF, spec.distribution != distribution
 
     return sorted(default_registry().specs(kind), key=order)
 
 
-def partners(spec: ComponentSpec) -> dict[Kind, ComponentSpec]:
-    """Return five parts that fit, ``spec`` among them (for a callback: the defaults' parts).
+def partners(spec: ComponentSpec) -> Composition:
+    """Return five parts that fit, ``spec`` among them.
 
     Raises:
-        CheckError: nothing that is installed fits; the last refusal is quoted.
+        CheckError: nothing fits; the last refusal is quoted.
     """
-    refusal = "no parts are registered"
-    for chosen in _choices(spec):
+    refusal = ""
+    choices: list[list[Any]] = []
+    for kind in PARTS:
+        if kind == spec.kind:
+            choices.append([spec])
+        elif kind == "decoder":
+            choices.append([default_registry().find("decoder", "mixture")])
+        elif kind == "link":
+            own = candidates("link", spec.distribution)
+            choices.append([None, *(s for s in own if s.distribution == spec.distribution)])
+        else:
+            choices.append(candidates(kind, spec.distribution))
+    for chosen in itertools.product(*choices):
         try:
-            composition = compose(default_registry(), chosen, {})
+            return compose(default_registry(), dict(zip(PARTS, chosen, strict=True)), {})
         except MixError as error:
             refusal = str(error)
-            continue
-        return {kind: part.spec for kind, part in composition.parts.items()}
+        except TopicForgeError as error:
+            raise CheckError(f"{error}. To correct it: see the contract of its kind.") from error
     raise CheckError(
-        f"{title_of(spec)}: no registered part fits it (the last refusal: {refusal}), but a component "
-        "must train in some mix. To mend it: register a partner in the same package, or a divergence "
-        "rule for its distribution."
+        f"{title_of(spec)}: no part of its package or of topicforge fits it (the last refusal: "
+        f"{refusal}), but a component must train in some mix. To correct it: register a partner in "
+        "the same package, or a divergence rule for its distribution."
     )
 
 
-def _choices(spec: ComponentSpec) -> Iterator[dict[str, Any]]:
-    lists: list[list[Any]] = []
-    for kind in PARTS:
-        if kind == spec.kind:
-            lists.append([spec])
-        elif kind == "link":
-            own = [s for s in candidates("link", spec.distribution) if s.distribution != BUILTIN]
-            lists.append([None, *own])
-        elif kind == "decoder":
-            lists.append([default_registry().find("decoder", "mixture")])
-        else:
-            lists.append(candidates(kind, spec.distribution))
-    for chosen in itertools.product(*lists):
-        yield dict(zip(PARTS, chosen, strict=True))
-
-
-def reads_features(parts: dict[Kind, ComponentSpec]) -> bool:
-    """Return whether the mix's encoder reads features beside the counts."""
-    return bool(getattr(parts["encoder"].factory, "reads_features", False))
-
-
-def toy_model(parts: dict[Kind, ComponentSpec], **settings: Any) -> TopicModel:
-    """Return a TopicModel of these parts, two epochs on four topics.
+def toy_fit(mix: Composition, **settings: Any) -> TopicModel:
+    """Return a TopicModel of these parts on four topics, fitted to the toy documents.
 
     Args:
-        parts: by kind.
+        mix: the parts.
         **settings: further parameters of TopicModel.
     """
-    given: dict[str, Any] = {"n_topics": N_TOPICS, "epochs": 2, "batch_size": 16, "device": "cpu"}
-    for kind, spec in parts.items():
-        factory = spec.factory
-        if isinstance(factory, WithOptions):
-            given.update({f"{kind}__{name}": value for name, value in factory.options.items()})
-            spec = replace(spec, factory=factory.factory)
-        given[kind] = spec
-    return TopicModel(**{**given, **settings})
+    parts: dict[str, Any] = {kind: part.spec for kind, part in mix.parts.items()}
+    model = TopicModel(n_topics=N_TOPICS, batch_size=16, device="cpu", **parts, **settings)
+    return model.fit(toy_counts(), features=features_for(mix))
 
 
-def toy_fit(parts: dict[Kind, ComponentSpec], **settings: Any) -> TopicModel:
-    """Return that model fitted to the toy documents (and features, where they are read)."""
-    features = toy_features() if reads_features(parts) else None
-    return toy_model(parts, **settings).fit(toy_counts(), features=features)
+def features_for(mix: Composition) -> Any:
+    """Return the toy features where the mix's encoder reads features, else ``None``."""
+    reads = getattr(mix.encoder.spec.factory, "reads_features", False)
+    return toy_features() if reads else None

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from topicforge import ops
 from topicforge.contracts import Batch
-from topicforge.corpus import Counts, ShardedCounts
 from topicforge.training.documents import Documents
 
-#: entries from which on a mapped corpus is taken out of this process again after each batch: 32 MiB
+#: entries from which on the pages of a mapped corpus are released after each batch: 32 MiB
 _LARGE = 1 << 22
 
 
 def to_batch(documents: Documents, rows: NDArray[np.int64], device: torch.device) -> Batch:
     """Gather some documents as a float32 batch on ``device``."""
     counts = documents.counts
-    crow, col, count = _gathered(counts, rows)
+    crow, col, count = map(torch.from_numpy, counts.rows(rows))
     if counts.n_entries > _LARGE:
-        # read at random, all of the files would in the end count as this process' memory
+        # read in random order, all of the files would in the end count as this process' memory
         counts.release()
     features = documents.features
     batch = Batch(
@@ -36,36 +31,6 @@ def to_batch(documents: Documents, rows: NDArray[np.int64], device: torch.device
         None if features is None else torch.from_numpy(features[rows]),
     )
     return batch.to(device, torch.float32)
-
-
-def _gathered(counts: Counts, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-    """(crow, col, count) of some documents; of shards, one shard's documents after the other's."""
-    if not isinstance(counts, ShardedCounts):
-        indptr, indices, values = map(_tensor, (counts.indptr, counts.indices, counts.counts))
-        return ops.gather_rows(indptr, indices, values, _tensor(rows), counts.vocab_size)
-    owner = np.searchsorted(counts.first, rows, side="right") - 1
-    if (owner[1:] < owner[:-1]).any():
-        # back into the order that was asked for: in training too, noise belongs to a place
-        crow, col, count = counts.rows(rows)
-        return torch.from_numpy(crow), torch.from_numpy(col), torch.from_numpy(count)
-    parts = [
-        _gathered(counts.shards[s], rows[owner == s] - counts.first[s]) for s in np.unique(owner)
-    ]
-    lengths = torch.cat(
-        [crow.diff() for crow, _, _ in parts] or [torch.empty(0, dtype=torch.int64)]
-    )
-    return (
-        torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]),
-        torch.cat([col for _, col, _ in parts] or [lengths]),
-        torch.cat([count for _, _, count in parts] or [lengths.float()]),
-    )
-
-
-def _tensor(array: NDArray[Any]) -> Tensor:
-    """A view without a copy; a mapped file is read-only, which torch warns of and nothing here breaks."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.from_numpy(array)
 
 
 def padded(batch: Batch, multiple: int = 64) -> Batch:

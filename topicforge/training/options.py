@@ -25,7 +25,7 @@ _POSITIVE = (
 _BELOW_ONE = ("beta1", "validation_fraction")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """Options of the training loop.
 

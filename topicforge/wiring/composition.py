@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Rule, Sides
-from topicforge.errors import MixError, OptionError
-from topicforge.registry import Registry, build, check_options
+from topicforge.errors import MixError, OptionError, PluginError
+from topicforge.registry import Registry, build, check_options, describe
 
 #: the divergence that switches divergences off: it fits everywhere and is no advice
 OFF = "none"
@@ -21,12 +21,6 @@ class Part:
 
     spec: ComponentSpec
     options: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        """``name(option=value, ...)``."""
-        shown = ", ".join(f"{k}={_short(v)}" for k, v in self.options.items())
-        return f"{self.spec.name}({shown})"
 
 
 @dataclass(frozen=True)
@@ -54,20 +48,10 @@ class Composition:
         """The five parts by kind."""
         return {kind: getattr(self, kind) for kind in PARTS}
 
-    def explain(self) -> str:
-        """Say in plain words what was chosen and which estimator runs."""
-        q, p = self.posterior, self.prior_latent
-        lines = [
-            f"{kind:<11} {part.text}  [{part.spec.source}]" for kind, part in self.parts.items()
-        ]
-        lines += [
-            f"{'posterior':<11} {q.distribution.__name__} in {q.space}",
-            f"{'p':<11} {p.distribution.__name__} in {p.space}"
-            + (", trained" if p.trainable else ", fixed"),
-            f"{'estimator':<11} {self.rule.exactness}, measured in {self.rule.space}: "
-            f"{self.rule.summary}  [{self.rule.source}]",
-        ]
-        return "\n".join(lines)
+    @property
+    def estimator(self) -> str:
+        """How the divergence is measured, such as ``closed form: KL(q || p)``."""
+        return f"{self.rule.exactness}: {self.rule.summary}"
 
 
 def compose(
@@ -92,9 +76,9 @@ def compose(
         for kind in PARTS
         if kind != "link"
     }
-    posterior = _latent(parts["encoder"])
-    prior = _latent(parts["prior"])
-    choice = chosen.get("link") or _default_link(registry, posterior)
+    posterior = describe(parts["encoder"].spec, parts["encoder"].options)
+    prior = describe(parts["prior"].spec, parts["prior"].options)
+    choice = chosen.get("link") or default_link(registry, posterior)
     link = _part(registry, "link", choice, options.get("link", {}))
     accepts = getattr(link.spec.factory, "accepts", "z")
     if accepts != posterior.space:
@@ -104,7 +88,7 @@ def compose(
             f"{posterior.space}; leave the link out and it follows from the encoder"
         )
     try:
-        rule = _rule(registry, parts["divergence"], posterior, prior, link)
+        rule = resolve_rule(registry, parts["divergence"], posterior, prior, link)
     except MixError as error:
         raise MixError(_impossible(registry, parts, posterior, prior, link, str(error))) from error
     return Composition(
@@ -120,8 +104,8 @@ def fit_table(registry: Registry) -> list[dict[str, str]]:
     """
     rows = []
     for encoder in registry.specs("encoder"):
-        posterior = _latent(Part(encoder, {}))
-        link = Part(_default_link(registry, posterior), {})
+        posterior = describe(encoder, {})
+        link = Part(default_link(registry, posterior), {})
         for prior in registry.specs("prior"):
             row = {"encoder": encoder.name, "posterior": posterior.distribution.__name__}
             row["prior"] = prior.name
@@ -130,7 +114,7 @@ def fit_table(registry: Registry) -> list[dict[str, str]]:
                     continue
                 part = Part(divergence, {})
                 try:
-                    rule = _rule(registry, part, posterior, _latent(Part(prior, {})), link)
+                    rule = resolve_rule(registry, part, posterior, describe(prior, {}), link)
                     row[divergence.name] = f"{rule.exactness} in {rule.space}"
                 except MixError:
                     row[divergence.name] = "impossible"
@@ -159,32 +143,27 @@ def _part(registry: Registry, kind: Kind, choice: Any, options: Mapping[str, Any
     return Part(spec, dict(options))
 
 
-def _default_link(registry: Registry, posterior: Latent) -> ComponentSpec:
-    """The first link that takes the posterior's space; built-ins come first."""
+def default_link(registry: Registry, posterior: Latent) -> ComponentSpec:
+    """Return the first link that takes the posterior's space; built-ins come first.
+
+    Raises:
+        MixError: no link does.
+    """
     for link in registry.specs("link"):
         if getattr(link.factory, "accepts", "z") == posterior.space:
             return link
     raise MixError(f"no link is installed that takes posteriors in {posterior.space}")
 
 
-def _latent(part: Part) -> Latent:
-    describe = getattr(part.spec.factory, "describe", None)
-    if describe is None:
-        raise OptionError(
-            f"{part.spec.kind} {part.spec.name!r} must declare its latent: give the class a "
-            "`latent` attribute (see topicforge.plugin.Latent)"
-        )
-    latent = describe(**part.options)
-    if not isinstance(latent, Latent):
-        raise OptionError(
-            f"{part.spec.kind} {part.spec.name!r}: describe() must return a Latent, got {latent!r}"
-        )
-    return latent
-
-
-def _rule(
+def resolve_rule(
     registry: Registry, divergence: Part, posterior: Latent, prior: Latent, link: Part
 ) -> Rule:
+    """Return the rule by which a divergence measures a pair.
+
+    Raises:
+        MixError: the divergence refuses the pair.
+        PluginError: it returned something else than a rule.
+    """
     built: Divergence = build(divergence.spec, divergence.options)
     sides = Sides(
         posterior,
@@ -192,7 +171,13 @@ def _rule(
         bool(getattr(link.spec.factory, "softmax", False)),
         lambda q, p: registry.rules.lookup(divergence.spec.name, q, p),
     )
-    return built.resolve(sides)
+    rule: object = built.resolve(sides)
+    if not isinstance(rule, Rule):
+        raise PluginError(
+            f"divergence {divergence.spec.qualified_name!r}: resolve must return a "
+            f"topicforge.plugin.Rule or raise MixError, got {rule!r}"
+        )
+    return rule
 
 
 def _resolves(
@@ -200,7 +185,7 @@ def _resolves(
 ) -> bool:
     """Whether a divergence serves a pair; one that fails otherwise is no advice either."""
     try:
-        _rule(registry, divergence, posterior, prior, link)
+        resolve_rule(registry, divergence, posterior, prior, link)
     except Exception:
         return False
     return True
@@ -223,8 +208,8 @@ def _impossible(
             continue
         works.append(f"divergence={other.name!r}")
     for encoder in registry.specs("encoder"):
-        latent = _latent(Part(encoder, {}))
-        default = Part(_default_link(registry, latent), {})
+        latent = describe(encoder, {})
+        default = Part(default_link(registry, latent), {})
         if not _resolves(registry, parts["divergence"], latent, prior, default):
             continue
         works.append(f"encoder={encoder.name!r}")
@@ -236,8 +221,3 @@ def _impossible(
         + (f"Works instead, the rest unchanged: {', '.join(works)}. " if works else "")
         + f"To add a rule for ({q}, {p}), a plugin calls register.divergence_rule(...)."
     )
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -96,6 +96,13 @@ class Network(nn.Module):
         """Let every part set its parameters from corpus facts and files."""
         for part in (self.encoder, self.link, self.prior, self.decoder):
             part.start()
+        p = self._prior()
+        expected = self.context.n_latent if p.space == "z" else self.context.n_topics
+        if p.mean.shape != (expected,):
+            raise PluginError(
+                f"{self._titles['prior']}: its distribution must have shape ({expected},), got "
+                f"{tuple(p.mean.shape)}; size it by context.n_latent"
+            )
 
     def forward(
         self,
@@ -247,7 +254,7 @@ class Network(nn.Module):
         except Exception as error:
             suspects = ", with ".join(self._titles[kind] for kind in kinds)
             raise PluginError(
-                f"{suspects}: failed with {type(error).__name__}: {error}; report it to the authors"
+                f"{suspects}: failed with {type(error).__name__}: {error}, which is an error in the component"
             ) from error
 
     def _reconstruction(self, theta: Tensor, batch: Batch) -> Tensor:

@@ -173,7 +173,7 @@ def test_options_out_of_their_domain(options, word):
 
 
 def test_corpus_vectors_need_a_corpus():
-    with pytest.raises(TrainingError, match="word vectors of the corpus need training documents"):
+    with pytest.raises(TrainingError, match="a start from data needs training documents"):
         decoder(vectors="corpus")
 
 

@@ -25,9 +25,9 @@ def study(corpora):
     """Write a study beside the corpora and return its path."""
 
     def write(text: str, *, both: bool = False) -> Path:
-        tables = '[corpora.first]\ntrain = "first-train"\ntest = "first-test"\n'
+        tables = '[corpora.first]\ntrain = "first-train"\nheld_out = "first-test"\n'
         if both:
-            tables += '[corpora.second]\ntrain = "second-train"\ntest = "second-test"\n'
+            tables += '[corpora.second]\ntrain = "second-train"\nheld_out = "second-test"\n'
         path = corpora / "study.toml"
         path.write_text(f"{text}\n{tables}", encoding="utf-8")
         return path

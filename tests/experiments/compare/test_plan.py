@@ -49,8 +49,8 @@ def test_a_cell_is_another_one_when_anything_behind_it_changes(study, corpora):
     [
         ("", InputError, "nothing to compare"),
         ("seed = [1]\n" + FAST, UnknownNameError, "no key 'seed'.*seeds"),
-        ("n_topics = [0]\n" + FAST[13:], OptionError, "n_topics must be whole numbers from 1"),
-        ("seeds = [true]\n" + FAST, OptionError, "seeds must be whole numbers"),
+        ("n_topics = [0]\n" + FAST[13:], OptionError, "n_topics must be a whole number from 1"),
+        ("seeds = [true]\n" + FAST, OptionError, "seeds must be a whole number"),
         ("metrics = ['npmj']\n" + FAST, UnknownNameError, "no metric is called 'npmj'.*npmi"),
         ("metrics = 'npmi'\n" + FAST, InputError, "metrics must be a list of names"),
         ("[compositions.a]\npreset='w-lba'", UnknownNameError, "compositions.a: .*w-lda"),

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from topicforge.errors import InputError
+from topicforge.errors import OutputError, StorageError
 from topicforge.experiments.compare import Store, read_plan, run
 from topicforge.experiments.compare.run import run_cell
 from topicforge.experiments.compare.train import train
@@ -157,5 +157,14 @@ def test_a_peers_unusable_file_is_named(study, corpora, name, content, match):
 
 def test_a_folder_of_something_else_stays_as_it_is(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds other files"):
+    with pytest.raises(OutputError, match=r"holds 'thesis\.txt'"):
         Store(tmp_path)
+
+
+def test_one_process_at_a_time_writes_to_a_study(study, tmp_path):
+    cells = read_plan(study(FAST)).cells()
+    store = Store(tmp_path / "out")
+    with store.held(), pytest.raises(StorageError, match="in use by process"):
+        run(cells, store, jobs=1)
+    run(cells, store, jobs=1)
+    assert store.read(cells[0])["status"] == "done"

@@ -104,8 +104,8 @@ def test_corpora_that_do_not_serve_are_named(write, tmp_path):
     with pytest.raises(InputError, match=r"corpora\.bare must have labels for objective 'nmi'"):
         read_plan(write(RATE, top="objective = 'nmi'", corpora="bare = 'bare'"))
     with pytest.raises(InputError, match="must have the same words"):
-        read_plan(write(RATE, corpora="docs = {train = 'docs', test = 'bare'}"))
-    with pytest.raises(InputError, match="needs a corpus"):
+        read_plan(write(RATE, corpora="docs = {train = 'docs', held_out = 'bare'}"))
+    with pytest.raises(InputError, match="there must be a corpus"):
         read_plan(write(RATE, corpora=""))
     with pytest.raises(InputError, match="can't be read as TOML"):
         read_plan(tmp_path / "missing.toml")

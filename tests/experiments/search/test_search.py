@@ -8,7 +8,7 @@ import pytest
 
 from topicforge import TopicModel
 from topicforge.corpus import Corpus
-from topicforge.errors import InputError, MissingExtraError, MixError, OptionError
+from topicforge.errors import MissingExtraError, MixError, OptionError, OutputError
 from topicforge.experiments.search import Measure, objectives, read_plan, search, write_report
 
 RATE = "learning_rate = {low = 1e-4, high = 3e-2, log = true}"
@@ -21,7 +21,7 @@ def outcomes(found):
 def test_a_value_is_that_of_a_model_fitted_with_the_same_settings(write, folder, tmp_path):
     plan = read_plan(write(RATE, "epochs = 2", "seed = 5\nheld_out = 0.3"))
     found = search(plan, tmp_path / "out", trials=2)
-    train, held_out = plan.corpora["docs"].open(0.3, 5)
+    train, held_out = plan.corpora["docs"].split(0.3, 5)
     assert (train.n_documents, held_out.n_documents) == (63, 27)
     whole = Corpus.open(folder / "docs").counts.to_scipy().toarray()
     parts = np.concatenate([part.counts.to_scipy().toarray() for part in (train, held_out)])
@@ -120,19 +120,19 @@ def test_every_objective_is_a_finite_number(name, folder):
 def test_words_ranked_by_association_count_where_words_are_measured(write, tmp_path):
     plan = read_plan(write(RATE, "epochs = 1\nranking = 'association'", "objective = 'npmi'"))
     trial = search(plan, tmp_path / "out", trials=1).best
-    train, held_out = plan.corpora["docs"].open(0.2, 0)
+    train, held_out = plan.corpora["docs"].split(0.2, 0)
     model = TopicModel(**trial.settings, seed=0).fit(train)
     assert trial.value == Measure("npmi")(model, held_out)
     assert trial.settings["ranking"] == "association"
 
 
 def test_of_several_corpora_the_mean_counts(write, tmp_path):
-    corpora = "docs = {train = 'docs', test = 'more'}\nmore = 'more'"
+    corpora = "docs = {train = 'docs', held_out = 'more'}\nmore = 'more'"
     plan = read_plan(write(RATE, "epochs = 2", corpora=corpora))
     trial = search(plan, tmp_path / "out", trials=1).best
     values = []
     for held in plan.corpora.values():
-        train, held_out = held.open(0.2, 0)
+        train, held_out = held.split(0.2, 0)
         values.append(TopicModel(**trial.settings, seed=0).fit(train).score(held_out))
     assert trial.value == pytest.approx(np.mean(values), rel=1e-12)
     assert trial.epochs == trial.planned == 4
@@ -191,11 +191,11 @@ def test_optuna_is_loaded_by_a_search_alone():
 
 def test_a_folder_serves_one_search(write, tmp_path):
     search(write(RATE, "epochs = 1"), tmp_path / "out", trials=1)
-    with pytest.raises(InputError, match="another search, with other settings, seed"):
+    with pytest.raises(OutputError, match="another search, with other settings, seed"):
         search(write(RATE, "epochs = 2", "seed = 9"), tmp_path / "out", trials=1)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds other files"):
+    with pytest.raises(OutputError, match=r"holds 'thesis\.txt'"):
         search(write(RATE), tmp_path / "mine", trials=1)
 
 
@@ -233,6 +233,6 @@ def test_pretraining_counts_as_epochs_and_rules_may_be_drawn(write, tmp_path):
     for trial in found.trials:
         assert trial.planned == 5
         assert trial.epochs == (5 if trial.same_as is None else 0)
-        train, held_out = plan.corpora["docs"].open(0.2, 0)
+        train, held_out = plan.corpora["docs"].split(0.2, 0)
         model = TopicModel(**trial.settings, seed=0).fit(train)
         assert trial.value == model.score(held_out)

@@ -183,18 +183,18 @@ def test_factored_topics_can_start_nearly_equal():
 
 
 @pytest.mark.parametrize("frequency_bias", [True, False])
-@pytest.mark.parametrize("ranking", ["weights", "probabilities"])
-def test_product_against_the_dense_formula(batch_of, frequency_bias, ranking):
-    part = make("product", frequency_bias=frequency_bias, ranking=ranking).double()
+@pytest.mark.parametrize("scores", ["weights", "probabilities"])
+def test_product_against_the_dense_formula(batch_of, frequency_bias, scores):
+    part = make("product", frequency_bias=frequency_bias, scores=scores).double()
     theta = proportions(dtype=torch.float64)
     log_p = torch.log_softmax(theta @ part.weight.T + part.bias, 1)
     torch.testing.assert_close(
         part.log_likelihood(theta, batch_of(DENSE, V)), multinomial(log_p, DENSE)
     )
     torch.testing.assert_close(part.topic_word(theta), log_p.exp())
-    expected = log_p.exp() if ranking == "probabilities" else theta @ part.weight.T
+    expected = log_p.exp() if scores == "probabilities" else theta @ part.weight.T
     torch.testing.assert_close(part.word_scores(theta), expected)
-    assert ("probability" in part.ranking) == (ranking == "probabilities")
+    assert ("probability" in part.ranking) == (scores == "probabilities")
     start = FREQUENCY.clamp_min(0.1).log() if frequency_bias else torch.zeros(V)
     torch.testing.assert_close(part.bias.detach(), start.double(), atol=1e-7, rtol=0)
 
@@ -326,7 +326,7 @@ def test_without_frequencies_the_bias_starts_at_zero(name):
             "option 'start' must be 'random' or 'xavier'",
         ),
         ("embedding", {"width": -3}, "decoder 'embedding': option 'width'"),
-        ("product", {"ranking": "weight"}, "decoder 'product': .*Did you mean 'weights'"),
+        ("product", {"scores": "weight"}, "decoder 'product': .*Did you mean 'weights'"),
         ("product", {"dropout": 1}, "decoder 'product': option 'dropout'"),
         ("mlp", {"hidden": (0,)}, "decoder 'mlp': option 'hidden' must be positive whole numbers"),
         ("mlp", {"hidden": "wide"}, "decoder 'mlp': option 'hidden'"),

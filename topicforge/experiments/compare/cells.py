@@ -10,46 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from topicforge._version import __version__
-from topicforge.corpus import Corpus
-from topicforge.errors import InputError
-from topicforge.storage import MANIFEST, read_bytes
-
-
-@dataclass(frozen=True)
-class Documents:
-    """Where a corpus lies.
-
-    Args:
-        train: corpus folder to train on; coherence is counted on it.
-        test: corpus folder whose theta is scored against its labels.
-        mark: changes when the documents change.
-    """
-
-    train: Path
-    test: Path
-    mark: str
-
-    @classmethod
-    def open(cls, train: Path, test: Path) -> Documents:
-        """Look at both folders.
-
-        Raises:
-            CorpusError: not a corpus folder, or damaged.
-            InputError: the two have other words.
-        """
-        first, second = Corpus.open(train), Corpus.open(test)
-        if first.vocabulary is None:
-            raise InputError(
-                f"compare: {train} must have a vocabulary, since topics are scored as words; build it "
-                "again with --vocab"
-            )
-        if first.vocabulary != second.vocabulary:
-            raise InputError(
-                f"compare: {train} and {test} must have the same words in the same columns; build the "
-                f"second with --vocab {train / 'vocabulary.txt'}"
-            )
-        described = [read_bytes(folder / MANIFEST) for folder in (train, test)]
-        return cls(train, test, hashlib.sha256(b"\0".join(described)).hexdigest())
+from topicforge.experiments.documents import Documents
+from topicforge.storage import sha256
 
 
 @dataclass(frozen=True)
@@ -83,18 +45,18 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Its name in messages."""
         return f"{self.corpus}, {self.contestant}, K = {self.n_topics}, seed {self.seed}"
 
     @property
     def key(self) -> str:
         """Folder of its results: readable, and another one whenever anything behind them changes."""
         behind = {
-            "documents": self.documents.mark,
+            "documents": self.documents.checksum,
             "settings": self.settings,
             "metrics": self.metrics,
             "files": {
-                kind: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+                kind: sha256(path) if path.is_file() else None
                 for kind, path in self.paths().items()
             },
             "topicforge": __version__,

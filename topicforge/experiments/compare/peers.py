@@ -1,7 +1,7 @@
 """Other programs enter a study through files: their topics, and if they like theta and timings.
 
 topics    a topic a line, its words best first, separated by spaces
-theta     .npy, (documents of the test corpus, K)
+theta     .npy, (held-out documents, K)
 told      JSON, any of {"seconds": {"fit": 12.3}, "versions": {...}, "settings": {...}}
 """
 
@@ -26,13 +26,13 @@ def read_peer(cell: Cell) -> dict[str, Any]:
         InputError: a file is missing, unreadable, or of another shape than the study says.
     """
     paths = cell.paths()
-    corpus, test = Corpus.open(cell.documents.train), Corpus.open(cell.documents.test)
+    corpus, held_out = cell.documents.open()
     topics = _topics(paths["topics"], cell, corpus)
-    theta = _theta(paths["theta"], cell, test) if "theta" in paths else None
+    theta = _theta(paths["theta"], cell, held_out) if "theta" in paths else None
     told = _told(paths["told"]) if "told" in paths else {}
     return {
         "topics": topics,
-        "scores": score(cell, topics, theta, corpus, test),
+        "scores": score(cell, topics, theta, corpus, held_out),
         "active_topics": active(theta),
         **{key: told.get(key, {}) for key in ("seconds", "settings", "versions")},
     }
@@ -55,14 +55,14 @@ def _topics(path: Path, cell: Cell, corpus: Corpus) -> list[list[str]]:
     return topics
 
 
-def _theta(path: Path, cell: Cell, test: Corpus) -> Any:
+def _theta(path: Path, cell: Cell, held_out: Corpus) -> Any:
     try:
         theta = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"compare: {path}: must be a .npy file of numbers: {error}") from error
-    if theta.shape != (test.n_documents, cell.n_topics):
+    if theta.shape != (held_out.n_documents, cell.n_topics):
         raise InputError(
-            f"compare: {path}: must have shape {(test.n_documents, cell.n_topics)}, got {theta.shape}"
+            f"compare: {path}: must have shape {(held_out.n_documents, cell.n_topics)}, got {theta.shape}"
         )
     return theta
 

@@ -5,8 +5,8 @@
     metrics = ["npmi", "td", "purity", "nmi"]
 
     [corpora.news]
-    train = "news-train"                   # corpus folders; scores of words are read on this one,
-    test = "news-test"                     # those of theta on this one; without it, on the first
+    train = "news-train"                   # corpus folder; words are scored on it
+    held_out = "news-test"                 # theta is scored on it; without it, on the first
 
     [compositions.default]                 # settings as in `topicforge train --config`
     [compositions.w-lda]
@@ -24,29 +24,23 @@
     topics = "lda/{corpus}-{n_topics}-{seed}.txt"
     theta = "lda/{corpus}-{n_topics}-{seed}.npy"
 
-Paths start at the file's own folder.
+Paths are relative to the file's folder.
 """
 
 from __future__ import annotations
 
 import itertools
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from topicforge.errors import (
-    InputError,
-    MixError,
-    OptionError,
-    TopicForgeError,
-    UnknownNameError,
-    did_you_mean,
-)
+from topicforge.errors import InputError, MixError, TopicForgeError, UnknownNameError
 from topicforge.estimator.settings import flatten
 from topicforge.estimator.topic_model import TopicModel
-from topicforge.experiments.compare.cells import Cell, Documents
+from topicforge.experiments.compare.cells import Cell
+from topicforge.experiments.documents import Documents
+from topicforge.experiments.plan_file import names, read_corpora, read_toml, table, whole
 from topicforge.registry import default_registry
 from topicforge.wiring.composition import PARTS
 
@@ -101,16 +95,8 @@ def read_plan(path: Path) -> Plan:
         MixError: parts of a named composition that don't fit.
     """
     where = f"compare: {path}"
-    try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{where} can't be read as TOML: {error}") from error
-    for key in read:
-        if key not in _KEYS:
-            raise UnknownNameError(
-                f"{where}: there is no key {key!r}.{did_you_mean(key, _KEYS)} Keys: {', '.join(_KEYS)}"
-            )
-    metrics = _strings(read.get("metrics", list(DEFAULT_METRICS)), "metrics", where)
+    read = read_toml(path, where, _KEYS)
+    metrics = names(read.get("metrics", list(DEFAULT_METRICS)), "metrics", where)
     for name in metrics:
         try:
             default_registry().find("metric", name)
@@ -118,13 +104,13 @@ def read_plan(path: Path) -> Plan:
             raise UnknownNameError(f"{where}: {error}") from error
     compositions = {
         name: _settings(settings, f"{where}: compositions.{name}")
-        for name, settings in _tables(read, "compositions", where).items()
+        for name, settings in table(read, "compositions", where).items()
     }
     mixes, impossible = _grid(read.get("grid", {}), where)
     twice = sorted(set(mixes) & set(compositions))
     peers = {
         name: _files(files, f"{where}: peers.{name}", path.parent)
-        for name, files in _tables(read, "peers", where).items()
+        for name, files in table(read, "peers", where).items()
     }
     twice += sorted(set(peers) & {*mixes, *compositions})
     if twice:
@@ -133,12 +119,13 @@ def read_plan(path: Path) -> Plan:
         raise InputError(
             f"{where}: there is nothing to compare; write a table [compositions.NAME] or a [grid]"
         )
-    corpora = {
-        name: _documents(given, f"{where}: corpora.{name}", path.parent)
-        for name, given in _tables(read, "corpora", where).items()
-    }
-    if not corpora:
-        raise InputError(f"{where}: a study needs a corpus; write a table [corpora.NAME]")
+    corpora = read_corpora(read, where, path.parent)
+    for name, documents in corpora.items():
+        if not documents.has_words:
+            raise InputError(
+                f"{where}: corpora.{name}: {documents.train} must have a vocabulary, since topics are "
+                "scored as words; build it again with --vocab"
+            )
     for name in (*corpora, *compositions, *mixes, *peers):
         if not name or "/" in name or name.startswith("."):
             raise InputError(
@@ -148,8 +135,8 @@ def read_plan(path: Path) -> Plan:
         corpora,
         {**compositions, **mixes},
         peers,
-        _whole(read.get("n_topics", [50]), "n_topics", 1, where),
-        _whole(read.get("seeds", [0]), "seeds", 0, where),
+        _numbers(read.get("n_topics", 50), "n_topics", 1, where),
+        _numbers(read.get("seeds", 0), "seeds", 0, where),
         metrics,
         impossible,
     )
@@ -175,7 +162,7 @@ def _grid(given: Any, where: str) -> tuple[dict[str, dict[str, Any]], dict[str, 
     """Every mix of the parts that are lists; the others are the same in all."""
     if not isinstance(given, dict):
         raise InputError(f"{where}: grid must be a table, got {given!r}")
-    axes = {kind: _strings(given[kind], f"grid.{kind}", where) for kind in PARTS
+    axes = {kind: names(given[kind], f"grid.{kind}", where) for kind in PARTS
             if isinstance(given.get(kind), list)}  # fmt: skip
     shared = {key: value for key, value in given.items() if key not in axes}
     if given and not axes:
@@ -184,27 +171,15 @@ def _grid(given: Any, where: str) -> tuple[dict[str, dict[str, Any]], dict[str, 
         )
     mixes: dict[str, dict[str, Any]] = {}
     impossible: dict[str, str] = {}
-    for names in itertools.product(*axes.values()) if axes else ():
-        mix = "+".join(names)
+    for chosen in itertools.product(*axes.values()) if axes else ():
+        mix = "+".join(chosen)
         try:
             mixes[mix] = _settings(
-                {**shared, **dict(zip(axes, names, strict=True))}, f"{where}: grid {mix}"
+                {**shared, **dict(zip(axes, chosen, strict=True))}, f"{where}: grid {mix}"
             )
         except MixError as error:
             impossible[mix] = str(error).removeprefix(f"{where}: grid {mix}: ")
     return mixes, impossible
-
-
-def _documents(given: Any, where: str, folder: Path) -> Documents:
-    files = given if isinstance(given, dict) else {"train": given}
-    for key in files:
-        if key not in ("train", "test"):
-            raise UnknownNameError(f"{where}: there is no key {key!r}; keys: train, test")
-    train = files.get("train")
-    test = files.get("test", train)
-    if not isinstance(train, str) or not isinstance(test, str):
-        raise InputError(f'{where} must name corpus folders: train = "FOLDER", test = "FOLDER"')
-    return Documents.open(folder / train, folder / test)
 
 
 def _files(given: Any, where: str, folder: Path) -> dict[str, str]:
@@ -224,21 +199,6 @@ def _files(given: Any, where: str, folder: Path) -> dict[str, str]:
     return {key: str(folder / path) for key, path in given.items()}
 
 
-def _tables(read: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
-    tables = read.get(key, {})
-    if not isinstance(tables, dict):
-        raise InputError(f"{where}: {key} must be tables [{key}.NAME], got {tables!r}")
-    return tables
-
-
-def _strings(given: Any, key: str, where: str) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given or not all(isinstance(one, str) for one in given):
-        raise InputError(f"{where}: {key} must be a list of names, got {given!r}")
-    return tuple(dict.fromkeys(given))
-
-
-def _whole(given: Any, key: str, least: int, where: str) -> tuple[int, ...]:
-    values: Sequence[Any] = given if isinstance(given, list) else [given]
-    if not values or not all(type(v) is int and v >= least for v in values):
-        raise OptionError(f"{where}: {key} must be whole numbers from {least}, got {given!r}")
-    return tuple(dict.fromkeys(values))
+def _numbers(given: Any, key: str, least: int, where: str) -> tuple[int, ...]:
+    values = given if isinstance(given, list) and given else [given]
+    return tuple(dict.fromkeys(whole(value, key, least, where) for value in values))

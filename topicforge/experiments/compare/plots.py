@@ -10,6 +10,7 @@ from typing import Any
 from topicforge.errors import MissingExtraError
 from topicforge.experiments.compare.statistics import Ranking
 from topicforge.experiments.compare.summary import Line, Summary
+from topicforge.storage import write_file
 
 _COLUMNS = 3
 
@@ -49,8 +50,8 @@ def pareto(summary: Summary, path: Path, x: str = "td", y: str = "npmi") -> bool
     names = list(dict.fromkeys(line.contestant for line in summary.lines))
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = _figure(4 * columns, 3.4 * rows + 0.3 * math.ceil(len(names) / 4))
-    axes = figure.subplots(rows, columns, squeeze=False)
+    drawn = figure(4 * columns, 3.4 * rows + 0.3 * math.ceil(len(names) / 4))
+    axes = drawn.subplots(rows, columns, squeeze=False)
     for place, ax in enumerate(axes.flat):
         if place >= len(panels):
             ax.set_axis_off()
@@ -73,14 +74,15 @@ def pareto(summary: Summary, path: Path, x: str = "td", y: str = "npmi") -> bool
     for ax in axes.flat:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             labels.setdefault(label, handle)
-    figure.legend(
+    drawn.legend(
         labels.values(),
         labels,
         loc="outside lower center",
         ncols=min(4, len(labels)),
         frameon=False,
     )
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    with write_file(path) as file:
+        drawn.savefig(file, format=path.suffix[1:], dpi=150, bbox_inches="tight")
     return True
 
 
@@ -102,8 +104,8 @@ def critical_difference(ranking: Ranking, metric: str, path: Path) -> None:
     left = (k + 1) // 2
     bars = 0.35 * len(groups)
     height = 1.1 + bars + 0.45 * left
-    figure = _figure(8, 0.6 + 0.55 * height)
-    ax = figure.subplots()
+    drawn = figure(8, 0.6 + 0.55 * height)
+    ax = drawn.subplots()
     ax.set_axis_off()
     ax.set_xlim(0.55 - 0.35 * k, k + 0.45 + 0.35 * k)
     ax.set_ylim(-height, 0.9)
@@ -128,14 +130,20 @@ def critical_difference(ranking: Ranking, metric: str, path: Path) -> None:
     if not math.isnan(ranking.critical_difference):
         told += f", critical difference {ranking.critical_difference:.2f}"
     ax.set_title(f"{metric}: mean rank over {ranking.n_blocks} corpora (1 is best)\n{told}")
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    with write_file(path) as file:
+        drawn.savefig(file, format=path.suffix[1:], dpi=150, bbox_inches="tight")
 
 
 def _scored(lines: Sequence[Line], x: str, y: str) -> list[Line]:
     return [z for z in lines if z.mean.get(x) is not None and z.mean.get(y) is not None]
 
 
-def _figure(width: float, height: float) -> Any:
+def figure(width: float, height: float) -> Any:
+    """Return an empty figure.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure  # no pyplot: no window, no state
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What a study leaves behind for people: Markdown and pictures beside the tables."""
+"""The report of a study: Markdown and figures beside the tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from topicforge.experiments.compare.markdown import markdown
-from topicforge.experiments.compare.plots import critical_difference, pareto
-from topicforge.experiments.compare.store import Record, Store
+from topicforge.experiments.compare.plots import critical_difference, figure, pareto
+from topicforge.experiments.compare.store import Record, Store, arrow
 from topicforge.experiments.compare.summary import Summary
+from topicforge.storage import write_file
+
+
+def check_extras() -> None:
+    """See that :func:`write_report` has what it needs, before hours of training.
+
+    Raises:
+        MissingExtraError: without matplotlib or pyarrow.
+    """
+    arrow()
+    figure(1, 1)
 
 
 def write_report(
@@ -28,9 +39,9 @@ def write_report(
     folder = store.folder
     store.export(records)
     written = [folder / "results.json", folder / "results.parquet", folder / "topics.parquet"]
-    text = folder / "summary.md"
-    text.write_text(markdown(summary, impossible), encoding="utf-8")
-    written.append(text)
+    with write_file(folder / "summary.md") as file:
+        file.write(markdown(summary, impossible).encode())
+    written.append(folder / "summary.md")
     if pareto(summary, folder / "pareto.png"):
         written.append(folder / "pareto.png")
     for metric, ranking in summary.rankings.items():

@@ -13,30 +13,30 @@ from topicforge.evaluation import evaluate
 from topicforge.experiments.compare.cells import Cell
 from topicforge.registry import default_registry
 
-#: words a topic that are kept: what topic diversity reads
+#: words per topic that are kept: what topic diversity reads
 TOP = 25
 
 
 def score(
-    cell: Cell, topics: Sequence[Sequence[str]], theta: Any, train: Corpus, test: Corpus
+    cell: Cell, topics: Sequence[Sequence[str]], theta: Any, train: Corpus, held_out: Corpus
 ) -> dict[str, float | None]:
     """Return metric -> value; ``None`` where the corpus has no labels or the peer no theta.
 
     Args:
         cell: says which metrics.
         topics: K lists of words, best first.
-        theta: (documents of test, K), or ``None``.
+        theta: (documents of held_out, K), or ``None``.
         train: the reference of coherence.
-        test: its labels are what theta is held against.
+        held_out: its labels are what theta is compared with.
     """
     registry = default_registry()
     given = {
         "bow": train.counts.to_scipy(),
         "vocabulary": train.vocabulary,
         "theta": theta,
-        "labels": test.labels,
+        "labels": held_out.labels,
         "reference": train.name,
-        "documents": test.name,
+        "documents": held_out.name,
     }
     possible = [
         name

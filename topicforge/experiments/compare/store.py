@@ -1,56 +1,57 @@
-"""A study's folder: a JSON file a finished cell, and all of them as tables.
+"""A study's folder: one JSON file per finished cell, and all of them as tables.
 
     cells/CORPUS/CONTESTANT/kK-seedS-MARK/cell.json   settings, versions, timings, scores, topics
-    results.json  results.parquet                     one row a cell
-    topics.parquet                                    one row a top word
+    results.json  results.parquet                     one row per cell
+    topics.parquet                                    one row per top word
 
-A cell is written beside its place and renamed, so that an interruption leaves whole cells only.
+Each file appears whole or not at all.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from topicforge.errors import InputError, MissingExtraError
+from topicforge.errors import MissingExtraError
 from topicforge.experiments.compare.cells import Cell
+from topicforge.storage import check_claim, claim_folder, read_bytes, write_file, write_json
 
 Record = dict[str, Any]
-_MARK = "study.json"
+_MARK, _WHAT = "study.json", "a study"
 
 
 class Store:
-    """The folder of one study, made if it is new.
+    """The folder of one study.
 
     Args:
         folder: new, empty, or a study's.
 
     Raises:
-        InputError: the folder holds something else, or can't be written.
+        OutputError: the folder holds something else.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not (folder / _MARK).is_file():
-                if any(folder.iterdir()):
-                    raise InputError(
-                        f"compare: {folder} must be new, empty or a study's folder, but it holds other "
-                        "files; choose another"
-                    )
-                (folder / _MARK).write_text('{"format": 1}\n', encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"compare: {folder} can't be written: {error}") from error
+        check_claim(folder, _MARK, _WHAT)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from writing to the folder, which is made if it is new.
+
+        Raises:
+            StorageError: another process works in it, or it can't be written.
+        """
+        with claim_folder(self.folder, _MARK, {"format": 1}, _WHAT):
+            yield
 
     def read(self, cell: Cell) -> Record | None:
         """Return what is known of a cell, or ``None``; half a file counts as nothing."""
         path = self._path(cell)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(read_bytes(path))
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) and "status" in record else None
@@ -59,10 +60,12 @@ class Store:
         """Keep a finished cell."""
         path = self._path(cell)
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}-{os.getpid()}")
-        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False, default=str)
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(path)
+        write_json(path, json.loads(json.dumps(record, default=str)))
+
+    def is_done(self, cell: Cell, *, retry_failed: bool) -> bool:
+        """Whether a cell has its result."""
+        known = self.read(cell)
+        return known is not None and not (retry_failed and known["status"] == "failed")
 
     def records(self, cells: Iterable[Cell]) -> list[Record]:
         """Return the records of those cells that have one, in their order."""
@@ -74,30 +77,42 @@ class Store:
         Raises:
             MissingExtraError: without pyarrow.
         """
-        try:
-            import pyarrow as pa
-            from pyarrow import parquet
-        except ImportError as error:
-            raise MissingExtraError(
-                "compare: Parquet needs pyarrow: pip install 'topicforge[compare]'"
-            ) from error
+        pa = arrow()
+        from pyarrow import parquet
+
         kept = list(records)
         flat = [_flat(record) for record in kept]
-        text = json.dumps(flat, indent=1, ensure_ascii=False, allow_nan=False)
-        (self.folder / "results.json").write_text(text + "\n", encoding="utf-8")
+        write_json(self.folder / "results.json", flat)
         columns = list(dict.fromkeys(name for row in flat for name in row))
         table = pa.table({name: [row.get(name) for row in flat] for name in columns})
-        parquet.write_table(table, self.folder / "results.parquet")
+        with write_file(self.folder / "results.parquet") as file:
+            parquet.write_table(table, file)
         words = [
             {**_named(record), "topic": topic, "place": place, "word": word}
             for record in kept
             for topic, listed in enumerate(record.get("topics", []))
             for place, word in enumerate(listed)
         ]
-        parquet.write_table(pa.Table.from_pylist(words), self.folder / "topics.parquet")
+        with write_file(self.folder / "topics.parquet") as file:
+            parquet.write_table(pa.Table.from_pylist(words), file)
 
     def _path(self, cell: Cell) -> Path:
         return self.folder / "cells" / cell.key / "cell.json"
+
+
+def arrow() -> Any:
+    """Return pyarrow.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise MissingExtraError(
+            "compare: Parquet needs pyarrow: pip install 'topicforge[compare]'"
+        ) from error
+    return pyarrow
 
 
 def _named(record: Mapping[str, Any]) -> Record:

@@ -10,7 +10,6 @@ from importlib import metadata
 from typing import Any
 
 from topicforge._version import __version__
-from topicforge.corpus import Corpus
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.compare.cells import Cell
 from topicforge.experiments.compare.score import TOP, active, score
@@ -18,22 +17,21 @@ from topicforge.experiments.compare.score import TOP, active, score
 
 def train(cell: Cell) -> dict[str, Any]:
     """Return the record of a cell: settings, versions, timings, scores, topics."""
-    corpus = Corpus.open(cell.documents.train)
-    test = Corpus.open(cell.documents.test)
+    corpus, held_out = cell.documents.open()
     model = TopicModel(**cell.settings, n_topics=cell.n_topics, seed=cell.seed)
     with warnings.catch_warnings():
-        # empty documents are the corpus' affair; a line for each cell would say it a hundred times
+        # of empty documents, once per cell
         warnings.simplefilter("ignore", UserWarning)
         began = time.perf_counter()
         model.fit(corpus)
         fitted = time.perf_counter()
-        theta = model.transform(test)
+        theta = model.transform(held_out)
         ended = time.perf_counter()
     topics = [[str(word) for word in topic] for topic in model.topics(min(TOP, corpus.vocab_size))]
     parts = model.settings_.composition.parts
     return {
         "topics": topics,
-        "scores": score(cell, topics, theta, corpus, test),
+        "scores": score(cell, topics, theta, corpus, held_out),
         "active_topics": active(theta),
         "seconds": {"fit": fitted - began, "transform": ended - fitted},
         "settings": {

@@ -4,7 +4,7 @@
 :func:`write_report` leaves tables and the best settings there.
 """
 
-from topicforge.experiments.search.held import Held
+from topicforge.experiments.documents import Documents
 from topicforge.experiments.search.measure import Measure, objectives
 from topicforge.experiments.search.plan import Plan, read_plan
 from topicforge.experiments.search.records import Found, Tried
@@ -14,8 +14,8 @@ from topicforge.experiments.search.space import Choices, Numbers
 
 __all__ = [
     "Choices",
+    "Documents",
     "Found",
-    "Held",
     "Measure",
     "Numbers",
     "Plan",

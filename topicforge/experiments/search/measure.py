@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from topicforge.corpus import Corpus
 from topicforge.errors import InputError, UnknownNameError, did_you_mean
 from topicforge.evaluation import MetricSpec, evaluate
+from topicforge.experiments.documents import Documents
 from topicforge.registry import default_registry
 
 if TYPE_CHECKING:
@@ -95,17 +96,17 @@ class Measure:
         """Whether it reads the topics' ranked words."""
         return self.name != LOG_LIKELIHOOD and not {"theta", "transform"} & self._needs
 
-    def check(self, corpus: Corpus, where: str) -> None:
-        """Check that a corpus has what the measure needs.
+    def check(self, documents: Documents, where: str) -> None:
+        """Check that documents have what the measure needs.
 
         Args:
-            corpus: documents to be held out.
+            documents: of the search.
             where: names it in an error.
 
         Raises:
             InputError: no labels.
         """
-        if "labels" in self._needs and corpus.labels is None:
+        if "labels" in self._needs and not documents.labelled:
             raise InputError(
                 f"{where} must have labels for objective {self.name!r}; build it again with labels, or "
                 f"take objective {LOG_LIKELIHOOD!r}"

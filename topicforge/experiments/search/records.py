@@ -1,4 +1,4 @@
-"""What came of a search."""
+"""The outcome of a search."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Tried:
 
     Args:
         number: 0 for the first.
+        drawn: setting -> what was drawn for it.
+        settings: TopicModel's parameters; empty where nothing could be drawn.
         status: ``done``; ``pruned``: stopped early; ``impossible``: parts or options that don't
             fit; ``failed``; ``running``: not ended yet.
         value: the objective at the end; of a pruned one where it stopped; ``None`` without any.
-        drawn: setting -> what was drawn for it.
-        settings: TopicModel's parameters; empty where nothing could be drawn.
         epochs: that were run, over all corpora.
         planned: that it would have run.
         seconds: it took.
@@ -28,10 +28,10 @@ class Tried:
     """
 
     number: int
-    status: Status
-    value: float | None
     drawn: Mapping[str, Any]
     settings: Mapping[str, Any]
+    status: Status
+    value: float | None = None
     epochs: int = 0
     planned: int = 0
     seconds: float = 0.0

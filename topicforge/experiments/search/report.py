@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from topicforge.corpus import Corpus
 from topicforge.experiments.search.plan import Plan
 from topicforge.experiments.search.records import Found, Tried
 from topicforge.experiments.search.toml import value, write_settings
+from topicforge.storage import write_file
 
 _SEEDS = [0, 1, 2]
 
@@ -20,7 +19,7 @@ _SEEDS = [0, 1, 2]
 def write_report(folder: str | Path, plan: Plan, found: Found) -> list[Path]:
     """Write everything into the search's folder and return the files.
 
-    ``trials.json`` and ``trials.csv``: a row a trial. ``best.toml``: settings for ``topicforge train
+    ``trials.json`` and ``trials.csv``: one row per trial. ``best.toml``: settings for ``topicforge train
     --config``. ``compare.toml``: a study of the best settings beside those without a search, over
     several seeds, for ``topicforge compare``; where the corpora have a vocabulary.
 
@@ -30,7 +29,7 @@ def write_report(folder: str | Path, plan: Plan, found: Found) -> list[Path]:
         found: its trials.
 
     Raises:
-        OSError: the folder can't be written.
+        StorageError: the folder can't be written.
     """
     folder = Path(folder)
     rows = [_row(trial) for trial in found.trials]
@@ -45,7 +44,7 @@ def write_report(folder: str | Path, plan: Plan, found: Found) -> list[Path]:
     told = f"# trial {best.number}: {found.objective} {best.value} on held-out documents\n"
     settings = write_settings({**best.settings, "seed": plan.seed})
     written.append(_write(folder / "best.toml", told + settings))
-    if all(Corpus.open(held.train).vocabulary is not None for held in plan.corpora.values()):
+    if all(documents.has_words for documents in plan.corpora.values()):
         written.append(_write(folder / "compare.toml", told + _study(plan, best)))
     return written
 
@@ -81,10 +80,10 @@ def _study(plan: Plan, best: Tried) -> str:
     """The best settings beside those without a search, as a study; K is one for all there."""
     n_topics = best.settings.get("n_topics", 50)
     blocks = [f"n_topics = {n_topics}\nseeds = {value(_SEEDS)}\n"]
-    for name, held in plan.corpora.items():
-        lines = {"train": held.train, "test": held.test or held.train}
-        told = "".join(f"{key} = {value(str(path.absolute()))}\n" for key, path in lines.items())
-        blocks.append(f"[corpora.{value(name)}]\n{told}")
+    for name, documents in plan.corpora.items():
+        folders = {"train": documents.train, "held_out": documents.held_out or documents.train}
+        lines = (f"{key} = {value(str(path.absolute()))}\n" for key, path in folders.items())
+        blocks.append(f"[corpora.{value(name)}]\n{''.join(lines)}")
     found = {name: given for name, given in best.settings.items() if name != "n_topics"}
     fixed = {name: given for name, given in plan.settings.items() if name != "n_topics"}
     blocks.append("[compositions.searched]\n" + write_settings(found))
@@ -100,7 +99,6 @@ def _study(plan: Plan, best: Tried) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    with write_file(path) as file:
+        file.write(text.encode())
     return path

@@ -1,24 +1,22 @@
-"""Run the trials of a search that have no end yet: here, or in parallel processes."""
+"""Run the trials of a search that have not ended yet: here, or in parallel processes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topicforge.errors import MissingExtraError, OptionError
+from topicforge.experiments.pool import Died, Pool
 from topicforge.experiments.search.mixes import draw_settings, start_values
 from topicforge.experiments.search.plan import Plan, read_plan
 from topicforge.experiments.search.records import Found, Tried
-from topicforge.experiments.search.trial import Outcome, Task, run_trial
-from topicforge.experiments.search.workers import Workers
+from topicforge.experiments.search.trial import OUTCOME, Outcome, Task, run_trial
+from topicforge.storage import writing_to
 
 if TYPE_CHECKING:
     import optuna
-
-Watcher = Callable[[Tried], None]
 
 
 def search(
@@ -28,21 +26,20 @@ def search(
     trials: int | None = None,
     jobs: int = 1,
     prune: bool = True,
-    on_done: Watcher | None = None,
+    on_done: Callable[[Tried], None] | None = None,
 ) -> Found:
     """Run what the folder does not know yet; a trial that ended is never run again.
 
-    With one job, on one machine, a search that was interrupted, by ``kill -9`` too, and is called
-    again draws the same trials with the same values as one that was not. A trial that was running is
-    run again from its first epoch. One that fails, or whose process dies, is kept with the reason,
-    and the others go on. Processes of several jobs are started afresh (``spawn``), so a script that
-    calls this with them needs ``if __name__ == "__main__":``.
+    After an interruption, by ``kill -9`` too, a second call goes on with the trials that are done; one
+    that was running is run again from its first epoch, with the values that were drawn for it. A trial
+    that fails, or whose process dies, is kept with the reason, and the others go on.
 
     Args:
         plan: from :func:`~topicforge.experiments.search.read_plan`, or the file's path.
         folder: where the search is kept; new, empty, or of the same search.
         trials: how many in all, instead of the plan's.
-        jobs: trials at a time. One runs in this process; several have an equal share of the cores.
+        jobs: trials at a time. One runs in this process; several have an equal share of the cores, see
+            :class:`~topicforge.experiments.pool.Pool`.
         prune: stop a trial whose best value so far is worse than the median of the other trials'
             at the same epoch (Golovin et al. 2017, section 3.2.2).
         on_done: called with each trial as it ends.
@@ -53,7 +50,7 @@ def search(
     Raises:
         MissingExtraError: without Optuna.
         OptionError: trials or jobs below 1.
-        InputError: the folder is of something else, of another search, in use, or damaged.
+        StorageError: the folder is in use, damaged, of another search, or there is no room.
         TopicForgeError: what reading the plan raises.
     """
     plan = plan if isinstance(plan, Plan) else read_plan(plan)
@@ -62,41 +59,39 @@ def search(
         if type(value) is not int or value < 1:
             raise OptionError(f"search: {name} must be a whole number of at least 1, got {value!r}")
     try:
-        import optuna  # noqa: F401 - said once, before the modules that stand on it
+        import optuna  # noqa: F401 - reported once, before the module that stands on it
     except ImportError as error:
         raise MissingExtraError(
             "search: Optuna is not installed: pip install 'topicforge[search]'"
         ) from error
-    from topicforge.experiments.search.journal import open_study
+    from topicforge.experiments.search.study import open_study
 
     with open_study(Path(folder), plan, jobs=jobs, prune=prune) as study:
-        _start(study, plan)
-        runner = _Runner(study, plan, prune, on_done)
-        waiting = runner.tasks(total)
+        runner = _Runner(study, plan, Path(folder), prune, on_done)
+        tasks = runner.tasks(total)
         if jobs == 1:
-            for trial, task in waiting:
+            for trial, task in tasks:
                 runner.end(trial, run_trial(task, lambda s, v, t=trial: runner.look(t, s, v)))  # type: ignore[misc]
         else:
-            with closing(Workers(jobs)) as workers:
-                workers.run(waiting, runner.look, runner.end)
+            with Pool(run_trial, jobs) as pool:
+                pool.run(tasks, runner.end, runner.look)
         return runner.found()
 
 
-def _start(study: optuna.Study, plan: Plan) -> None:
-    """The first trial is what holds without a search, as far as the space has it."""
-    values = start_values(plan.settings, plan.space)
-    if values and not study.get_trials(deepcopy=False):
-        study.enqueue_trial(values)
-
-
 class _Runner:
-    """What is asked of Optuna, and told to it, in this process alone."""
+    """What is drawn from Optuna and reported to it, in this process alone."""
 
     def __init__(
-        self, study: optuna.Study, plan: Plan, prune: bool, on_done: Watcher | None
+        self,
+        study: optuna.Study,
+        plan: Plan,
+        folder: Path,
+        prune: bool,
+        on_done: Callable[[Tried], None] | None,
     ) -> None:
         self._study = study
         self._plan = plan
+        self._folder = folder
         self._prune = prune
         self._on_done = on_done
 
@@ -106,138 +101,110 @@ class _Runner:
         Args:
             total: trials in all.
         """
-        import optuna
+        self._begin()
+        while len(self._known()) < total:
+            with writing_to(self._folder):
+                trial = self._study.ask()
+                task = self._task(trial)
+            if task is not None:
+                yield trial, task
 
-        running = optuna.trial.TrialState.RUNNING
-        for known in self._study.get_trials(deepcopy=False, states=(running,)):
-            # the journal knows what was drawn for it; what was not is drawn as it would have been
-            trial = optuna.trial.Trial(self._study, known._trial_id)
-            if "outcome" in known.user_attrs:
-                # stopped between the outcome and the end of the trial
-                self._close(trial, Outcome(**known.user_attrs["outcome"]))
-            else:
-                yield from self._task(trial)
-        waiting = optuna.trial.TrialState.WAITING
-        while True:
-            begun = [t for t in self._study.get_trials(deepcopy=False) if t.state != waiting]
-            if len(begun) >= total:
-                return
-            yield from self._task(self._study.ask())
+    def _begin(self) -> None:
+        """Close what an earlier run left open, and queue it again with the values it had."""
+        from optuna.trial import TrialState
 
-    def _task(self, trial: optuna.trial.Trial) -> Iterator[tuple[optuna.trial.Trial, Task]]:
-        from topicforge.experiments.search.journal import distribution
+        with writing_to(self._folder):
+            trials = self._study.get_trials()
+            if not trials and (values := start_values(self._plan.settings, self._plan.space)):
+                self._study.enqueue_trial(values)  # what holds without a search, tried first
+            for trial in trials:
+                if trial.state != TrialState.RUNNING:
+                    continue
+                outcome = trial.user_attrs.get(OUTCOME)
+                if outcome is not None:  # stopped between the outcome and the end of the trial
+                    self._tell(trial.number, Outcome(**outcome))
+                else:
+                    self._study.tell(trial.number, state=TrialState.FAIL)
+                    self._study.enqueue_trial(trial.params)
+
+    def _known(self) -> list[optuna.trial.FrozenTrial]:
+        """Trials that run or have ended; one that was interrupted is followed by its repetition."""
+        from optuna.trial import TrialState
+
+        return [
+            trial
+            for trial in self._study.get_trials(deepcopy=False)
+            if trial.state == TrialState.RUNNING or OUTCOME in trial.user_attrs
+        ]
+
+    def _task(self, trial: optuna.trial.Trial) -> Task | None:
+        """Draw the settings; ``None`` where the trial has ended without a run."""
+        from topicforge.experiments.search.study import suggest
 
         plan = self._plan
-
-        def draw(name: str, axis: Any) -> Any:
-            return axis.value(trial._suggest(name, distribution(axis)))
-
         try:
-            settings = draw_settings(plan.settings, plan.space, draw)
+            settings = draw_settings(
+                plan.settings, plan.space, lambda name, axis: suggest(trial, name, axis)
+            )
         except OptionError as error:
             self.end(trial, Outcome("impossible", error=str(error)))
-            return
-        known = self._known(trial)
-        if known is not None:
-            self._repeat(trial, known)
-            return
-        yield (
-            trial,
-            Task(settings, plan.corpora, plan.objective, plan.seed, plan.held_out),
-        )
-
-    def _known(self, trial: optuna.trial.Trial) -> optuna.trial.FrozenTrial | None:
-        """The first trial that drew the same and ended; a run with the same seed ends the same."""
+            return None
+        # a run with the same seed ends the same
         repeatable = ("done", "pruned") if self._prune else ("done",)
-        return next(
-            (
-                ended
-                for ended in self._study.get_trials(deepcopy=False)
-                if ended.state.is_finished()
-                and ended.params == trial.params
-                and ended.user_attrs.get("outcome", {}).get("status") in repeatable
-            ),
-            None,
-        )
-
-    def _repeat(self, trial: optuna.trial.Trial, known: optuna.trial.FrozenTrial) -> None:
-        outcome = Outcome(**known.user_attrs["outcome"])
-        reported = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
-        for step, value in known.intermediate_values.items():
-            if step not in reported:
-                trial.report(value, step)
-        self.end(trial, replace(outcome, epochs=0, seconds=0.0, same_as=known.number))
+        for known in self._known():
+            outcome = known.user_attrs.get(OUTCOME, {})
+            if known.params == trial.params and outcome.get("status") in repeatable:
+                same = replace(Outcome(**outcome), epochs=0, seconds=0.0)
+                self.end(trial, replace(same, same_as=known.number))
+                return None
+        return Task(settings, plan.corpora, plan.objective, plan.seed, plan.held_out)
 
     def look(self, trial: optuna.trial.Trial, step: int, value: float) -> bool:
         """Write the measure of an epoch down; returns whether the trial is to stop."""
-        known = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
-        if known and step < max(known):
-            # it was interrupted later than here, and had gone on
-            return False
-        if step not in known:
+        with writing_to(self._folder):
             trial.report(value, step)
-        return self._prune and trial.should_prune()
+            return self._prune and trial.should_prune()
 
-    def end(self, trial: optuna.trial.Trial, outcome: Outcome) -> None:
+    def end(self, trial: optuna.trial.Trial, outcome: Outcome | Died) -> None:
         """Write the end of a trial down."""
-        trial.set_user_attr("outcome", asdict(outcome))
-        self._close(trial, outcome)
-
-    def _close(self, trial: optuna.trial.Trial, outcome: Outcome) -> None:
-        import optuna
-
-        if outcome.status == "done":
-            self._study.tell(trial, outcome.value)
-        elif outcome.status == "failed":
-            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        else:
-            # one that is impossible is worse than any other to the sampler, which then keeps away
-            self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        if isinstance(outcome, Died):
+            outcome = Outcome("failed", error=outcome.error)
+        with writing_to(self._folder):
+            trial.set_user_attr(OUTCOME, asdict(outcome))
+            self._tell(trial.number, outcome)
         if self._on_done is not None:
             known = self._study.get_trials(deepcopy=False)[trial.number]
             self._on_done(_tried(known, self._plan))
 
+    def _tell(self, number: int, outcome: Outcome) -> None:
+        from optuna.trial import TrialState
+
+        if outcome.status == "done":
+            self._study.tell(number, outcome.value)
+        else:
+            # the sampler keeps away from pruned trials, and knows nothing of failed ones
+            failed = outcome.status == "failed"
+            self._study.tell(number, state=TrialState.FAIL if failed else TrialState.PRUNED)
+
     def found(self) -> Found:
         """Return all trials."""
-        import optuna
-
-        waiting = optuna.trial.TrialState.WAITING
-        known = [t for t in self._study.get_trials(deepcopy=False) if t.state != waiting]
         objective = self._plan.objective
         return Found(
             objective.name,
             objective.higher_is_better,
-            tuple(_tried(trial, self._plan) for trial in known),
+            tuple(_tried(trial, self._plan) for trial in self._known()),
             _importance(self._study),
         )
 
 
 def _tried(trial: optuna.trial.FrozenTrial, plan: Plan) -> Tried:
-    from optuna.trial import TrialState
-
     drawn = {name: plan.space[name].value(label) for name, label in trial.params.items()}
-    outcome: dict[str, Any] = trial.user_attrs.get("outcome", {})
-    if not trial.state.is_finished():
-        return Tried(trial.number, "running", None, drawn, {})
+    outcome: dict[str, Any] = trial.user_attrs.get(OUTCOME, {"status": "running"})
     try:
         settings = draw_settings(plan.settings, plan.space, lambda name, _: drawn[name])
     except (OptionError, KeyError):
         settings = {}
-    status = {TrialState.COMPLETE: "done", TrialState.FAIL: "failed"}.get(trial.state)
-    if status is None:
-        status = "impossible" if outcome.get("status") == "impossible" else "pruned"
-    return Tried(
-        trial.number,
-        status,  # type: ignore[arg-type]
-        trial.value,
-        drawn,
-        settings,
-        int(outcome.get("epochs", 0)),
-        int(outcome.get("planned", 0)),
-        float(outcome.get("seconds", 0.0)),
-        outcome.get("error"),
-        outcome.get("same_as"),
-    )
+    return Tried(trial.number, drawn=drawn, settings=settings, **outcome)
 
 
 def _importance(study: optuna.Study) -> dict[str, float]:

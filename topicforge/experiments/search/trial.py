@@ -13,12 +13,15 @@ from typing import Any, TypeAlias, TypeVar
 
 from topicforge.errors import OptionError, TopicForgeError, TrainingError
 from topicforge.estimator.topic_model import TopicModel
-from topicforge.experiments.search.held import Held
+from topicforge.experiments.documents import Documents
 from topicforge.experiments.search.measure import Measure
 
 #: (step, value) -> whether to stop; steps of a second corpus begin behind any number of epochs
 Look = Callable[[int, float], bool]
 CORPUS_STEP = 1_000_000
+
+#: under which Optuna keeps the outcome of a trial
+OUTCOME = "outcome"
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[tuple[int, float], bool, T]
@@ -37,7 +40,7 @@ class Task:
     """
 
     settings: Mapping[str, Any]
-    corpora: Mapping[str, Held]
+    corpora: Mapping[str, Documents]
     measure: Measure
     seed: int
     share: float
@@ -110,8 +113,8 @@ class _Ran:
 
 def _run(task: Task, ran: _Ran) -> Steps[float]:
     total = 0.0
-    for number, held in enumerate(task.corpora.values()):
-        train, held_out = held.open(task.share, task.seed)
+    for number, documents in enumerate(task.corpora.values()):
+        train, held_out = documents.split(task.share, task.seed)
         settings = dict(task.settings)
         if not task.measure.of_words:
             # ranking by association reads all documents after each epoch, for words nobody asks for

@@ -29,11 +29,11 @@ class MlpDecoder(Decoder):
 
     Args:
         context: sizes.
-        hidden: widths of h's layers; empty for a linear map.
-        activation: relu, softplus, tanh or gelu.
-        dropout: share of units dropped after each layer in training.
-        likelihood: ``multinomial`` or ``bernoulli``.
-        frequency_bias: start b at log word frequency.
+        hidden: widths of the hidden layers of h; empty for a linear map.
+        activation: function after each layer: relu, softplus, tanh or gelu.
+        dropout: share of the units that are dropped after each layer in training, in [0, 1).
+        likelihood: of the words: ``multinomial``, of their counts, or ``bernoulli``, of their presence.
+        frequency_bias: whether b starts at the log word frequencies.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from topicforge.contracts.options import one_of, share
 from topicforge.parts.layers import BatchNorm, Dropout, start_at_log_frequency, variant
 
 _WHERE = "decoder 'product'"
-RANKINGS = ("weights", "probabilities")
+SCORES = ("weights", "probabilities")
 
 
 class ProductDecoder(Decoder):
@@ -24,10 +24,11 @@ class ProductDecoder(Decoder):
         context: sizes; the word frequencies start the bias where ``frequency_bias``.
         batch_norm: normalise the logits over the batch: False, True (``bias``: b learned, scale
             fixed at 1), ``affine`` (both learned) or ``plain`` (neither: b stays where it starts).
-        frequency_bias: start b at log word frequency, so that W holds what topics add to it.
-        ranking: rank a topic's words by its ``weights`` (W alone, without the background that b
-            holds) or by ``probabilities`` (with b).
-        dropout: share of theta's entries dropped in training (ProdLDA's theta dropout).
+        frequency_bias: whether b starts at the log word frequencies, so that W has what topics add.
+        scores: what orders a topic's words: ``weights`` (W alone, without the background in b) or
+            ``probabilities`` (with b).
+        dropout: share of theta's entries that are dropped in training, in [0, 1) (ProdLDA's theta
+            dropout).
     """
 
     def __init__(
@@ -36,11 +37,11 @@ class ProductDecoder(Decoder):
         *,
         batch_norm: bool | str = False,
         frequency_bias: bool = False,
-        ranking: str = "weights",
+        scores: str = "weights",
         dropout: float = 0.0,
     ) -> None:
         super().__init__(context)
-        one_of(_WHERE, "ranking", ranking, RANKINGS)
+        one_of(_WHERE, "scores", scores, SCORES)
         v, k = context.vocab_size, context.n_topics
         self.weight = nn.Parameter(nn.init.xavier_uniform_(torch.empty(v, k)))
         self.bias = nn.Parameter(torch.zeros(v))
@@ -49,7 +50,7 @@ class ProductDecoder(Decoder):
         if kind == "plain":
             self.bias.requires_grad_(False)
         self.frequency_bias = frequency_bias
-        self.rule = ranking
+        self.scores = scores
         self.dropout = Dropout(share(_WHERE, "dropout", dropout))
 
     def start(self) -> None:
@@ -76,14 +77,14 @@ class ProductDecoder(Decoder):
         return torch.softmax(theta @ weight.T + bias, -1)
 
     def word_scores(self, theta: Tensor) -> Tensor:
-        """W theta, or the probabilities, by ``ranking``, (R, V)."""
-        if self.rule == "probabilities":
+        """W theta, or the probabilities, by ``scores``, (R, V)."""
+        if self.scores == "probabilities":
             return self.topic_word(theta)
         return theta @ self.weight.T
 
     @property
     def ranking(self) -> str:
         """The rule in words."""
-        if self.rule == "probabilities":
+        if self.scores == "probabilities":
             return super().ranking
         return "decoder weight, without the bias (the background word frequency)"

@@ -67,7 +67,8 @@ class MmdDivergence(Divergence):
             eq. 11, z sent through the link; ``imq``: a sum of inverse multiquadrics in z;
             ``auto``: imq where both sides live in z, diffusion otherwise.
         t: diffusion time of eq. 11; 1 in every published configuration of W-LDA.
-        scales: of the inverse multiquadrics.
+        scales: scales s of the inverse multiquadrics, relative to 2 L, the mean squared distance of
+            two standard normal draws.
         unbiased: U-statistic as in eq. 10 (may be negative); else V-statistic. In a batch of one
             document there are no pairs, and only eq. 10's cross sum is left; without documents it
             is 0.

@@ -26,16 +26,17 @@ class MlpEncoder(Encoder):
 
     Args:
         context: sizes.
-        hidden: widths of the layers.
-        activation: relu, softplus, tanh or gelu.
-        dropout: share of units dropped before the heads.
-        input: what the first layer sees: counts, normalized (x / sum x), log1p or
+        hidden: widths of the hidden layers.
+        activation: function after each layer: relu, softplus, tanh or gelu.
+        dropout: share of the units that are dropped before the heads in training, in [0, 1).
+        input: what the first layer reads: counts, normalized (x / sum x), log1p or
             log1p-normalized.
-        word_dropout: share of a document's words hidden from the encoder in training.
+        word_dropout: share of a document's words that are hidden from the encoder in training,
+            in [0, 1).
         batch_norm: normalise mu and log sigma2 over the batch: False, True (``bias``: learned, scale
             fixed at 1, as ProdLDA does, Srivastava and Sutton 2017), ``affine`` (both learned) or
             ``plain`` (neither).
-        log_var_start: start value of log sigma2 with its weights at zero; ``None`` leaves the
+        log_var_start: value of log sigma2 at the start, with its weights at zero; ``None`` leaves the
             head's random start.
     """
 

@@ -19,11 +19,12 @@ class MlpDirichletEncoder(Encoder):
 
     Args:
         context: sizes; L = K.
-        hidden: widths of the layers.
-        activation: relu, softplus, tanh or gelu.
-        dropout: share of units dropped before the head.
-        input: counts, normalized, log1p or log1p-normalized.
-        word_dropout: share of a document's words hidden from the encoder in training.
+        hidden: widths of the hidden layers.
+        activation: function after each layer: relu, softplus, tanh or gelu.
+        dropout: share of the units that are dropped before the head in training, in [0, 1).
+        input: what the first layer reads: counts, normalized (x / sum x), log1p or log1p-normalized.
+        word_dropout: share of a document's words that are hidden from the encoder in training,
+            in [0, 1).
         batch_norm: normalise f(x) over the batch: False, True (``bias``: learned, scale fixed at 1),
             ``affine`` (both learned) or ``plain`` (neither).
         floor: smallest concentration; keeps log-gamma's gradients finite.

@@ -30,10 +30,11 @@ class SpectralEncoder(Encoder):
 
     Args:
         context: sizes, and training documents.
-        width: of the word vectors; at most V / 25, so that a small vocabulary isn't memorised.
+        width: width of the word vectors; at most V / 25, so that a small vocabulary isn't memorised.
         sharpness: length of the rows of A at the start; larger makes theta sparser.
-        word_dropout: share of a document's words hidden from the encoder in training.
-        log_var_start: start value of log sigma2, its weights at zero.
+        word_dropout: share of a document's words that are hidden from the encoder in training,
+            in [0, 1).
+        log_var_start: value of log sigma2 at the start, with its weights at zero.
 
     Attributes:
         row_sparse: give the word vectors a gradient of the words that occur alone, see

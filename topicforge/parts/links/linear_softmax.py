@@ -15,7 +15,7 @@ class LinearSoftmaxLink(Link):
 
     Args:
         context: sizes; any L.
-        bias: learn b.
+        bias: whether b is learned; without it b is 0.
     """
 
     torchscript: ClassVar[bool] = True

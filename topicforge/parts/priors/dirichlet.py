@@ -17,7 +17,7 @@ class DirichletPrior(Prior):
 
     Args:
         context: sizes.
-        concentration: of every topic; below 1 documents hold few topics, W-LDA uses 0.1.
+        concentration: alpha of every topic, > 0; below 1 documents have few topics each.
     """
 
     latent: ClassVar[Latent] = Latent(Dirichlet, trainable=False)

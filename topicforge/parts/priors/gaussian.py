@@ -18,7 +18,7 @@ class GaussianPrior(Prior):
 
     Args:
         context: sizes.
-        variance: of every coordinate.
+        variance: variance of every coordinate of z, > 0.
     """
 
     latent: ClassVar[Latent] = Latent(DiagonalNormal, trainable=False)

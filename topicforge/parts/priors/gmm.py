@@ -30,17 +30,17 @@ class GmmPrior(Prior):
 
     Args:
         context: sizes.
-        n_components: C; ``None`` takes n_topics.
+        n_components: number of components C; ``None`` for n_topics.
         learn: ``components``: means and variances are trained, pi stays uniform (every parameter
             is reparameterised, so any divergence fits); ``all``: pi too (its gradient needs a
             density, so MMD refuses it); ``none``: the mixture stays where it started.
-        covariance: ``diagonal`` or ``isotropic`` (one variance a component).
+        covariance: ``diagonal`` or ``isotropic`` (one variance per component).
         start: ``spread``: means drawn uniformly from the sphere of ``radius``, variances 1;
             ``fit``: scikit-learn's GaussianMixture on the posterior means after pretraining (its
             weights too, unless pi has to stay uniform).
-        radius: length of the means under ``spread``.
-        variance_floor: no variance falls to it or below.
-        fit_documents: at most this many documents' latents go into the fit.
+        radius: length of the means under ``spread``, in units of z.
+        variance_floor: lower bound of every variance, > 0; none reaches it.
+        fit_documents: largest number of documents whose latents the start ``fit`` reads.
     """
 
     latent: ClassVar[Latent] = Latent(NormalMixture)

@@ -15,7 +15,7 @@ class Alternate(Regulariser):
     prior moves in every epoch.
 
     Args:
-        epochs: length of a turn.
+        epochs: epochs per turn.
 
     Raises:
         OptionError: ``epochs`` is no whole number of at least 1.

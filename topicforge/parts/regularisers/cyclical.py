@@ -17,8 +17,8 @@ class Cyclical(Regulariser):
     last one's.
 
     Args:
-        cycles: M.
-        share: R, the part of a cycle that the rise takes, in (0, 1].
+        cycles: number of cycles M over all epochs.
+        share: R, the part of a cycle in which the weight rises, in (0, 1].
 
     Raises:
         OptionError: a value outside its domain.

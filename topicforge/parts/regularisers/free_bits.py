@@ -19,7 +19,7 @@ class FreeBits(Regulariser):
     collapse into the prior.
 
     Args:
-        nats: a document, > 0.
+        nats: divergence per document that costs nothing, in nats, > 0.
 
     Raises:
         OptionError: ``nats`` is no positive number.

@@ -24,7 +24,7 @@ class TopicDecorrelation(Regulariser):
     over all words, O(K^2 V) a step, whatever the decoder.
 
     Args:
-        weight: in nats a document, > 0.
+        weight: weight of the penalty, in nats per document, > 0.
 
     Raises:
         OptionError: ``weight`` is no positive number.

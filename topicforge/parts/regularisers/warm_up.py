@@ -15,7 +15,7 @@ class WarmUp(Regulariser):
     decoder begin.
 
     Args:
-        epochs: how long the rise takes.
+        epochs: epochs until the weight has reached its full value.
 
     Raises:
         OptionError: ``epochs`` is no whole number of at least 1.

@@ -1,0 +1,202 @@
+"""What users hand in: every kind of input at every door, accepted or refused in one sentence."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+
+from topicforge import TopicModel
+from topicforge.errors import InputError, OptionError
+
+TEXTS = ["cats purr and sleep", "dogs bark and run", "stars shine at night"] * 4
+COUNTS = CountVectorizer().fit_transform(TEXTS)
+TOKENS = [text.split() for text in TEXTS]
+
+
+def pandas():
+    return pytest.importorskip("pandas", reason="needs pandas")
+
+
+def small(**params):
+    return TopicModel(n_topics=2, epochs=1, **params)
+
+
+DOORS = {
+    "fit": lambda model, X: model.fit(X),
+    "partial_fit": lambda model, X: model.partial_fit(X),
+    "fit_transform": lambda model, X: model.fit(X).transform(TEXTS),
+    "transform": lambda model, X: model.fit(TEXTS).transform(X),
+    "score": lambda model, X: model.fit(TEXTS).score(X),
+}
+AS_TEXTS = {
+    "a list": lambda: TEXTS,
+    "a tuple": lambda: tuple(TEXTS),
+    "an array": lambda: np.array(TEXTS),
+    "an array of objects": lambda: np.array(TEXTS, dtype=object),
+    "a column": lambda: pandas().DataFrame({"text": TEXTS})["text"],
+    "a column of pandas' own strings": lambda: pandas().Series(TEXTS, dtype="string"),
+    "a column whose index begins elsewhere": lambda: pandas().Series(TEXTS, index=range(7, 19)),
+    "a generator": lambda: (text for text in TEXTS),
+    "the values of a dictionary": lambda: dict(enumerate(TEXTS)).values(),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("form", AS_TEXTS)
+def test_a_column_of_texts_is_accepted_everywhere(door, form):
+    given, expected = (DOORS[door](small(), X) for X in (AS_TEXTS[form](), TEXTS))
+    if isinstance(given, TopicModel):
+        assert given.vocabulary_ == expected.vocabulary_
+        given, expected = given.topic_word_, expected.topic_word_
+    np.testing.assert_array_equal(given, expected)
+
+
+REFUSED = {
+    "one text": ("cats purr", "got a str; for a single document pass a list of one text"),
+    "bytes": (b"cats purr", "got a bytes"),
+    "a dictionary": ({"text": TEXTS}, "got a dict"),
+    "nothing": ([], "got none"),
+    "a missing text": ([*TEXTS, float("nan")], "document 12 is nan, a float; leave it out"),
+    "None": ([*TEXTS[:2], None, *TEXTS], "document 2 is None"),
+    "pandas' own missing text": (
+        lambda: pandas().Series([*TEXTS, pandas().NA]),
+        "document 12 is <NA>",
+    ),
+    "a number": ([*TEXTS[:3], 3], "document 3 is 3, a int"),
+    "bytes among texts": ([*TEXTS[:3], b"x"], "document 3 is b'x'"),
+    "token lists": (TOKENS, r"lists of tokens; .*CountVectorizer\(analyzer=list\)"),
+    "a frame of texts": (
+        lambda: pandas().DataFrame({"id": [1] * 12, "text": TEXTS}),
+        r"pass that column: X\['text'\]",
+    ),
+    "three dimensions": (np.ones((2, 3, 4)), "dim 3"),
+    "one dimension": (np.ones(4), "2D array"),
+    "nothing at all": (None, "got"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_documents_is_refused_in_one_sentence_everywhere(door, name):
+    given, match = REFUSED[name]
+    given = given() if callable(given) else given
+    with pytest.raises(InputError, match=match):
+        DOORS[door](small(), given)
+
+
+TENSORS = {
+    "dense": lambda: torch.from_numpy(COUNTS.toarray()),
+    "COO": lambda: torch.from_numpy(COUNTS.toarray()).to_sparse_coo(),
+    "CSR": lambda: torch.from_numpy(COUNTS.toarray()).to_sparse_csr(),
+    "uncoalesced": lambda: torch.sparse_coo_tensor([[0, 0], [1, 1]], [1.0, 2.0], (2, 3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+@pytest.mark.filterwarnings("ignore:TopicModel. 1 of 2 documents are empty")
+@pytest.mark.parametrize("layout", TENSORS)
+def test_tensors_are_counts_as_any(layout):
+    tensor = TENSORS[layout]()
+    given, expected = small().fit(tensor), small().fit(tensor.to_dense().numpy())
+    np.testing.assert_array_equal(given.topic_word_, expected.topic_word_)
+
+
+def test_token_lists_are_counted_by_a_vectoriser_for_them():
+    model = small(vectorizer=CountVectorizer(analyzer=list)).fit(TOKENS)
+    assert set(model.vocabulary_) == {token for tokens in TOKENS for token in tokens}
+    assert model.transform(TOKENS).shape == (12, 2)
+
+
+def test_columns_of_hashes_have_no_words():
+    model = small(vectorizer=HashingVectorizer(n_features=40, alternate_sign=False)).fit(TEXTS)
+    assert model.vocabulary_ is None
+    assert model.transform(TEXTS).shape == (12, 2)
+    with pytest.raises(InputError, match=r"[Nn]egative"):
+        small(vectorizer=HashingVectorizer(n_features=40)).fit(TEXTS)
+
+
+WORDS = [f"w{v}" for v in range(COUNTS.shape[1])]
+VOCABULARIES = {
+    "a list": (WORDS, None),
+    "an array": (np.array(WORDS), None),
+    "word to column": ({word: v for v, word in reversed(list(enumerate(WORDS)))}, None),
+    "word to numpy's numbers": (
+        {word: np.int64(v) for v, word in enumerate(WORDS)},
+        "as a mapping",
+    ),
+    "column to word": (dict(enumerate(WORDS)), "as a mapping"),
+    "columns with a gap": ({word: 2 * v for v, word in enumerate(WORDS)}, "as a mapping"),
+    "a set": (set(WORDS), "got a set, which has no columns"),
+    "keys": (dict.fromkeys(WORDS, 0).keys(), "got a dict_keys"),
+    "a string": ("".join(chr(97 + v) for v in range(len(WORDS))), "got a str"),
+    "a generator": ((word for word in WORDS), "got a generator"),
+    "numbers": (list(range(len(WORDS))), "word 0 is 0, a int"),
+    "too few": (WORDS[:-1], "must name every column"),
+    "one twice": ([*WORDS[:-1], "w0"], "got 'w0' twice"),
+}
+OF_WORDS = {
+    "TopicModel(vocabulary=)": lambda words: small(vocabulary=words).fit(COUNTS).topics(3),
+    "topics(vocabulary=)": lambda words: small().fit(COUNTS).topics(3, vocabulary=words),
+}
+
+
+@pytest.mark.parametrize("door", OF_WORDS)
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_words_are_read_in_the_order_of_their_columns_or_refused(door, name):
+    given, match = VOCABULARIES[name]
+    if match is None:
+        assert OF_WORDS[door](given) == OF_WORDS[door](WORDS)
+        return
+    with pytest.raises(InputError, match=match):
+        OF_WORDS[door](given)
+
+
+@pytest.mark.parametrize("seed", [2**70, -1, "seven", 1.5, True, np.random.RandomState(0)])
+def test_a_seed_is_a_whole_number_or_none(seed):
+    with pytest.raises(OptionError, match="seed must be None or a whole number from 0"):
+        small(seed=seed).fit(COUNTS)
+
+
+# ---- several batches --------------------------------------------------------------------------
+
+FRUIT = ["apple pear plum", "pear plum cherry", "apple cherry plum"] * 10
+METAL = ["iron zinc lead", "zinc lead copper", "iron copper lead"] * 10
+
+
+def test_topics_are_ranked_by_all_batches_of_partial_fits():
+    vectorizer = CountVectorizer(vocabulary=sorted({w for t in FRUIT + METAL for w in t.split()}))
+    model = TopicModel(n_topics=2, vectorizer=vectorizer, training={"accumulate": 1})
+    for _ in range(10):
+        model.partial_fit(FRUIT + METAL)
+    one = {frozenset(topic) for topic in model.topics(4)}
+    assert one == {frozenset(" ".join(kind).split()) for kind in (FRUIT, METAL)}
+    model.partial_fit(FRUIT)
+    assert {frozenset(topic) for topic in model.topics(4)} == one
+
+
+def test_partial_fits_on_the_same_documents_rank_as_one_fit(planted):
+    once = TopicModel(n_topics=3, epochs=2).fit(planted[0])
+    more = TopicModel(n_topics=3, epochs=2)
+    for _ in range(2):
+        more.partial_fit(planted[0])
+    np.testing.assert_array_equal(more.word_scores_, once.word_scores_)
+
+
+def test_words_that_a_later_batch_brings_are_named():
+    model = small().partial_fit(FRUIT)
+    with pytest.warns(UserWarning, match=r"2 words of this batch are not counted.*\(zinc, iron"):
+        model.partial_fit([*FRUIT, "zinc iron zinc plum"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.partial_fit(FRUIT)
+
+
+def test_a_batch_without_a_known_word_is_refused_and_loses_nothing():
+    model = small().partial_fit(FRUIT)
+    before = model.topic_word_.copy()
+    with pytest.raises(InputError, match="none of the 30 documents has a word of the first batch"):
+        model.partial_fit(METAL)
+    np.testing.assert_array_equal(model.topic_word_, before)
