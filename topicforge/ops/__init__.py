@@ -1,7 +1,7 @@
-"""The operators that cost the time: one public function each, native where there is a library.
+"""The operators in which training spends its time: one function each, native where there is a library.
 
-Every function takes ``impl="auto" | "native" | "reference"``: ``reference`` is the plain
-PyTorch twin in :mod:`topicforge.ops.reference`, ``native`` the compiled kernel or an error,
+Every function takes ``impl="auto" | "native" | "reference"``: ``reference`` is plain
+PyTorch, ``native`` the compiled kernel or an error,
 ``auto`` the kernel where one serves the call and the reference elsewhere.
 :func:`kernels_report` says what is in use and why. Importing this package imports no torch.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from topicforge.ops._sparse_linear import sparse_linear
     from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
 
-# Front-door modules begin with an underscore: a module topicforge.ops.x would, once imported,
+# Modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
 _HOMES = {
     "adam_catch_up": "_adam_catch_up",
