@@ -16,7 +16,7 @@ def test_every_name_is_there_once():
 
 def test_it_offers_what_a_component_is_written_with():
     bases = {"Encoder", "Link", "Prior", "Divergence", "Decoder", "Callback"}
-    records = {"Batch", "Context", "Latent", "Rule", "Samples", "Sides"}
+    records = {"Batch", "Context", "Latent", "Rule", "Samples", "Pair"}
     records |= {"EpochReport", "FitStart"}
     assert bases | records <= set(plugin.__all__)
     assert all(getattr(plugin, name) is getattr(contracts, name) for name in bases | records)

@@ -104,8 +104,8 @@ class NanDecoder(MixtureDecoder):
 
 
 class RaisingDivergence(Divergence):
-    def resolve(self, sides):
-        del sides
+    def resolve(self, pair):
+        del pair
         return Rule(self.compute, "approximation", "z", "a test", "goes wrong")
 
     def compute(self, q, p, samples):
