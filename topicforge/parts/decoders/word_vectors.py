@@ -89,7 +89,9 @@ def _read_npy(path: Path) -> NDArray[Any]:
 def _look_up(matrix: NDArray[Any], vocabulary: Sequence[str], words: Any) -> WordVectors:
     if isinstance(words, (str, Path)):
         try:
-            words = Path(words).read_text(encoding="utf-8").splitlines()
+            # lines end at line feeds alone: words may hold what splitlines takes for a line's end
+            text = Path(words).read_text(encoding="utf-8-sig")
+            words = text.removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise OptionError(
                 f"{_WORDS}: must be words or a UTF-8 file with one word per line: {error}"
