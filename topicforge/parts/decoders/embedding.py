@@ -27,8 +27,8 @@ CORPUS = "corpus"
 class EmbeddingDecoder(TopicsOverWords):
     """beta_k = softmax(rho alpha_k), rho (V, E) word and alpha (K, E) topic vectors.
 
-    Survey section 3; Dieng 2020, eq. 1. Without pretrained vectors both start at
-    N(0, 1/E^(1/2)) a coordinate, so that logits start at unit scale; drawn at N(0, 1) they have a
+    Dieng 2020, eq. 1. Without pretrained vectors every coordinate of both starts at
+    N(0, 1/E^(1/2)), so that logits start at unit scale; drawn at N(0, 1) they have a
     deviation of sqrt(E) and the topics are random one-hot words that training doesn't repair.
 
     Args:

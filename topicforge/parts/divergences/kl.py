@@ -16,7 +16,7 @@ _WHERE = "divergence 'kl'"
 
 
 class KlDivergence(Divergence):
-    """KL(q || p) = E_q[log q - log p] a document, survey eq. 3 to 6.
+    """KL(q || p) = E_q[log q - log p] per document (Kingma and Welling 2014, eq. 3).
 
     Args:
         estimator: ``auto``: the rule registered for the two types (closed form, approximation or
@@ -30,7 +30,7 @@ class KlDivergence(Divergence):
         self.n_samples = whole(_WHERE, "n_samples", n_samples)
 
     def resolve(self, pair: Pair) -> Rule:
-        """Return the pair's rule, or the Monte Carlo estimate where it was asked for."""
+        """Return the pair's rule, or the Monte Carlo estimate under ``estimator="monte-carlo"``."""
         q, p = pair.posterior.distribution, pair.prior.distribution
         if issubclass(q, Point):
             raise MixError(
@@ -72,6 +72,6 @@ class KlDivergence(Divergence):
             return total / self.n_samples
 
         return Rule(
-            compute, "Monte Carlo", q.space, "survey eq. 3; Kingma and Welling 2014, eq. 2",
-            f"mean of log q - log p over {self.n_samples} sample(s) a document",
+            compute, "Monte Carlo", q.space, "Kingma and Welling 2014, eq. 2; Zhang, survey, eq. 3",
+            f"mean of log q - log p over {self.n_samples} sample(s) per document",
         )  # fmt: skip
