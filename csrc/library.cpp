@@ -8,20 +8,6 @@
 #include "cpu/instruction_set.h"
 
 STABLE_TORCH_LIBRARY_FRAGMENT(topicforge, m) {
-  // (rows of softmax_v(w_v · t_k), mean of the weight under it), both from one pass over the words.
-  m.def("topic_word_rows(Tensor weight, Tensor topic, Tensor word) -> (Tensor, Tensor)");
-  m.def(
-      "_topic_word_rows_backward(Tensor grad, Tensor beta, Tensor mean, Tensor weight, "
-      "Tensor word) -> Tensor");
-  // Batch norm over a batch of mean `mean` and covariance `covariance`, folded into the weight:
-  // (folded, shift, y, var); the last two are the moments and serve the backward.
-  m.def(
-      "batch_norm_fold(Tensor weight, Tensor mean, Tensor covariance, Tensor gain, float eps) "
-      "-> (Tensor, Tensor, Tensor, Tensor)");
-  m.def(
-      "_batch_norm_fold_backward(Tensor grad, Tensor grad_shift, Tensor weight, Tensor mean, "
-      "Tensor covariance, Tensor gain, Tensor y, Tensor var, float eps) "
-      "-> (Tensor, Tensor, Tensor, Tensor)");
   // Adam on the rows named, in place.
   m.def(
       "lazy_adam_rows(Tensor(a!) weight, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor row, "

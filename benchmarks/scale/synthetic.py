@@ -13,8 +13,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from topicforge.corpus import Corpus
-from topicforge.corpus.folder import shard_stem, write_description
+from topicforge.corpus.folder import CORPUS, shard_stem, write_description
 from topicforge.corpus.streaming.pieces import save_array
+from topicforge.storage import write_manifest
 
 #: documents that are drawn in one go
 _BLOCK = 5_000
@@ -109,4 +110,5 @@ def write_corpus(
         "description": {"source": "synthetic", "seed": seed, "distinct": distinct},
     }
     write_description(folder, described, sizes)
-    return Corpus.open(folder)
+    write_manifest(folder, CORPUS)
+    return Corpus.open(folder, verify=False)

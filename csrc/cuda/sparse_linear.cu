@@ -6,7 +6,7 @@ namespace topicforge {
 namespace cuda {
 namespace {
 
-// out[h] = Σ_b grad[b][h], a thread a column.
+// out[h] = Σ_b grad[b][h], a thread per column.
 template <class T>
 __global__ void sum_columns(const T* grad, int64_t rows, int64_t columns, T* out) {
   const int64_t h = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;
@@ -50,7 +50,7 @@ Tensor unique(const Tensor& sorted) {
   STABLE_TORCH_ERROR_CODE_CHECK(
       torch_call_dispatcher("aten::unique_consecutive", "", stack.data(), TORCH_ABI_VERSION));
   const Tensor words = torch::stable::detail::to<Tensor>(stack[0]);
-  torch::stable::detail::to<Tensor>(stack[1]);  // owned by us now, and given back
+  torch::stable::detail::to<Tensor>(stack[1]);  // released here
   torch::stable::detail::to<Tensor>(stack[2]);
   return words;
 }

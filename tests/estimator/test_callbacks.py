@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 import topicforge
 from topicforge import TopicModel
+from topicforge.contracts import ComponentSpec
 from topicforge.errors import (
     CallbackError,
     OptionError,
@@ -18,7 +19,7 @@ from topicforge.errors import (
     UnknownNameError,
 )
 from topicforge.estimator.topic_model import resolve_callbacks
-from topicforge.plugin import Callback, ComponentSpec
+from topicforge.plugin import Callback
 
 
 class StopAt(Callback):

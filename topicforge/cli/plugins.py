@@ -159,17 +159,18 @@ def new(
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where its folder is made.")
     ] = Path(),
 ) -> None:
-    """Write a package topicforge-NAME with one component, its tests, a README and a CI file.
+    """Write a package topicforge-NAME with one component, a test of the contract and a README.
 
-    It installs and passes as it is; change the component, and the tests say whether it keeps the contract.
+    It installs and passes as it is; change the component, and the test says whether it keeps the contract.
     """
     from topicforge.registry import default_registry
-    from topicforge.registry.scaffold import NewPackage, write_package
+    from topicforge.registry.scaffold import new_package
 
-    package = NewPackage.named(name, kind, default_registry())
-    folder = write_package(package, output)
+    folder = new_package(name, kind, output, default_registry())
     place = shlex.quote(str(folder))
-    note(f"written: {folder}; the {kind} is in src/{package.module}/plugin.py. Next:")
+    note(
+        f"written: {folder}; the {kind} is in src/{folder.name.replace('-', '_')}/plugin.py. Next:"
+    )
     for command in (
         f"pip install -e {shlex.quote(f'{folder}[test]')}",
         f"python -m pytest {place}",

@@ -97,6 +97,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ranking_: that rule, in words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
+        unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
@@ -272,6 +273,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._adopt(settings, read, network, trainer, random)
             interruption = interrupt
         if interruption is not None:
+            self.unfinished_ = True
             raise interruption
         return self
 
@@ -301,7 +303,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             network, trainer, random = self._build(settings, watchers, read)
         else:
             settings = self.settings_
-            X = X if hasattr(X, "__len__") else list(X)
+            X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
             network, trainer, random = self.network_, self._trainer, self._random
@@ -441,6 +443,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
             self.vocabulary_, self.history_, self.get_params(deep=False),
             texts=self.vectorizer_ is not None and is_language(self.vectorizer),
+            unfinished=self.unfinished_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -600,6 +603,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.topic_word_ = topic_word
         self.word_scores_ = word_scores
         self.ranking_ = ranking
+        self.unfinished_ = False
 
     @torch.no_grad()
     def _association(self, network: Network, documents: Documents) -> Association:
@@ -686,6 +690,7 @@ def load(
         saved.topic_word, saved.word_scores, saved.ranking,
     )  # fmt: skip
     model.history_ = list(saved.history)
+    model.unfinished_ = saved.unfinished
     model.vectorizer_ = None
     if saved.texts and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts

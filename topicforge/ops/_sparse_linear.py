@@ -51,7 +51,7 @@ def sparse_linear(
         InputError: kinds, shapes, devices or word numbers don't fit together. On a GPU the native
             operator does not check word numbers, which would wait for the device: one outside of the
             vocabulary makes its document's result NaN.
-        OptionError: ``impl`` is none of the three, or ``sparse_grad`` is asked for while tracing.
+        OptionError: ``impl`` is none of the three, or ``sparse_grad`` is set while tracing.
         KernelUnavailableError: ``impl="native"`` and no native operator serves this call.
 
     Source: a dense layer, x Wᵀ + b, with the zeros of x left out.
