@@ -43,8 +43,11 @@ def build(
 ) -> None:
     """Compile the operators for this machine's torch; takes a minute or two."""
     from topicforge.ops import build_kernels
+    from topicforge.ops._paths import read_build_info
 
     with working("compiling"):
         libraries = build_kernels(cuda=cuda, verbose=verbose)
     for path in libraries:
         note(f"built {path}")
+    for device, why in read_build_info(libraries[0].parent).get("failures", {}).items():
+        note(f"no library for {device}: {why}")
