@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from topicforge.cli.documents import find_source
-from topicforge.cli.output import note, print_json, working
+from topicforge.cli.output import note, print_json, results_only, working
 from topicforge.cli.paths import check_output
 
 app = typer.Typer(help="Build corpus folders from texts or counts.", no_args_is_help=True)
@@ -17,11 +17,13 @@ _READING, _WORDS, _SCALE = "Reading", "Words", "Many documents"
 
 
 @app.callback()
+@results_only
 def corpus() -> None:
     """Build corpus folders from texts or counts."""
 
 
 @app.command("build")
+@results_only
 def build(
     source: Annotated[
         list[str],
