@@ -158,6 +158,17 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 raise TypeError(unknown_parameter(name, self._get_param_names()))
             setattr(self, name, value)
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803 - scikit-learn's name
+        text: str = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "network_"):
+            return text
+        parts = " x ".join(part.spec.name for part in self.settings_.composition.parts.values())
+        epochs = sum(report.phase == "train" for report in self.history_)
+        return (
+            f"{text}\nfitted: {parts}; K = {self._n_features_out}, V = {self.n_features_in_:,}, "
+            f"{epochs} epochs trained"
+        )
+
     # ---- parameters ---------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
