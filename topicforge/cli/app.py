@@ -60,8 +60,8 @@ app = typer.Typer(
     help="Train, inspect and compare neural topic models. A model is composed of an encoder, a link, a "
     "prior, a divergence and a decoder, which are chosen by name. To begin: topicforge demo",
     epilog="Exit codes: 0 for success; 1 if the data, a file or the training failed; 2 if the command was "
-    "wrong (usage, an unknown name, parts that do not fit, an output that exists); 130 if it was interrupted: "
-    "train and demo have then saved the model, or exit with 1 where there was none yet.",
+    "wrong (usage, an unknown name, parts that do not fit, an output that exists); 130 if it was "
+    "interrupted: train and demo have then saved the model, or exit with 1 where there was none yet.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
