@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
 from topicforge.corpus import Counts, ShardedCounts
+from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
-from topicforge.estimator.inputs import column_words, is_language, read_input, words_left_out
+from topicforge.estimator.inputs import is_language, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.ranking import ASSOCIATION, Association, Seen, top_words
 from topicforge.estimator.saved import SavedModel, load_model, save_model
@@ -444,7 +445,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         order = top_words(self.word_scores_, top)
         words = self.vocabulary_
         if vocabulary is not None:
-            words = column_words(vocabulary, self.n_features_in_, "TopicModel.topics")
+            where = "TopicModel.topics"
+            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
         if words is None:
             return [[int(v) for v in row] for row in order]
         return [[words[v] for v in row] for row in order]
