@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.registry import default_registry
+from topicforge.storage import sha256
 from topicforge.training import (
     Checkpoints,
     Documents,
@@ -155,6 +157,17 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 # Python's own check of argument names, which **options switched off
                 raise TypeError(unknown_parameter(name, self._get_param_names()))
             setattr(self, name, value)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        text: str = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "network_"):
+            return text
+        parts = " x ".join(part.spec.name for part in self.settings_.composition.parts.values())
+        epochs = sum(report.phase == "train" for report in self.history_)
+        return (
+            f"{text}\nfitted: {parts}; K = {self._n_features_out}, V = {self.n_features_in_:,}, "
+            f"{epochs} epochs trained"
+        )
 
     # ---- parameters ---------------------------------------------------------------------
 
@@ -552,13 +565,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     ) -> Checkpoints | None:
         if kept is None:
             return None
-        counts = read.documents.counts
+        parameters = {k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN}
         run = {
-            **{k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN},
-            "documents": counts.n_documents,
-            "entries": counts.n_entries,
-            "words": counts.vocab_size,
-            "word_totals": _checksum(counts.word_totals()),
+            **parameters,
+            "documents": read.documents.checksum(),
+            "vocabulary": hashlib.sha256(json.dumps(read.vocabulary).encode()).hexdigest(),
+            "inputs": {k: _content(v) for k, v in parameters.items() if "__" in k},
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
@@ -724,8 +736,13 @@ def _sample(counts: Counts) -> Counts:
     return counts.select(Selection(counts).sample(_START_DOCUMENTS))
 
 
-def _checksum(values: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+def _content(value: Any) -> str | None:
+    """Return the checksum of an option's array, or of its file, which may change under its name."""
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return hashlib.sha256(np.ascontiguousarray(value).view(np.uint8).data).hexdigest()
+    if isinstance(value, str | Path) and Path(value).is_file():
+        return sha256(Path(value))
+    return None
 
 
 def _state_checksum(network: Network) -> str:
