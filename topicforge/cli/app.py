@@ -57,11 +57,11 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="topicforge",
     cls=_Commands,
-    help="Neural topic models as mixes: encoder x link x prior x divergence x decoder, each part a "
-    "plugin found by name. Start with: topicforge demo",
-    epilog="Exit codes: 0 done; 1 the data, a file or the training failed; 2 the command was wrong "
-    "(usage, unknown name, parts that do not fit, output exists); 130 interrupted, where train and "
-    "demo have saved the model (1 if there was none yet).",
+    help="Train, inspect and compare neural topic models. A model is composed of an encoder, a link, a "
+    "prior, a divergence and a decoder, which are chosen by name. To begin: topicforge demo",
+    epilog="Exit codes: 0 for success; 1 if the data, a file or the training failed; 2 if the command was "
+    "wrong (usage, an unknown name, parts that do not fit, an output that exists); 130 if it was "
+    "interrupted: train and demo have then saved the model, or exit with 1 where there was none yet.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -91,7 +91,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Before the command: show tracebacks of errors.")
+        bool, typer.Option("--debug", help="Show tracebacks of errors. Stands before the command.")
     ] = False,
     version: Annotated[
         bool,
