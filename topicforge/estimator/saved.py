@@ -278,9 +278,9 @@ def _composition(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Composit
                 chosen[kind] = registry.find(kind, f"{package}:{name}")
             except UnknownNameError as error:
                 raise ModelFileError(
-                    f"load: {kind} {name!r} comes from the package {package} {part['version']}, which is "
-                    f"not installed or not working here (`topicforge plugins` shows it): "
-                    f"pip install {package}=={part['version']}. The topics can be read without it: "
+                    f"load: {kind} {name!r} comes from the package {package!r}, version "
+                    f"{part['version']!r}, which is not installed or not working here (`topicforge "
+                    "plugins` shows it); install it if you trust it. The topics can be read without it: "
                     "`topicforge topics`"
                 ) from error
     try:

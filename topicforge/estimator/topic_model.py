@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
 from topicforge.corpus import Counts, ShardedCounts
+from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
-from topicforge.estimator.inputs import column_words, is_language, read_input, words_left_out
+from topicforge.estimator.inputs import is_language, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.ranking import ASSOCIATION, Association, Seen, top_words
 from topicforge.estimator.saved import SavedModel, load_model, save_model
@@ -157,6 +158,17 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 # Python's own check of argument names, which **options switched off
                 raise TypeError(unknown_parameter(name, self._get_param_names()))
             setattr(self, name, value)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        text: str = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "network_"):
+            return text
+        parts = " x ".join(part.spec.name for part in self.settings_.composition.parts.values())
+        epochs = sum(report.phase == "train" for report in self.history_)
+        return (
+            f"{text}\nfitted: {parts}; K = {self._n_features_out}, V = {self.n_features_in_:,}, "
+            f"{epochs} epochs trained"
+        )
 
     # ---- parameters ---------------------------------------------------------------------
 
@@ -433,7 +445,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         order = top_words(self.word_scores_, top)
         words = self.vocabulary_
         if vocabulary is not None:
-            words = column_words(vocabulary, self.n_features_in_, "TopicModel.topics")
+            where = "TopicModel.topics"
+            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
         if words is None:
             return [[int(v) for v in row] for row in order]
         return [[words[v] for v in row] for row in order]
