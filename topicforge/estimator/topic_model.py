@@ -374,8 +374,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X: as in :meth:`fit`; a :class:`~topicforge.corpus.Corpus` is read through its memory maps.
             folder: for the shards, ``theta-00000.npy`` and so on; made where it is missing.
             features: (N, F), where the fit had them; an array, or a memory map.
-            format: ``npy``, or ``parquet`` with a column a topic (extra ``parquet``).
-            shard_documents: documents a shard.
+            format: ``npy``, or ``parquet`` with one column per topic (extra ``parquet``).
+            shard_documents: documents per shard.
             on_shard: called with the number of documents done and N after each shard.
 
         Raises:
@@ -416,7 +416,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
 
         Args:
-            top: words a topic; at most V.
+            top: words per topic; at most V.
             vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
         """
         check_is_fitted(self, "network_")
@@ -674,7 +674,7 @@ def _is_option(name: str) -> bool:
 
 
 class _Printer(Callback):
-    """One plain line an epoch, for ``verbose=True``."""
+    """One plain line per epoch, for ``verbose=True``."""
 
     def on_epoch_end(self, report: EpochReport) -> None:
         """Print the loss terms."""
