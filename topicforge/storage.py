@@ -231,15 +231,17 @@ def workspace(folder: Path, what: Path) -> Iterator[None]:
     Raises:
         StorageError: another process holds it.
     """
-    with locked(folder / _LOCK, what):
-        yield
-        for path in folder.iterdir():  # the lock goes last, so that nobody begins in between
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name != _LOCK:
-                path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # another process has begun
-        folder.rmdir()
+    try:
+        with locked(folder / _LOCK, what):
+            yield
+            for path in folder.iterdir():  # the lock goes last, so that nobody begins in between
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path.name != _LOCK:
+                    path.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):  # something is kept in it, or another process has begun
+            folder.rmdir()
 
 
 def _locked_handle(file: Path, what: Path, wait: bool) -> int:

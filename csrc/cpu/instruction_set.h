@@ -6,12 +6,12 @@ namespace topicforge {
 enum class InstructionSet { baseline = 0, avx2 = 1, avx512 = 2 };
 
 // The best set that this processor has, or the lower one that TOPICFORGE_CPU_SET names.
-// Decided once a process. A set that the processor lacks, or an unknown name, is an error.
+// Decided once per process. A set that the processor lacks, or an unknown name, is an error.
 InstructionSet chosen_set();
 
 const char* name_of(InstructionSet set);
 
-// Kernels of one family are a struct of function pointers with one instance a set; `pick`
+// Kernels of one family are a struct of function pointers with one instance per set; `pick`
 // returns the one to use. A family declares its instances with TOPICFORGE_KERNEL_TABLE.
 template <class Table>
 const Table& pick(const Table& baseline, const Table& avx2, const Table& avx512) {

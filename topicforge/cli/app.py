@@ -23,7 +23,7 @@ from topicforge.cli import (
     search,
     train,
 )
-from topicforge.cli.output import errors, show_error, show_warning
+from topicforge.cli.output import results_only, show_error, show_warning, state
 
 _ORDER = (
     "demo", "corpus", "train", "topics", "transform", "evaluate", "compare", "search", "explain",
@@ -67,15 +67,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
+app.command("demo")(results_only(demo.demo))
 app.add_typer(corpus.app, name="corpus")
-app.command("train")(train.train)
-app.command("topics")(read.topics)
-app.command("transform")(read.transform)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("search")(search.search)
-app.command("explain")(explain.explain)
+app.command("train")(results_only(train.train))
+app.command("topics")(results_only(read.topics))
+app.command("transform")(results_only(read.transform))
+app.command("evaluate")(results_only(evaluate.evaluate))
+app.command("compare")(results_only(compare.compare))
+app.command("search")(results_only(search.search))
+app.command("explain")(results_only(explain.explain))
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
@@ -100,7 +100,7 @@ def options(
 ) -> None:
     """Options of every command."""
     del version
-    errors.debug = debug
+    state.debug = debug
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
         # what a program reads is UTF-8 whatever the terminal's language
         sys.stdout.reconfigure(encoding="utf-8")
-    errors.debug = False
+    state.debug = False
     with warnings.catch_warnings():
         _tidy_warnings()
         code = _run(arguments)
@@ -138,7 +138,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             # what it can do
             error.show()
             return int(error.exit_code)
-        if errors.debug:
+        if state.debug:
             raise
         if isinstance(error, TopicForgeError):
             show_error(str(error))

@@ -53,7 +53,7 @@ def demo(
     The corpus is the docstrings of Python's standard library, numpy, scipy, scikit-learn and torch, read
     without importing anything; nothing is downloaded.
     """
-    from topicforge.cli.fit import fit_and_save
+    from topicforge.cli.fit import fit_and_save, training
     from topicforge.cli.progress import watcher
     from topicforge.corpus import build_corpus
     from topicforge.corpus.folder import CORPUS
@@ -76,7 +76,9 @@ def demo(
     )
     note(f"2. Training the default composition with {n_topics} topics")
     model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs)
-    interrupted = fit_and_save(model, corpus, model_folder, [watcher()])
+    with training(model_folder, force) as kept:
+        fit_and_save(model, corpus, model_folder, kept, [watcher()])
+    interrupted = model.unfinished_
     note(f"   -> {model_folder}")
     note("3. Scoring the topics")
     words = [[str(word) for word in topic] for topic in model.topics(25)]

@@ -13,7 +13,7 @@ import typer
 from topicforge.cli.documents import check_words, corpus_or_counts, open_corpus, read_array
 from topicforge.cli.named import read_named
 from topicforge.cli.output import new_table, note, print_json, print_tables, working
-from topicforge.errors import InputError
+from topicforge.errors import CorpusError, InputError
 
 if TYPE_CHECKING:
     from topicforge.corpus import Corpus
@@ -212,8 +212,9 @@ def _from_model(
 
 
 def _read_lines(path: Path, what: str, empty: bool = False) -> list[list[str]]:
+    from topicforge.corpus.lines import read_lines
+
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: must be UTF-8 text, {what} a line: {error}") from error
-    return [line.split() for line in text.splitlines() if empty or line.strip()]
+        return [line.split() for line in read_lines(path) if empty or line.strip()]
+    except CorpusError as error:
+        raise InputError(f"{error}; it must hold {what} per line") from error

@@ -32,6 +32,9 @@ def joined() -> Iterator[int]:
     from torch.distributed.distributed_c10d import PrefixStore
     from torch.distributed.rendezvous import rendezvous
 
+    from topicforge.distributed.parent import end_with_parent
+
+    end_with_parent()  # an agent that is killed can't end its workers
     local = int(os.environ.get("LOCAL_RANK", "0"))
     on_gpu = torch.cuda.is_available()
     if on_gpu:

@@ -10,7 +10,7 @@ import typer
 
 from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, read_documents, read_features
-from topicforge.cli.output import counted, new_table, note, print_json, print_tables, working
+from topicforge.cli.output import counted, emit, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
 from topicforge.storage import check_claim, write_file, writing_to
 
@@ -44,7 +44,7 @@ def topics(
     words = [["_".join(word.split()) for word in topic] for topic in saved.topics(top)]
     if format is Format.text:
         for topic in words:
-            print(" ".join(topic))
+            emit(" ".join(topic))
     elif format is Format.json:
         print_json({"ranking": saved.ranking, "topics": saved.topics(top)})
     else:

@@ -103,7 +103,7 @@ class RuleSpec:
 
 
 @dataclass(frozen=True)
-class Sides:
+class Pair:
     """What a divergence may know when it decides: types and flags, no data.
 
     Args:
@@ -119,7 +119,7 @@ class Sides:
     lookup: Callable[[type[Distribution], type[Distribution]], RuleSpec | None]
 
     def require_sample_gradients(self, name: str) -> None:
-        """Refuse sides whose parameters get no gradient through samples.
+        """Refuse a pair whose parameters get no gradient through samples.
 
         Args:
             name: of the divergence that trains through samples, for the message.
@@ -169,7 +169,7 @@ class Divergence(ABC):
     """How far the posterior is from the prior. Factories take options alone, no context."""
 
     @abstractmethod
-    def resolve(self, sides: Sides) -> Rule:
+    def resolve(self, pair: Pair) -> Rule:
         """Return the rule for this pair; called once, before any data is read.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.registry import default_registry
+from topicforge.storage import sha256
 from topicforge.training import (
     Checkpoints,
     Documents,
@@ -98,6 +100,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         ranking_: that rule, in words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
+        unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
@@ -272,6 +275,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self._adopt(settings, read, trainer)
             interruption = interrupt
         if interruption is not None:
+            self.unfinished_ = True
             raise interruption
         return self
 
@@ -301,7 +305,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             trainer = self._build(settings, callbacks, read)
         else:
             settings = self.settings_
-            X = X if hasattr(X, "__len__") else list(X)
+            X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
             trainer = self._trainer
@@ -440,6 +444,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
             self.vocabulary_, self.history_, self.get_params(deep=False),
             texts=self.vectorizer_ is not None and is_language(self.vectorizer),
+            unfinished=self.unfinished_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -550,13 +555,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     ) -> Checkpoints | None:
         if kept is None:
             return None
-        counts = read.documents.counts
+        parameters = {k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN}
         run = {
-            **{k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN},
-            "documents": counts.n_documents,
-            "entries": counts.n_entries,
-            "words": counts.vocab_size,
-            "word_totals": _checksum(counts.word_totals()),
+            **parameters,
+            "documents": read.documents.checksum(),
+            "vocabulary": hashlib.sha256(json.dumps(read.vocabulary).encode()).hexdigest(),
+            "inputs": {k: _content(v) for k, v in parameters.items() if "__" in k},
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
@@ -599,6 +603,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.topic_word_ = topic_word
         self.word_scores_ = word_scores
         self.ranking_ = ranking
+        self.unfinished_ = False
 
     @torch.no_grad()
     def _association(self, network: Network, documents: Documents) -> Association:
@@ -685,6 +690,7 @@ def load(
         saved.topic_word, saved.word_scores, saved.ranking,
     )  # fmt: skip
     model.history_ = list(saved.history)
+    model.unfinished_ = saved.unfinished
     model.vectorizer_ = None
     if saved.texts and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
@@ -718,8 +724,13 @@ def _sample(counts: Counts) -> Counts:
     return counts.select(Selection(counts).sample(_START_DOCUMENTS))
 
 
-def _checksum(values: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+def _content(value: Any) -> str | None:
+    """Return the checksum of an option's array, or of its file, which may change under its name."""
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return hashlib.sha256(np.ascontiguousarray(value).view(np.uint8).data).hexdigest()
+    if isinstance(value, str | Path) and Path(value).is_file():
+        return sha256(Path(value))
+    return None
 
 
 def _state_checksum(network: Network) -> str:

@@ -197,7 +197,7 @@ class _Plan:
     def cuda(self, nvcc: str, library: Path) -> list[str]:
         """Of the library for CUDA."""
         lines, objects = self.cuda_objects(nvcc)
-        # nvcc knows where its run-time library is; linked statically, the result asks for no
+        # nvcc knows where its run-time library is; linked statically, the result needs no
         # particular one beside the driver.
         link = [nvcc, "-shared", "-cudart", "static"]
         return [
@@ -217,9 +217,10 @@ class _Plan:
             "  deps = gcc",
         ]
         objects = []
-        for path in [*self._sources("ops/*.cpp"), *self._sources("cuda/*.cu")]:
-            objects.append(f"{path.parent.name}_{path.stem}.o")
-            lines += _compile("nvcc", path, objects[-1], [])
+        for kernels in self._sources("cuda/*.cu"):
+            for path in (kernels, self.source / "ops" / f"{kernels.stem}.cpp"):
+                objects.append(f"{path.parent.name}_{path.stem}.o")
+                lines += _compile("nvcc", path, objects[-1], [])
         return lines, objects
 
     def _sources(self, pattern: str) -> list[Path]:

@@ -21,18 +21,6 @@ struct Visit {
 // A core's own cache, less what else is in use: the matrix of `rows` x `columns` stays in it.
 constexpr int64_t kCacheBytes = 768 * 1024;
 
-// A result this large is out of every cache before it is read again.
-constexpr int64_t kFarBytes = 24 * 1024 * 1024;
-
-// Rows of `columns` at `out` can and should be stored past the cache: all of them is a lot, and
-// every vector of theirs is aligned.
-template <class T>
-inline bool stores_past_cache(const T* out, int64_t rows, int64_t columns) {
-  return rows * columns * static_cast<int64_t>(sizeof(T)) >= kFarBytes &&
-         columns % kLanes<T> == 0 &&
-         reinterpret_cast<uintptr_t>(out) % TOPICFORGE_VECTOR_BYTES == 0;
-}
-
 template <class T>
 inline bool fits_cache(int64_t rows, int64_t columns) {
   return rows * columns * static_cast<int64_t>(sizeof(T)) <= kCacheBytes;
@@ -179,7 +167,7 @@ __attribute__((always_inline)) inline void prefetch_row(
 template <int N, class T, class Scale, class Index>
 inline void add_scaled_rows_tile(
     T* out, const T* begin, int64_t last, const Scale scale, const Visit<Index> visit, const T* x,
-    int64_t stride, bool past_cache) {
+    int64_t stride) {
   constexpr int64_t lanes = kLanes<T>;
   Vec<T> sums[N] = {};
   if (begin != nullptr) {
@@ -195,24 +183,17 @@ inline void add_scaled_rows_tile(
     for (int j = 0; j < N - 1; ++j) sums[j] += s * load(row + j * lanes);
     sums[N - 1] += s * load(row + last);
   }
-  if (past_cache) {
-    TOPICFORGE_UNROLL
-    for (int j = 0; j < N - 1; ++j) store_past_cache<T>(out + j * lanes, sums[j]);
-    store_past_cache<T>(out + last, sums[N - 1]);
-    return;
-  }
   TOPICFORGE_UNROLL
   for (int j = 0; j < N - 1; ++j) store<T>(out + j * lanes, sums[j]);
   store<T>(out + last, sums[N - 1]);
 }
 
 // out[0, n) = begin[0, n) + Σ_i scale[i] · x[index[i] · stride + 0 ... n), summed in the order of
-// i; `begin` null means zero, and does not overlap `out`. `past_cache` where stores_past_cache()
-// says so; a store_fence() must follow.
+// i; `begin` null means zero, and does not overlap `out`.
 template <class T, class Scale, class Index>
 inline void add_scaled_rows(
     T* out, const T* begin, int64_t n, const Scale& scale, const Visit<Index>& visit, const T* x,
-    int64_t stride, bool past_cache = false) {
+    int64_t stride) {
   constexpr int64_t lanes = kLanes<T>;
   if (n < lanes) {
     T sums[lanes] = {};
@@ -228,7 +209,7 @@ inline void add_scaled_rows(
   for_column_tiles<T>(n, [&](auto vectors, int64_t first, int64_t last) {
     add_scaled_rows_tile<decltype(vectors)::value>(
         out + first, begin == nullptr ? nullptr : begin + first, last - first, scale, visit,
-        x + first, stride, past_cache);
+        x + first, stride);
   });
 }
 

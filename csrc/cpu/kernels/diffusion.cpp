@@ -6,7 +6,7 @@
 namespace topicforge {
 namespace {
 
-// Rows a tile: with K = 50 a tile of rows, its weights and two panels fit the first cache.
+// Rows per tile: with K = 50 a tile of rows, its weights and two panels fit the first cache.
 constexpr int64_t kTile = 72;
 static_assert(kTile % kBlock == 0, "a tile is made of whole register blocks");
 
@@ -43,7 +43,7 @@ struct Workspace {
   T *panel, *sums, *weights;
 };
 
-// Adds k(x) of rows [first, last) against the panel to totals (one double a point), and with
+// Adds k(x) of rows [first, last) against the panel to totals (one double per point), and with
 // `with_slope` adds Σ_j k'(x_ij) row_j to the panel's sums. Pairs with j - offset = lane are
 // left out (offset < 0: none), which is how a sample leaves out its diagonal.
 template <class T, bool direct, bool with_slope>

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kLog2Pi = 1.8378770664093453;
 
-// Components a register block: in distances 2 sums each; in moments mu, 1/sigma² and 2 sums.
+// Components per register block: in distances 2 sums each; in moments mu, 1/sigma² and 2 sums.
 constexpr int kDistances = kManyRegisters ? 10 : 4;
 constexpr int kMoments = kManyRegisters ? 5 : 2;
 // Components whose weights are kept while moments are taken.
@@ -297,7 +297,7 @@ void responsibilities(const Mixture<T>& mixture, const T* z, int64_t B, T* out, 
 
 // Weighted moments of one chunk of points about every component's mean:
 // zeroth Σ_b w_bc, first Σ_b w_bc (x - mu), second Σ_b w_bc [(x - mu)² + variance].
-// The zeroth, and of the tail's dimensions the first and second, are sums a lane:
+// The zeroth, and of the tail's dimensions the first and second, are sums per lane:
 // zeroth[c][lane], tail[c][t][first or second][lane].
 template <class T>
 struct Moments {
@@ -535,8 +535,8 @@ inline void fill_lanes(const T* from, int64_t valid, T rest, T* lanes) {
   for (int64_t i = 0; i < kPanel<T>; ++i) lanes[i] = i < valid ? from[i] : rest;
 }
 
-// Gradients of log p(z) with a weight a point and component, which `weigh(memory, panel, first,
-// count, weights)` puts into weights[c][point], c < count; `extra` is its own memory a worker.
+// Gradients of log p(z) with a weight per point and component, which `weigh(memory, panel, first,
+// count, weights)` puts into weights[c][point], c < count; `extra` is its own memory per worker.
 template <class T, class Weigh>
 void weighted_backward(
     const Mixture<T>& mixture, const T* z, int64_t B, const MixtureGradients<T>& out,

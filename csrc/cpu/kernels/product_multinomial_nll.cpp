@@ -1,4 +1,4 @@
-// Logits are made a tile at a time, kTile words by one panel of documents, used and forgotten.
+// Logits are made one tile at a time, kTile words by one panel of documents, used and overwritten.
 // Forward: one matrix product, and a log-sum-exp that streams over words. Backward: the tile of
 // logits again, turned into h's gradient g_b N_b softmax(h)_bv, then two matrix products. What
 // the counts themselves add, -g_b x_bv, touches only words that occur.
@@ -131,7 +131,7 @@ inline void add_outer_block(
 
 // The gradient of a tile's words from a panel of documents: columns of whole vectors are summed with
 // columns as lanes, and the few behind the last of them with documents as lanes, which are added
-// up once a tile. 50 columns cost little more than 50 lanes, and not 64.
+// up once per tile. 50 columns cost little more than 50 lanes, and not 64.
 template <class T>
 struct Columns {
   // Columns in vectors, and those behind them; as many vectors as hold all, where those are many.
@@ -209,7 +209,7 @@ void backward(
   const Panels<T> panels(pool, problem.theta, problem.x.documents, problem.K);
   const int64_t padded = panels.count * P;
 
-  // slope: -g_b x_i a entry. scale: g_b N_b a document. shift: the log-sum-exp; +inf for documents
+  // slope: -g_b x_i per entry. scale: g_b N_b per document. shift: the log-sum-exp; +inf for documents
   // that only fill a panel, whose probabilities then are 0.
   const Scratch<T> slope(pool, x.entries), scale(pool, padded), shift(pool, padded);
   for (int64_t b = 0; b < padded; ++b) {

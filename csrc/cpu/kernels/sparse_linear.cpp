@@ -71,16 +71,14 @@ void backward(
     const int64_t blocks = (x.words + kWordsPerTask - 1) / kWordsPerTask;
     const int64_t tiles = (H + tile - 1) / tile;
     const bool cached = fits_cache<T>(x.documents, tile);
-    const bool past_cache = stores_past_cache(grad_weight, x.words, H);
     for_tasks<T>(pool, blocks * tiles, 0, [&](int64_t task, T*) {
       const int64_t h = task / blocks * tile, width = H - h < tile ? H - h : tile;
       const int64_t first = task % blocks * kWordsPerTask;
       for (int64_t v = first; v < first + kWordsPerTask && v < x.words; ++v) {
         add_scaled_rows<T>(
             grad_weight + v * H + h, nullptr, width, by_word.values(x.value, v),
-            by_word.visit(v, cached), grad + h, H, past_cache);
+            by_word.visit(v, cached), grad + h, H);
       }
-      if (past_cache) store_fence();
     });
   }
   if (grad_bias != nullptr) grad_bias_of(grad, x.documents, H, grad_bias, pool);

@@ -14,7 +14,7 @@ namespace {
 template <class T>
 constexpr int kPanel = 2 * kLanes<T>;
 
-// Rows a register block: 12 x 2 accumulators of 32 registers, or 4 x 2 of 16.
+// Rows per register block: 12 x 2 accumulators of 32 registers, or 4 x 2 of 16.
 constexpr int kBlock = kManyRegisters ? 12 : 4;
 
 // One step of the transposition of a square of vectors: exchanges the off-diagonal quarters of
@@ -74,7 +74,7 @@ inline void products(
     const T* rows, int64_t stride, const T* panel, int64_t K, Vec<T> (&acc)[kBlock][N]) {
   constexpr int P = kPanel<T>, L = kLanes<T>;
   // Every third row has an address of its own and the two below it are reached from there: an
-  // address a row is more than there are registers, and gcc keeps the rest among the vectors.
+  // address per row is more than there are registers, and gcc keeps the rest among the vectors.
   constexpr int step = kBlock % 3 == 0 ? 3 : 2;
   const T* at[kBlock / step];
   TOPICFORGE_UNROLL

@@ -56,27 +56,6 @@ inline void store(T* p, Vec<T> v) {
   __builtin_memcpy(p, &v, sizeof(v));
 }
 
-// Stores to an aligned address past the cache: memory is not read before it is written over. What
-// was stored so is seen by other threads after store_fence().
-template <class T>
-inline void store_past_cache(T* p, Vec<T> v) {
-#if defined(__x86_64__) && TOPICFORGE_VECTOR_BYTES == 64
-  _mm512_stream_si512(reinterpret_cast<__m512i*>(p), reinterpret_cast<__m512i>(v));
-#elif defined(__x86_64__) && TOPICFORGE_VECTOR_BYTES == 32
-  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(v));
-#elif defined(__x86_64__) && TOPICFORGE_VECTOR_BYTES == 16
-  _mm_stream_si128(reinterpret_cast<__m128i*>(p), reinterpret_cast<__m128i>(v));
-#else
-  store<T>(p, v);
-#endif
-}
-
-inline void store_fence() {
-#if defined(__x86_64__)
-  _mm_sfence();
-#endif
-}
-
 template <class T>
 inline Vec<T> splat(T x) {
   return x - Vec<T>{};

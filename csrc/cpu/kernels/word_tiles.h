@@ -58,7 +58,7 @@ class Panels {
 
 // Words first ... first + kTile - 1: their weights and biases; beyond the vocabulary weight 0 and
 // bias -inf, so that they have probability 0. A vector may be read at any of the words' numbers,
-// if `scratch` has room for one behind the last.
+// if `scratch` holds one more behind the last.
 template <class T>
 struct WordTile {
   const T* weight;
