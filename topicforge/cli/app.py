@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -51,6 +52,14 @@ class _Commands(TyperGroup):
             # the reader (head, less) has seen enough; what is left must not be flushed at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            show_error(
+                f"{error.filename or 'standard output'}: there is no room ({error.strerror})"
+            )
+            raise typer.Exit(1) from None
         return returned
 
 

@@ -12,7 +12,7 @@ from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, read_documents, read_features
 from topicforge.cli.output import counted, emit, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
-from topicforge.storage import check_claim, write_file, writing_to
+from topicforge.storage import check_claim, write_array, write_file, writing_to
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder (topicforge train).")]
 
@@ -109,8 +109,6 @@ def transform(
     shard by shard, in memory that does not grow with the corpus, and the same command continues it after
     an interruption.
     """
-    import numpy as np
-
     from topicforge.estimator.theta import MARK, WHAT
     from topicforge.estimator.topic_model import load
 
@@ -141,7 +139,7 @@ def transform(
         with writing_to(output):
             output.absolute().parent.mkdir(parents=True, exist_ok=True)
             with write_file(output) as file:
-                np.save(file, theta, allow_pickle=False)
+                write_array(file, theta.shape, [theta])
         n_topics = theta.shape[1]
     if json:
         print_json({"theta": output, "documents": read.n_documents, "topics": n_topics, **size})
