@@ -92,7 +92,7 @@ class EmbeddingDecoder(TopicsOverWords):
         if self.given_width not in (None, width):
             raise OptionError(
                 f"{_WHERE}: option 'width' must be the vectors' own width {width}, got "
-                f"{self.given_width}; leave it out"
+                f"{self.given_width}; set it to that or to None"
             )
         if read.found.mean() < 0.5:
             warnings.warn(

@@ -1,6 +1,6 @@
 #include "ops/sparse_linear.h"
 
-#include "cpu/kernels/csr.h"
+#include "cpu/csr.h"
 
 namespace topicforge {
 namespace {
