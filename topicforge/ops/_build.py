@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from topicforge.errors import KernelUnavailableError
 from topicforge.ops._paths import (
@@ -106,7 +107,7 @@ def build_kernels(
         )
     library = Path(torch.__file__).parent
     plan = _Plan(source, headers or library / "include", library / "lib", compiler, list(flags))
-    record = {
+    record: dict[str, Any] = {
         "torch": torch.__version__,
         "target": OLDEST_TORCH,
         "compiler": _version_line(compiler),
