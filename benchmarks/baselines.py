@@ -48,13 +48,13 @@ def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def plain_kernel(log_q: Tensor, log_p: Tensor, t: float = 1.0) -> Tensor:
-    """Survey eq. 11, with the clip of the published code so that its gradient is finite."""
+    """The diffusion kernel, with the clip of the published code so that its gradient is finite."""
     x = torch.exp(0.5 * log_q) @ torch.exp(0.5 * log_p).T
     return torch.exp(-(torch.acos(x.clamp(max=1.0 - 1e-6)) ** 2) / t)
 
 
 def plain_mmd(log_q: Tensor, log_p: Tensor) -> Tensor:
-    """Survey eq. 10, unbiased, with three matrices in memory."""
+    """The MMD with it, unbiased, with three matrices in memory."""
     n, m = len(log_q), len(log_p)
     q, p = plain_kernel(log_q, log_q), plain_kernel(log_p, log_p)
     within = (q.sum() - q.diagonal().sum()) / (n * (n - 1))

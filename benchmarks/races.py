@@ -1,4 +1,4 @@
-"""Races of an operator against other ways of computing the same, and who may join them.
+"""Races of an operator against other ways of computing the same, and other parties' functions in them.
 
 A file ``bench_<op>.py`` states its races and ends with ``from races import bench_race``.
 """

@@ -61,7 +61,7 @@ def _wait(device: torch.device) -> None:
 
 @cache
 def matrix_rate(sizes: tuple[int, ...] = (1024, 2048)) -> float:
-    """Floating-point operations a second of this machine's float32 matrix product, at best."""
+    """Floating-point operations per second of this machine's float32 matrix product, at best."""
     rates = []
     for size in sizes:
         a, b = torch.randn(size, size), torch.randn(size, size)
@@ -71,7 +71,7 @@ def matrix_rate(sizes: tuple[int, ...] = (1024, 2048)) -> float:
 
 @cache
 def bandwidth(elements: int = 1 << 26) -> float:
-    """Bytes a second that a copy of ``elements`` float32 reads and writes, at best."""
+    """Bytes per second that a copy of ``elements`` float32 reads and writes, at best."""
     source, target = torch.ones(elements), torch.empty(elements)
     return 8.0 * elements / best_time(lambda: target.copy_(source), 6)
 

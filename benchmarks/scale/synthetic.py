@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from topicforge.corpus import Corpus
 from topicforge.corpus.folder import CORPUS, shard_stem, write_description
 from topicforge.corpus.streaming.pieces import save_array
-from topicforge.storage import write_folder
+from topicforge.storage import write_manifest
 
 #: documents that are drawn in one go
 _BLOCK = 5_000
@@ -80,38 +80,35 @@ def write_corpus(
         documents: N.
         vocab_size: V, above ``distinct``.
         distinct: words of each document; counts are 1, 2 or 3.
-        shard_documents: documents per shard, fewer in the last.
+        shard_documents: documents a shard, fewer in the last.
         seed: of all draws.
     """
     assert 0 < distinct < vocab_size
     rng = np.random.default_rng(seed)
     cdf = zipf(vocab_size)
-    with write_folder(folder, CORPUS) as part:
-        (part / "shards").mkdir()
-        sizes, total = [], 0
-        for number, start in enumerate(range(0, documents, shard_documents)):
-            n = min(shard_documents, documents - start)
-            indices = np.concatenate(
-                [
-                    draw(min(_BLOCK, n - at), cdf, distinct, rng).ravel()
-                    for at in range(0, n, _BLOCK)
-                ]
-            )
-            counts = rng.integers(1, 4, len(indices), dtype=np.int32)
-            indptr = np.arange(n + 1, dtype=np.int64) * distinct
-            for name, array in (("indptr", indptr), ("indices", indices), ("counts", counts)):
-                save_array(part / f"{shard_stem(number)}{name}.npy", array)
-            sizes.append((n, len(indices)))
-            total += int(counts.sum())
-        described = {
-            "name": "zipf",
-            "documents": documents,
-            "empty_documents": 0,
-            "vocab_size": vocab_size,
-            "entries": documents * distinct,
-            "words": float(total),
-            "labels": None,
-            "description": {"source": "synthetic", "seed": seed, "distinct": distinct},
-        }
-        write_description(part, described, sizes)
-    return Corpus.open(folder)
+    (folder / "shards").mkdir(parents=True)
+    sizes, total = [], 0
+    for number, start in enumerate(range(0, documents, shard_documents)):
+        n = min(shard_documents, documents - start)
+        indices = np.concatenate(
+            [draw(min(_BLOCK, n - at), cdf, distinct, rng).ravel() for at in range(0, n, _BLOCK)]
+        )
+        counts = rng.integers(1, 4, len(indices), dtype=np.int32)
+        indptr = np.arange(n + 1, dtype=np.int64) * distinct
+        for name, array in (("indptr", indptr), ("indices", indices), ("counts", counts)):
+            save_array(folder / f"{shard_stem(number)}{name}.npy", array)
+        sizes.append((n, len(indices)))
+        total += int(counts.sum())
+    described = {
+        "name": "zipf",
+        "documents": documents,
+        "empty_documents": 0,
+        "vocab_size": vocab_size,
+        "entries": documents * distinct,
+        "words": float(total),
+        "labels": None,
+        "description": {"source": "synthetic", "seed": seed, "distinct": distinct},
+    }
+    write_description(folder, described, sizes)
+    write_manifest(folder, CORPUS)
+    return Corpus.open(folder, verify=False)

@@ -1,8 +1,8 @@
-// Threads, seen from a kernel: numbered tasks, and scratch memory a worker.
+// Threads as kernels use them: numbered tasks, and scratch memory per worker.
 //
 // Results must not depend on the number of threads: a task's work is fixed by the sizes alone,
 // it writes where no other task writes, and sums over tasks are made afterwards in the order of
-// the tasks. Which worker runs which task is left open, so that a slow core holds nobody up.
+// the tasks. Which worker runs which task is left open, so that a slow core delays no other.
 //
 // No standard container or algorithm in here: kernels are compiled for several instruction
 // sets, and an inline function of the standard library compiled with AVX-512 could be the copy

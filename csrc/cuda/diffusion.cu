@@ -43,7 +43,7 @@ struct Sample {
   Buffer<T> memory;
 };
 
-// One pass of `own` against `other`: totals and, if asked for, gradient sums.
+// One pass of `own` against `other`: totals and, where wanted, gradient sums.
 template <class T>
 struct Pass {
   Pass(

@@ -44,8 +44,8 @@ struct Sweep {
   const T* weight = nullptr;
   int64_t own_step = 0, other_step = 0;
   // What is wanted, each unless null:
-  double* totals = nullptr;  // Σ k a block, [segment][panel]
-  T* sums = nullptr;         // Σ_j weight k' other_j a segment, [segment][own_count][K]
+  double* totals = nullptr;  // Σ k per block, [segment][panel]
+  T* sums = nullptr;         // Σ_j weight k' other_j per segment, [segment][own_count][K]
   T* matrix = nullptr;       // k itself (own_count, other_count)
 };
 

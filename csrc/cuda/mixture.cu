@@ -10,7 +10,7 @@ namespace cuda {
 namespace {
 
 constexpr int kLine = 256;
-// Points a chunk, and shares of a chunk whose moments are summed apart. Constants, so that the
+// Points per chunk, and parts of a chunk whose moments are summed separately. Constants, so that the
 // order of all sums depends on the sizes alone.
 constexpr int64_t kChunk = 4096;
 constexpr int64_t kSegments = 16;

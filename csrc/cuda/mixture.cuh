@@ -96,7 +96,7 @@ __device__ T joint(const Components<T>& mix, int64_t c, T distance) {
   return mix.log_norm[c] + mix.log_weight[c] - T(0.5) * distance;
 }
 
-// A block a row: log p(z), and where they are not null: the responsibilities, the mean of
+// A block per row: log p(z), and where they are not null: the responsibilities, the mean of
 // ½ (far - near), and the bound.
 template <class T>
 __global__ void rows_forward(
@@ -148,7 +148,7 @@ __global__ void log_prob_weights(
   near[i] = grad[b] * mixture_exp(joint(mix, c, near[i]) - log_prob[b]);
 }
 
-// A block a row: weights = r (g - Σ r g).
+// A block per row: weights = r (g - Σ r g).
 template <class T>
 __global__ void share_weights(int64_t C, const T* grad, const T* shares, T* weights) {
   __shared__ double reduction[kThreads];
@@ -282,7 +282,7 @@ __global__ void add_moments(
   }
 }
 
-// A thread a component: d mu = M1 / sigma², d log sigma² = ½ (M2 / sigma² - M0), d log pi = M0.
+// A thread per component: d mu = M1 / sigma², d log sigma² = ½ (M2 / sigma² - M0), d log pi = M0.
 template <class T>
 __global__ void finish_moments(
     const Components<T> mix, const MomentSums<T> sums, int64_t segments, T* grad_loc,

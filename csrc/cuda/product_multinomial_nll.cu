@@ -39,7 +39,7 @@ __device__ void join(T& most, T& total, T m, T t) {
   most = top;
 }
 
-// One block a document: `logits` (B, words) without bias, into the running most and total.
+// One block per document: `logits` (B, words) without bias, into the running most and total.
 template <class T>
 __global__ void stream_log_sum_exp(
     const T* logits, const T* bias, int64_t words, T* most, T* total) {
@@ -74,7 +74,7 @@ __global__ void start(int64_t documents, T* most, T* total) {
   total[b] = T(0);
 }
 
-// log_sum_exp_b, and nll_b = Σ_i x_i (log_sum_exp_b - h_i); a warp a document.
+// log_sum_exp_b, and nll_b = Σ_i x_i (log_sum_exp_b - h_i); a warp per document.
 template <class T>
 __global__ void finish(
     ByDocument<T> order, const T* logit, const T* bias, const T* most, const T* total,
@@ -96,7 +96,7 @@ __global__ void finish(
   }
 }
 
-// slope_i = -grad_b x_i and scale_b = grad_b N_b; a warp a document.
+// slope_i = -grad_b x_i and scale_b = grad_b N_b; a warp per document.
 template <class T>
 __global__ void scales(ByDocument<T> order, const T* grad, T* slope, T* scale) {
   const int64_t b = warp_number();
@@ -122,7 +122,7 @@ __global__ void to_gradient(
   *at = exp(*at + bias[v] - log_sum_exp[blockIdx.x]) * scale[blockIdx.x];
 }
 
-// out[v] = Σ_b gradient[b][v] + Σ of the slopes of the word's entries; a thread a word.
+// out[v] = Σ_b gradient[b][v] + Σ of the slopes of the word's entries; a thread per word.
 template <class T>
 __global__ void sum_words(
     const T* gradient, int64_t documents, int64_t words, ByWord order, int64_t first,

@@ -14,7 +14,7 @@ namespace topicforge {
 namespace cuda {
 
 constexpr int kWarp = 32;
-constexpr int kLine = 128;  // threads a block
+constexpr int kLine = 128;  // threads per block
 
 template <class T>
 __device__ T not_a_number() {
@@ -110,7 +110,7 @@ __device__ inline int64_t warp_number() {
   return (blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x) / kWarp;
 }
 
-// out[i] = y[document(i)] · x[word(i)] over `columns`; a warp an entry.
+// out[i] = y[document(i)] · x[word(i)] over `columns`; a warp per entry.
 template <class T>
 __global__ void dot_entries(
     ByDocument<T> order, const int64_t* document, const T* y, const T* x, int64_t columns, T* out) {

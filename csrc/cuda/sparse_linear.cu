@@ -6,7 +6,7 @@ namespace topicforge {
 namespace cuda {
 namespace {
 
-// out[h] = Σ_b grad[b][h], a thread a column.
+// out[h] = Σ_b grad[b][h], a thread per column.
 template <class T>
 __global__ void sum_columns(const T* grad, int64_t rows, int64_t columns, T* out) {
   const int64_t h = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;

@@ -12,7 +12,7 @@ __device__ constexpr T floor_of() {
   return sizeof(T) == 4 ? T(1.17549435e-38) : T(2.2250738585072014e-308);
 }
 
-// nll_b = -Σ_i x_i log max(p_i, floor); a warp a document.
+// nll_b = -Σ_i x_i log max(p_i, floor); a warp per document.
 template <class T>
 __global__ void sum_logs(ByDocument<T> order, const T* p, T* nll) {
   const int64_t b = warp_number();

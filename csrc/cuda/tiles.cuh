@@ -9,7 +9,7 @@
 namespace topicforge {
 namespace cuda {
 
-constexpr int kSide = 16;               // threads a side of the block
+constexpr int kSide = 16;               // threads per side of the block
 constexpr int kThreads = kSide * kSide;
 inline dim3 square_block() { return dim3(kSide, kSide); }
 constexpr int kDepth = 16;              // columns of both operands in shared memory at a time

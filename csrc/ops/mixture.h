@@ -33,7 +33,7 @@ struct Posterior {
   int64_t B;
 };
 
-// A number a document each (B,): the bound, log p(z), and the mean under q(c | z) of half the
+// One number per document each (B,): the bound, log p(z), and the mean under q(c | z) of half the
 // difference between the posterior's and z's squared distances to the components.
 template <class Pointer>
 struct BoundTerms {

@@ -5,7 +5,7 @@
 
 namespace topicforge {
 
-// Compressed sparse rows. Document b holds entries crow[b] ... crow[b + 1] - 1. The door has
+// Compressed sparse rows. Document b holds entries crow[b] ... crow[b + 1] - 1. ops/counts.h has
 // checked that crow rises from 0 to `entries` and that every col is in [0, words), and that
 // documents, entries and words are below 2^31.
 template <class T>

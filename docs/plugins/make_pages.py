@@ -89,8 +89,7 @@ def _name(name: str) -> str:
         listed = ", ".join(f"`{name}`" for name in _functions(what))
         return f"- **`{name}`**: {_line(what.__doc__)} It has {listed}."
     if not inspect.isclass(what) and not inspect.isfunction(what):
-        about = "the number of the contract" if name == "API_VERSION" else "marks the hook"
-        return f"- **`{name}`**: {about}."
+        return f"- **`{name}`**: marks the function topicforge_register."
     if not inspect.isclass(what):
         return f"- **`{name}{_signature(what)}`**: {_line(what.__doc__)}"
     methods = [

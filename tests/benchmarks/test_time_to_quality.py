@@ -25,7 +25,7 @@ theta = "elsewhere/{corpus}-{n_topics}-{seed}.npy"
 told = "elsewhere/{corpus}-{n_topics}-{seed}.json"
 [corpora.one]
 train = "train"
-test = "test"
+held_out = "test"
 """
 PEER = """
 import argparse, json, tomllib

@@ -1,3 +1,4 @@
+import json
 import signal
 import sys
 
@@ -40,7 +41,51 @@ def test_an_interrupted_training_leaves_a_usable_model(spawn, ended, corpus, tmp
     assert len(fitted.history_) >= 3
     assert fitted.history_[-1].epoch == ran.json["last_epoch"]["epoch"]
     assert fitted.transform(topicforge.corpus.Corpus.open(corpus)).shape == (300, 3)
+    assert json.loads((output / "model.json").read_text())["unfinished"] is True
+    assert fitted.unfinished_
     assert [path.name for path in tmp_path.iterdir()] == ["M"]
+
+
+def test_an_interrupted_training_goes_on_with_the_same_command(spawn, ended, run, corpus, tmp_path):
+    output = tmp_path / "M"
+    command = ("train", corpus, "-k", 3, "--epochs", 2000, "-o", output, "--checkpoint-every", 0)
+    process = spawn(*command)
+    until(process, "train 3/")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).code == 130
+    reached = len(topicforge.load(output).history_)
+    assert (tmp_path / ".M-training" / "checkpoint.json").is_file()
+    other = run("train", corpus, "-k", 2, "--epochs", 1, "-o", output)
+    assert other.code == 1
+    assert "is of another training" in other.error
+    process = spawn(*command)
+    until(process, "going on from")
+    until(process, f"train {reached + 2}/")
+    process.send_signal(signal.SIGINT)
+    assert ended(process).code == 130
+    assert len(topicforge.load(output).history_) > reached
+
+
+def test_a_finished_model_is_replaced_with_force_alone(run, corpus, tmp_path):
+    output = tmp_path / "M"
+    run("train", corpus, "-k", 2, "--epochs", 1, "-o", output)
+    assert not topicforge.load(output).unfinished_
+    ran = run("train", corpus, "-k", 2, "--epochs", 1, "-o", output)
+    assert ran.code == 2
+    assert "pass --force" in ran.error
+    assert [path.name for path in tmp_path.iterdir()] == ["M"]
+
+
+def test_of_two_trainings_of_one_model_one_is_refused_at_once(spawn, ended, run, corpus, tmp_path):
+    output = tmp_path / "M"
+    process = spawn("train", corpus, "-k", 3, "--epochs", 100_000, "-o", output)
+    until(process, "train 1/")
+    ran = run("train", corpus, "-k", 3, "--epochs", 1, "-o", output)
+    assert ran.code == 1
+    assert f"M: in use by process {process.pid} of" in ran.error
+    process.send_signal(signal.SIGINT)
+    assert ended(process).code == 130
+    assert topicforge.load(output).unfinished_
 
 
 def test_an_interrupted_replacement_is_whole(spawn, ended, run, corpus, tmp_path):

@@ -95,3 +95,45 @@ def test_kill_minus_nine_then_the_same_command(corpus, tmp_path):
     whole = [sys.executable, *command(corpus, tmp_path / "whole", "--epochs", "60")[6:]]
     subprocess.run(whole, check=True, capture_output=True, env=ENVIRONMENT)
     same(tmp_path / "cut", tmp_path / "whole", rtol=0, atol=0)
+
+
+def test_an_agent_that_is_killed_leaves_no_workers(corpus, tmp_path):
+    ours, theirs = os.pipe()
+    launcher = subprocess.Popen(
+        command(corpus, tmp_path / "two", "--epochs", "1000000", "--checkpoint-every", "0"),
+        stdout=theirs, stderr=theirs, env=ENVIRONMENT,
+    )  # fmt: skip
+    os.close(theirs)
+    kept = tmp_path / ".two-training" / "checkpoint.json"
+    while not kept.is_file():
+        assert launcher.poll() is None
+        time.sleep(0.02)
+    launcher.kill()
+    launcher.wait()
+    while os.read(ours, 1 << 16):  # ends once the last worker has closed its end
+        pass
+    os.close(ours)
+
+
+@pytest.mark.parametrize("epoch", [1, 7])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_worker_that_is_killed_after_an_epoch_is_started_again(corpus, tmp_path, epoch, rank):
+    more = ("--epochs", "60", "--checkpoint-every", "0")
+    kept = tmp_path / ".two-training" / "checkpoint.json"
+    with (tmp_path / "output.txt").open("w") as output:
+        launcher = subprocess.Popen(
+            command(corpus, tmp_path / "two", *more, restarts=1),
+            stdout=output, stderr=output, env=ENVIRONMENT,
+        )  # fmt: skip
+        while f"train {epoch}/" not in (tmp_path / "output.txt").read_text():
+            assert launcher.poll() is None, (tmp_path / "output.txt").read_text()
+            time.sleep(0.01)
+        workers = subprocess.run(
+            ["pgrep", "-P", str(launcher.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        os.kill(int(workers[rank]), signal.SIGKILL)
+        assert launcher.wait() == 0, (tmp_path / "output.txt").read_text()
+    assert "going on from" in (tmp_path / "output.txt").read_text()
+    assert not kept.parent.exists()
+    assert not topicforge.load(tmp_path / "two").unfinished_
+    assert len(topicforge.load(tmp_path / "two").history_) == 60

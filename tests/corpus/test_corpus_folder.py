@@ -35,7 +35,7 @@ def test_what_is_saved_is_opened(folder):
     corpus = Corpus.open(folder, verify=True)
     np.testing.assert_array_equal(corpus.counts.to_scipy().toarray(), DENSE)
     assert corpus.vocabulary == WORDS
-    assert corpus.labels == ("a b", "", "ü")
+    assert corpus.labels == ("a b", None, "ü")
     assert (corpus.name, corpus.description) == ("three", {"made": "by hand"})
     assert (corpus.n_documents, corpus.vocab_size, corpus.n_empty) == (3, 4, 1)
     described = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.feature_extraction.text import CountVectorizer
 
-from topicforge.corpus import Counts, prune
+from topicforge.corpus import Counts, Pruning, prune
 from topicforge.errors import InputError, OptionError
 
 DENSE = np.array([[1, 5, 0, 1], [1, 0, 2, 0], [1, 0, 2, 0]])
@@ -13,7 +13,7 @@ WORDS = ("all", "one", "two", "uno")
 
 
 def pruned(**options):
-    counts, words = prune(Counts.from_matrix(DENSE), WORDS, **options)
+    counts, words = prune(Counts.from_matrix(DENSE), WORDS, Pruning(**options))
     np.testing.assert_array_equal(
         counts.to_scipy().toarray(), DENSE[:, [WORDS.index(w) for w in words]]
     )
@@ -23,7 +23,7 @@ def pruned(**options):
 @pytest.mark.parametrize(
     ("options", "left"),
     [
-        ({}, WORDS),
+        ({"max_df": 1.0}, WORDS),
         ({"min_df": 2}, ("all", "two")),
         ({"min_df": 0.5}, ("all", "two")),
         ({"max_df": 2}, ("one", "two", "uno")),
@@ -56,19 +56,21 @@ def test_limits_are_scikit_learns(matrix, min_df, max_df):
     except ValueError:
         expected = []
     try:
-        _, words = prune(Counts.from_matrix(matrix), tuple(names), min_df=min_df, max_df=max_df)
+        _, words = prune(Counts.from_matrix(matrix), tuple(names), Pruning(min_df, max_df))
     except InputError:
         words = ()
     assert list(words) == expected
 
 
 def test_documents_stay_even_when_empty():
-    counts, _ = prune(Counts.from_matrix(DENSE), None, max_df=1)
+    counts, _ = prune(Counts.from_matrix(DENSE), None, Pruning(max_df=1))
     np.testing.assert_array_equal(counts.to_scipy().toarray(), [[5, 1], [0, 0], [0, 0]])
 
 
 def test_no_word_left():
-    with pytest.raises(InputError, match=r"no word is left of 4: min_df=2.*max_df=1"):
+    with pytest.raises(
+        InputError, match=r"no word is left of 4: min_df=2 and max_df=1 of 3 documents"
+    ):
         pruned(min_df=2, max_df=1)
 
 
@@ -84,5 +86,5 @@ def test_limits_outside_their_domain(options):
 
 
 def test_stop_words_need_words():
-    with pytest.raises(OptionError, match="vocab"):
-        prune(Counts.from_matrix(DENSE), None, stop_words={"a"})
+    with pytest.raises(OptionError, match="need the vocabulary"):
+        prune(Counts.from_matrix(DENSE), None, Pruning(stop_words={"a"}))

@@ -9,7 +9,7 @@ import string
 import numpy as np
 import pytest
 
-from topicforge.corpus import Corpus, build_corpus
+from topicforge.corpus import Analyzer, Corpus, build_corpus
 from topicforge.errors import CorpusError, OptionError, OutputError
 
 ALPHABET = string.ascii_lowercase
@@ -61,19 +61,19 @@ def assert_same(streamed, kept):
     "options",
     [
         {},
-        {"label_column": "label", "language": "en"},
-        {"min_df": 3, "max_df": 0.2},
-        {"min_df": 0.01, "max_df": 80, "max_features": 50},
-        {"max_features": 7, "lowercase": False},
-        {"ngram": 2, "stop_words": ["the", "of"]},
-        {"token_pattern": r"\S+"},
-        {"drop_empty": True, "label_column": "label", "min_df": 30},
+        {"reading": {"label_column": "label"}, "vectorizer": "en"},
+        {"pruning": {"min_df": 3, "max_df": 0.2}},
+        {"pruning": {"min_df": 0.01, "max_df": 80, "max_features": 50}},
+        {"pruning": {"max_features": 7}, "vectorizer": Analyzer("any", lowercase=False)},
+        {"vectorizer": Analyzer("any", ngram_range=(1, 2), stop_words=["the", "of"])},
+        {"vectorizer": Analyzer("any", token_pattern=r"\S+")},
+        {"drop_empty": True, "reading": {"label_column": "label"}, "pruning": {"min_df": 30}},
     ],
     ids=str,
 )
 def test_same_as_in_memory(table, tmp_path, options):
     kept = build_corpus(table, **options)
-    streamed = build_corpus(table, output=tmp_path / "corpus", shard_documents=100, **options)
+    streamed = build_corpus(table, output=tmp_path / "corpus", **options, shards={"documents": 100})
     assert_same(streamed, kept)
     assert len(streamed.counts.shards) == 5
     Corpus.open(tmp_path / "corpus", verify=True)
@@ -81,15 +81,17 @@ def test_same_as_in_memory(table, tmp_path, options):
 
 
 def test_same_with_a_given_vocabulary_and_labels(table, tmp_path):
-    words = list(build_corpus(table, max_features=40).vocabulary)
+    words = list(build_corpus(table, pruning={"max_features": 40}).vocabulary)
     random.Random(1).shuffle(words)  # columns in the file's order, not sorted
     (tmp_path / "vocab.txt").write_text("".join(f"{w}\n" for w in [*words, "absent"]))
     (tmp_path / "labels.txt").write_text("".join(f"{i % 7}\n" for i in range(430)))
     options = {
-        "vocab": tmp_path / "vocab.txt", "labels": tmp_path / "labels.txt", "drop_empty": True
-    }  # fmt: skip
+        "vocabulary": tmp_path / "vocab.txt",
+        "labels": tmp_path / "labels.txt",
+        "drop_empty": True,
+    }
     kept = build_corpus(table, **options)
-    streamed = build_corpus(table, output=tmp_path / "corpus", shard_documents=64, **options)
+    streamed = build_corpus(table, output=tmp_path / "corpus", **options, shards={"documents": 64})
     assert_same(streamed, kept)
 
 
@@ -100,7 +102,7 @@ def test_a_shard_of_empty_documents(tmp_path):
         kept = build_corpus(tmp_path / "t.txt", drop_empty=drop)
         output = tmp_path / f"corpus-{drop}"
         streamed = build_corpus(
-            tmp_path / "t.txt", drop_empty=drop, output=output, shard_documents=2
+            tmp_path / "t.txt", drop_empty=drop, output=output, shards={"documents": 2}
         )
         assert_same(streamed, kept)
         Corpus.open(output, verify=True)
@@ -110,16 +112,20 @@ def test_a_shard_of_empty_documents(tmp_path):
 def test_limits_by_the_number_of_documents(tmp_path, n):
     (tmp_path / "t.txt").write_text("".join(f"{t}\n" for t in make_texts(n, seed=3)) + "a word\n")
     kept = build_corpus(tmp_path / "t.txt")
-    streamed = build_corpus(tmp_path / "t.txt", output=tmp_path / "corpus", shard_documents=30)
+    streamed = build_corpus(
+        tmp_path / "t.txt", output=tmp_path / "corpus", shards={"documents": 30}
+    )
     assert_same(streamed, kept)
 
 
 def test_same_bytes_whatever_the_workers(table, tmp_path):
     for workers in (1, 2, 3):
         build_corpus(
-            table, output=tmp_path / str(workers), label_column="label", shard_documents=90,
-            workers=workers,
-        )  # fmt: skip
+            table,
+            output=tmp_path / str(workers),
+            reading={"label_column": "label"},
+            shards={"documents": 90, "workers": workers},
+        )
     one = files_of(tmp_path / "1")
     assert len(one) == 4 + 3 * 5
     assert files_of(tmp_path / "2") == one
@@ -128,41 +134,41 @@ def test_same_bytes_whatever_the_workers(table, tmp_path):
 
 def test_many_vocabularies_are_merged_in_groups(table, tmp_path, monkeypatch):
     monkeypatch.setattr("topicforge.corpus.streaming.merge.FAN", 3)
-    streamed = build_corpus(table, output=tmp_path / "corpus", shard_documents=20)
+    streamed = build_corpus(table, output=tmp_path / "corpus", shards={"documents": 20})
     assert_same(streamed, build_corpus(table))
 
 
 def test_long_texts_end_a_piece_early(tmp_path, monkeypatch):
     monkeypatch.setattr("topicforge.corpus.streaming.pieces.PIECE_CHARACTERS", 100)
     (tmp_path / "t.txt").write_text("".join(f"{t}\n" for t in ["ab " * 20] * 6 + ["cd"] * 9))
-    streamed = build_corpus(tmp_path / "t.txt", output=tmp_path / "corpus", shard_documents=7)
+    streamed = build_corpus(tmp_path / "t.txt", output=tmp_path / "corpus", shards={"documents": 7})
     assert [shard.n_documents for shard in streamed.counts.shards] == [2, 2, 2, 7, 2]
     assert_same(streamed, build_corpus(tmp_path / "t.txt"))
 
 
 def test_replaces_a_corpus_and_nothing_else(table, tmp_path):
-    build_corpus(table, output=tmp_path / "corpus", max_features=5)
-    streamed = build_corpus(table, output=tmp_path / "corpus", shard_documents=100)
+    build_corpus(table, output=tmp_path / "corpus", pruning={"max_features": 5})
+    streamed = build_corpus(table, output=tmp_path / "corpus", shards={"documents": 100})
     assert_same(streamed, build_corpus(table))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes").write_text("keep")
     with pytest.raises(OutputError, match="holds other files"):
-        build_corpus(table, output=tmp_path / "mine", shard_documents=100)
+        build_corpus(table, output=tmp_path / "mine", shards={"documents": 100})
     assert (tmp_path / "mine" / "notes").read_text() == "keep"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shard_documents": 0}, "shard_documents must be"),
-        ({"workers": 0}, "workers must be"),
-        ({"workers": 2, "output": None}, "say where with output"),
-        ({"shard_documents": 9, "min_df": 0}, "min_df must be"),
-        ({"shard_documents": 9, "max_features": 0}, "max_features must be"),
-        ({"shard_documents": 9, "language": "xx"}, "language must be"),
-        ({"hash_buckets": 0}, "hash_buckets must be"),
-        ({"hash_buckets": 9, "min_df": 2}, "must be left out"),
-        ({"hash_names": True}, "hash_names names the buckets"),
+        ({"shards": {"documents": 0}}, "shards: documents must be"),
+        ({"shards": {"workers": 0}}, "workers must be"),
+        ({"output": None, "shards": {"workers": 2}}, "say where with output"),
+        ({"pruning": {"min_df": 0}, "shards": {"documents": 9}}, "min_df must be"),
+        ({"pruning": {"max_features": 0}, "shards": {"documents": 9}}, "max_features must be"),
+        ({"vectorizer": "xx", "shards": {"documents": 9}}, "language must be"),
+        ({"shards": {"hash_buckets": 0}}, "hash_buckets must be"),
+        ({"pruning": {"min_df": 2}, "shards": {"hash_buckets": 9}}, "must be left out"),
+        ({"shards": {"hash_names": True}}, "hash_names names the buckets"),
     ],
     ids=str,
 )
@@ -176,27 +182,29 @@ def test_no_word_no_document_no_counts(tmp_path):
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
     with pytest.raises(CorpusError, match="at least one document"):
-        build_corpus(empty, output=tmp_path / "a", shard_documents=9)
+        build_corpus(empty, output=tmp_path / "a", shards={"documents": 9})
     (tmp_path / "signs.txt").write_text("! !\n? ?\n")
     with pytest.raises(CorpusError, match="no word is left"):
-        build_corpus(tmp_path / "signs.txt", output=tmp_path / "b", shard_documents=9)
+        build_corpus(tmp_path / "signs.txt", output=tmp_path / "b", shards={"documents": 9})
     (tmp_path / "vocab.txt").write_text("absent\n")
     with pytest.raises(CorpusError, match="all 2 documents are empty"):
         build_corpus(
-            tmp_path / "signs.txt", vocab=tmp_path / "vocab.txt", output=tmp_path / "c",
-            shard_documents=9,
-        )  # fmt: skip
+            tmp_path / "signs.txt",
+            vocabulary=tmp_path / "vocab.txt",
+            output=tmp_path / "c",
+            shards={"documents": 9},
+        )
     (tmp_path / "bag.ldac").write_text("1 0:2\n")
     with pytest.raises(OptionError, match="is counts, not texts"):
-        build_corpus(tmp_path / "bag.ldac", output=tmp_path / "d", workers=2)
+        build_corpus(tmp_path / "bag.ldac", output=tmp_path / "d", shards={"workers": 2})
 
 
 @pytest.mark.parametrize("n", [429, 431])
 def test_labels_of_another_number(table, tmp_path, n):
     (tmp_path / "labels.txt").write_text("x\n" * n)
-    with pytest.raises(CorpusError, match=r"labels\.txt: there must be one label a document"):
+    with pytest.raises(CorpusError, match=r"labels\.txt: there must be one label per document"):
         build_corpus(
-            table, labels=tmp_path / "labels.txt", output=tmp_path / "c", shard_documents=50
+            table, labels=tmp_path / "labels.txt", output=tmp_path / "c", shards={"documents": 50}
         )
     assert not (tmp_path / "c").exists()
 
@@ -204,6 +212,9 @@ def test_labels_of_another_number(table, tmp_path, n):
 def test_gzip_is_read(table, tmp_path):
     (tmp_path / "table.jsonl.gz").write_bytes(gzip.compress(table.read_bytes()))
     streamed = build_corpus(
-        tmp_path / "table.jsonl.gz", output=tmp_path / "c", shard_documents=99, name="table.jsonl"
+        tmp_path / "table.jsonl.gz",
+        output=tmp_path / "c",
+        name="table.jsonl",
+        shards={"documents": 99},
     )
     assert streamed.vocabulary == build_corpus(table).vocabulary

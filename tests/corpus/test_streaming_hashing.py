@@ -6,8 +6,8 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.utils import murmurhash3_32
 
 from topicforge.corpus import Corpus, build_corpus
+from topicforge.corpus.analyzer import word_pattern
 from topicforge.corpus.streaming.columns import hashed_column, name_buckets
-from topicforge.corpus.text import WORD
 from topicforge.errors import InputError
 
 TEXTS = [
@@ -28,9 +28,11 @@ def lines(tmp_path):
 
 @pytest.mark.parametrize("buckets", [1, 7, 64, 100_003])
 def test_columns_of_sklearn(lines, tmp_path, buckets):
-    built = build_corpus(lines, output=tmp_path / "c", hash_buckets=buckets, shard_documents=20)
+    built = build_corpus(
+        lines, tmp_path / "c", vectorizer="any", shards={"hash_buckets": buckets, "documents": 20}
+    )
     wanted = HashingVectorizer(
-        n_features=buckets, alternate_sign=False, norm=None, token_pattern=WORD
+        n_features=buckets, alternate_sign=False, norm=None, token_pattern=word_pattern().pattern
     ).transform(TEXTS)
     wanted.sum_duplicates()
     found = built.counts.to_scipy()
@@ -71,9 +73,12 @@ def test_the_hash_that_has_no_absolute_value_in_32_bits():
 
 def test_names_are_the_most_frequent_words(lines, tmp_path):
     built = build_corpus(
-        lines, output=tmp_path / "c", hash_buckets=16, hash_names=True, shard_documents=20
+        lines,
+        output=tmp_path / "c",
+        vectorizer="any",
+        shards={"hash_buckets": 16, "hash_names": True, "documents": 20},
     )
-    plain = build_corpus(lines, min_df=1, max_df=1.0)
+    plain = build_corpus(lines, vectorizer="any", pruning={"min_df": 1, "max_df": 1.0})
     totals = dict(zip(plain.vocabulary, plain.counts.word_totals(), strict=True))
     assert len(set(built.vocabulary)) == 16
     for column, name in enumerate(built.vocabulary):
@@ -96,9 +101,11 @@ def test_names_of_empty_buckets_are_no_words():
 def test_same_with_workers(lines, tmp_path):
     for workers in (1, 2):
         build_corpus(
-            lines, output=tmp_path / str(workers), hash_buckets=50, hash_names=True,
-            shard_documents=9, workers=workers,
-        )  # fmt: skip
+            lines,
+            vectorizer="any",
+            output=tmp_path / str(workers),
+            shards={"hash_buckets": 50, "hash_names": True, "documents": 9, "workers": workers},
+        )
     files = [
         {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.*")}
         for n in ("1", "2")

@@ -1,5 +1,5 @@
 // Runs kernels on raw pointers with threads of its own, no torch and no OpenMP, so that the
-// sanitizers see every instruction. A family's checks are one file, check_<family>.cpp, with
+// sanitizers see every instruction. The checks of an operator are one file, check_<op>.cpp, with
 // one static Check.
 #pragma once
 
@@ -37,7 +37,7 @@ inline topicforge::Pool pool(int64_t threads) {
       [](void* memory) { ::operator delete(memory, std::align_val_t(64)); }};
 }
 
-// Exactly as long as asked, so that a read past the end is seen.
+// Exactly so long, so that a read past the end is seen.
 template <class T>
 std::vector<T> normal(int64_t count, unsigned seed) {
   std::mt19937 generator(seed);

@@ -32,9 +32,9 @@ DECODERS = {
 class WholeBatch(Divergence):
     """A third party's divergence: of the batch as a whole, from q's parameters and fresh draws."""
 
-    def resolve(self, sides):
+    def resolve(self, pair):
         return Rule(
-            self.compute, "sample estimate", sides.posterior.space, "a test", "spread of the batch",
+            self.compute, "sample estimate", pair.posterior.space, "a test", "spread of the batch",
             per_document=False,
         )  # fmt: skip
 

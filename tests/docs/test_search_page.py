@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from topicforge.corpus import Corpus, Counts
+from topicforge.evaluation import METRICS
 from topicforge.experiments.search import objectives, read_plan, search
 
 PAGE = Path(__file__).parents[2] / "docs" / "search.md"
@@ -25,7 +26,11 @@ def test_the_search_shown_runs(planted, tmp_path):
     assert found.trials[0].drawn["prior"] == "dirichlet"
 
 
-def test_the_page_names_every_objective():
-    lines = PAGE.read_text(encoding="utf-8").splitlines()
-    table = "".join(line for line in lines if line.startswith("| `"))
-    assert set(re.findall(r"`(\w+)`", table)) == set(objectives())
+def test_the_pages_name_every_metric_and_objective():
+    """The page on evaluation has the table; which of them a search takes follows from their needs."""
+    lines = PAGE.with_name("evaluation.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.split(" | ")[0] for line in lines if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == set(METRICS)
+    assert "`log_likelihood`" in PAGE.read_text(encoding="utf-8")
+    without_texts = {name for name, spec in METRICS.items() if "texts" not in spec.needs}
+    assert set(objectives()) == {"log_likelihood", *without_texts}

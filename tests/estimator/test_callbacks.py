@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 import topicforge
 from topicforge import TopicModel
+from topicforge.contracts import ComponentSpec
 from topicforge.errors import (
     CallbackError,
     OptionError,
@@ -17,7 +18,7 @@ from topicforge.errors import (
     TrainingError,
     UnknownNameError,
 )
-from topicforge.plugin import Callback, ComponentSpec
+from topicforge.plugin import Callback
 from topicforge.training import build_named, check_named
 
 

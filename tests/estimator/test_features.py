@@ -137,7 +137,7 @@ def test_an_encoder_that_reads_counts_alone_refuses_them(two_groups):
 def test_a_corpus_of_other_words_is_refused(tmp_path):
     (tmp_path / "texts.txt").write_text("red green blue\ngreen blue red\n" * 5)
     (tmp_path / "other.txt").write_text("one two three\ntwo three one\n" * 5)
-    options = {"min_df": 1, "max_df": 1.0}
+    options = {"vectorizer": "any", "pruning": {"min_df": 1, "max_df": 1.0}}
     corpus = build_corpus(tmp_path / "texts.txt", **options)
     other = build_corpus(tmp_path / "other.txt", **options)
     fitted = TopicModel("nvdm-gsm", n_topics=2, epochs=1).fit(corpus)

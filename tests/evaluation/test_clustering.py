@@ -116,12 +116,22 @@ def test_unusable_theta(metric, theta, message):
     [
         (["a"], "got 1 labels for 2 documents"),
         (["a", "b", "c"], "got 3 labels for 2 documents"),
-        (["a", None], "document 1 has no label"),
-        ([math.nan, 1.0], "document 0 has no label"),
-        ("ab", "one label a document"),
-        (np.eye(2), "one label a document"),
+        (["", None], "at least one document must have a label"),
+        (["nan", math.nan], "at least one document must have a label"),
+        ("ab", "one label per document"),
+        (np.eye(2), "one label per document"),
     ],
 )
 def test_unusable_labels(metric, labels, message):
     with pytest.raises(InputError, match=message):
         metric(np.eye(2), labels)
+
+
+@pytest.mark.parametrize("missing", [None, math.nan, np.nan, "", " ", "nan", "None", "<NA>"])
+@pytest.mark.parametrize("metric", ALL)
+def test_documents_without_a_label_are_left_out_and_counted(metric, missing):
+    theta = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1], [0.3, 0.7]])
+    labels = ["a", "a", "b", "b", missing, missing]
+    score = metric(theta, labels)
+    assert score.value == pytest.approx(metric(theta[:4], labels[:4]).value) == 1.0
+    assert score.reference == "4 documents with 2 labels (2 without a label left out)"

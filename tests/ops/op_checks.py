@@ -1,4 +1,4 @@
-"""What every operator's tests ask: devices, equality with the reference, threads, memory."""
+"""What the tests of all operators share: devices, equality with the reference, threads, memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What the tests of the three operators on sparse counts ask in the same words."""
+"""Checks that the tests of the three operators on sparse counts share."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ def check_strides_and_short_indices(
 def check_second_derivative(
     function: Operator, leaves: Sequence[Tensor], advice: str = 'impl="reference"'
 ) -> None:
-    """A gradient of a gradient ends in our own words, which say what to do instead."""
+    """A gradient of a gradient is our own error, which says what to do instead."""
     value = function(*leaves, impl="native")
     first = torch.autograd.grad((value * value.detach()).sum(), leaves[:1], create_graph=True)
     with pytest.raises(KernelUnavailableError, match=f"second one is needed.*{advice}"):

@@ -62,7 +62,7 @@ def test_a_divergence_is_built_without_context():
         def __init__(self, *, weight=1.0):
             self.weight = weight
 
-        def resolve(self, sides):
+        def resolve(self, pair):
             raise MixError("never")
 
     assert build(spec(Far, "divergence"), {"weight": 3.0}).weight == 3.0

@@ -121,7 +121,7 @@ def test_divergences_and_callbacks_take_no_context(register, kind, base):
         def __init__(self, context, *, weight=1.0):
             pass
 
-        def resolve(self, sides):
+        def resolve(self, pair):
             raise NotImplementedError
 
     class Right(Wrong):

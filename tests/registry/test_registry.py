@@ -8,7 +8,7 @@ from topicforge.registry import Registry
 PRESET = 'register.preset("{name}", {{"prior": "gaussian"}}, summary="a test", source="a test")'
 FAR = """
 class Far(Divergence):
-    def resolve(self, sides):
+    def resolve(self, pair):
         raise MixError("never")
 """
 DIVERGENCE = 'register.divergence("far", Far, summary="a test", source="a test")'

@@ -7,8 +7,8 @@ import sys
 HEAD = "from topicforge.plugin import *\nTOPICFORGE_API = 1\n"
 MINE = """
 class Mine(Divergence):
-    def resolve(self, sides):
-        if {sides.posterior.distribution, sides.prior.distribution} != {DiagonalNormal}:
+    def resolve(self, pair):
+        if {pair.posterior.distribution, pair.prior.distribution} != {DiagonalNormal}:
             raise MixError("diagonal normals only")
         return Rule(self.compute, "closed form", "z", "here", "squared 2-Wasserstein distance")
     def compute(self, q, p, samples):

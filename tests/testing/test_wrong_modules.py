@@ -5,7 +5,7 @@ import torch
 import wrong_modules as wrong
 
 from topicforge import testing
-from topicforge.plugin import ComponentSpec
+from topicforge.contracts import ComponentSpec
 from topicforge.testing import CheckError, NotApplicable
 
 CHECKS = {check.__name__: check for check in testing.all_checks()}

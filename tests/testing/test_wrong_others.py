@@ -5,15 +5,13 @@ import test_wrong_modules as modules
 import torch
 
 from topicforge import testing
-from topicforge.contracts import RuleSpec
+from topicforge.contracts import ComponentSpec, PresetSpec, RuleSpec
+from topicforge.evaluation import MetricSpec
 from topicforge.plugin import (
     Callback,
-    ComponentSpec,
     DiagonalNormal,
     Divergence,
-    MetricSpec,
     MixError,
-    PresetSpec,
     Regulariser,
     Rule,
 )
@@ -34,10 +32,10 @@ def kl(q, p, samples):
 
 def divergence(function, **rule):
     class Mine(Divergence):
-        def resolve(self, sides):
-            if sides.posterior.distribution is not DiagonalNormal:
+        def resolve(self, pair):
+            if pair.posterior.distribution is not DiagonalNormal:
                 raise MixError("normals alone")
-            if sides.prior.distribution is not DiagonalNormal:
+            if pair.prior.distribution is not DiagonalNormal:
                 raise MixError("normals alone")
             return Rule(function, **{"exactness": "closed form", "space": "z", "source": "here",
                                      "summary": "a test's", **rule})  # fmt: skip
@@ -51,13 +49,13 @@ def forgets_variance(q, p, samples):
 
 
 class RaisesTypeError(Divergence):
-    def resolve(self, sides):
-        del sides
+    def resolve(self, pair):
+        del pair
         raise TypeError("no")
 
 
 class ReturnsNothing(Divergence):
-    def resolve(self, sides):
+    def resolve(self, pair):
         pass
 
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from topicforge import TopicModel
+from topicforge.contracts import ComponentSpec
 from topicforge.errors import PluginError, TopicForgeError, TrainingError
 from topicforge.parts.decoders.mixture import MixtureDecoder
 from topicforge.parts.encoders.mlp import MlpEncoder
 from topicforge.parts.links.softmax import SoftmaxLink
 from topicforge.plugin import (
-    ComponentSpec,
     DiagonalNormal,
     Dirichlet,
     Divergence,
@@ -104,8 +104,8 @@ class NanDecoder(MixtureDecoder):
 
 
 class RaisingDivergence(Divergence):
-    def resolve(self, sides):
-        del sides
+    def resolve(self, pair):
+        del pair
         return Rule(self.compute, "approximation", "z", "a test", "goes wrong")
 
     def compute(self, q, p, samples):

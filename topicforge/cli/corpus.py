@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from topicforge.cli.output import note, print_json, working
+from topicforge.cli.documents import find_source
+from topicforge.cli.output import note, print_json, results_only, working
 from topicforge.cli.paths import check_output
 
 app = typer.Typer(help="Build corpus folders from texts or counts.", no_args_is_help=True)
@@ -16,19 +17,21 @@ _READING, _WORDS, _SCALE = "Reading", "Words", "Many documents"
 
 
 @app.callback()
+@results_only
 def corpus() -> None:
     """Build corpus folders from texts or counts."""
 
 
 @app.command("build")
+@results_only
 def build(
     source: Annotated[
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Texts (.txt, a folder, .csv, .tsv, .jsonl, .parquet; .gz and .zst; several files or a "
-            "quoted pattern), counts (.npz, .mtx, svmlight, UCI, LDA-C), or a name: python-docs, "
-            "reuters, 20newsgroups.",
+            help="Texts (.txt, a folder, .csv, .tsv, .json, .jsonl, .parquet; .gz and .zst; several files "
+            "or a quoted pattern), counts (.npz, .mtx, svmlight, UCI, LDA-C), or a name: python-docs, "
+            "reuters, 20newsgroups, or a plugin's.",
         ),
     ],
     output: Annotated[
@@ -39,39 +42,80 @@ def build(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A word a line: the columns of counts, or the words to count.",
+            help="One word per line: the columns of counts, or the words to count.",
             rich_help_panel=_READING,
         ),
     ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A label a line, a document each.", rich_help_panel=_READING
+            metavar="FILE",
+            help="One label per line and document, an empty line for none.",
+            rich_help_panel=_READING,
         ),
     ] = None,
     text_column: Annotated[
         str | None,
-        typer.Option(help="Column of texts in a table.", rich_help_panel=_READING),
+        typer.Option(help="The column of a table that holds the texts.", rich_help_panel=_READING),
     ] = None,
     label_column: Annotated[
         str | None,
-        typer.Option(help="Column of labels in a table.", rich_help_panel=_READING),
+        typer.Option(help="The column of a table that holds the labels.", rich_help_panel=_READING),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         str | None,
         typer.Option(
-            help="lines, folder, csv, tsv, jsonl, parquet, npz, matrix-market, svmlight, uci or lda-c.",
+            help="lines, folder, csv, tsv, json, jsonl, parquet, npz, matrix-market, svmlight, uci, lda-c, "
+            "or a plugin's.",
             show_default="by the source's name",
             rich_help_panel=_READING,
         ),
     ] = None,
     encoding: Annotated[
-        str, typer.Option(help="Of text files.", rich_help_panel=_READING)
+        str, typer.Option(help="Encoding of text files.", rich_help_panel=_READING)
     ] = "utf-8",
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER",
+            help="Character between the columns of a CSV or TSV file; tab for a tabulator.",
+            show_default="found in the first rows",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first row of a CSV or TSV file names the columns; without names they are "
+            "numbered from 0.",
+            show_default="found in the first row",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    quoting: Annotated[
+        str | None,
+        typer.Option(
+            metavar="minimal|none",
+            help="Whether double quotes enclose the fields of a CSV or TSV file, or are plain characters.",
+            show_default="minimal, and an error where it matters",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
+    first_index: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Number of the first word in an svmlight file.",
+            show_default="by its comment, else 1",
+            rich_help_panel=_READING,
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            help="What scores call the corpus.",
+            help="The name of the corpus in scores.",
             show_default="after the source",
             rich_help_panel=_READING,
         ),
@@ -82,9 +126,21 @@ def build(
             "--drop-empty", help="Leave out documents without words.", rich_help_panel=_READING
         ),
     ] = False,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL|CORPUS",
+            help="Cut texts and count words as for this model or corpus.",
+            rich_help_panel=_WORDS,
+        ),
+    ] = None,
     language: Annotated[
         str | None,
-        typer.Option(help="en or zh: stop words and word splitting.", rich_help_panel=_WORDS),
+        typer.Option(
+            help="en, zh or any: how texts are split into words, and their stop words.",
+            show_default="en for texts; counts keep all columns",
+            rich_help_panel=_WORDS,
+        ),
     ] = None,
     keep_stop_words: Annotated[
         bool,
@@ -94,7 +150,7 @@ def build(
         str | None,
         typer.Option(
             metavar="N|SHARE",
-            help="Least documents of a word: a number, or a share as 0.01.",
+            help="Fewest documents that hold a word: a number, or a share as 0.01.",
             rich_help_panel=_WORDS,
         ),
     ] = None,
@@ -102,7 +158,7 @@ def build(
         str | None,
         typer.Option(
             metavar="N|SHARE",
-            help="Most documents of a word: a number, or a share as 0.5.",
+            help="Most documents that hold a word: a number, or a share as 0.5.",
             rich_help_panel=_WORDS,
         ),
     ] = None,
@@ -118,11 +174,11 @@ def build(
     ] = 1,
     token_pattern: Annotated[
         str | None,
-        typer.Option(metavar="REGEX", help="What a word is.", rich_help_panel=_WORDS),
+        typer.Option(metavar="REGEX", help="Regular expression of a word.", rich_help_panel=_WORDS),
     ] = None,
     keep_case: Annotated[
         bool,
-        typer.Option("--keep-case", help="Don't fold to lower case.", rich_help_panel=_WORDS),
+        typer.Option("--keep-case", help="Do not fold to lower case.", rich_help_panel=_WORDS),
     ] = False,
     workers: Annotated[
         int,
@@ -130,7 +186,7 @@ def build(
             "--workers",
             "-j",
             metavar="N",
-            help="Processes that count words. More than one: the corpus comes in shards.",
+            help="Processes that count words. With more than one the corpus is written in shards.",
             rich_help_panel=_SCALE,
         ),
     ] = 1,
@@ -138,7 +194,7 @@ def build(
         int | None,
         typer.Option(
             metavar="N",
-            help="Stream texts into shards of so many documents, in bounded memory.",
+            help="Stream texts into shards of this many documents, in bounded memory.",
             show_default="50,000 with --workers or --hash-buckets, else one piece",
             rich_help_panel=_SCALE,
         ),
@@ -147,7 +203,8 @@ def build(
         int | None,
         typer.Option(
             metavar="N",
-            help="N columns by hashing instead of one a word; words that meet count as one.",
+            help="N columns by hashing instead of one for each word; words that meet in a column are "
+            "counted as one.",
             rich_help_panel=_SCALE,
         ),
     ] = None,
@@ -155,7 +212,7 @@ def build(
         bool,
         typer.Option(
             "--hash-names",
-            help="Call each bucket after its most frequent word.",
+            help="Name each hash column after its most frequent word.",
             rich_help_panel=_SCALE,
         ),
     ] = False,
@@ -167,20 +224,35 @@ def build(
     """Read documents, count their words, and write a corpus folder."""
     from topicforge.corpus import build_corpus
     from topicforge.corpus.folder import CORPUS
+    from topicforge.corpus.words import n_classes
 
     check_output(output, CORPUS, force)
-    limits = {"min_df": _limit("--min-df", min_df), "max_df": _limit("--max-df", max_df)}
+    reading = {
+        "text_column": text_column, "label_column": label_column, "encoding": encoding,
+        "delimiter": "\t" if delimiter in ("tab", "\\t") else delimiter, "header": header,
+        "quoting": quoting, "first_index": first_index,
+    }  # fmt: skip
+    limits = {
+        "min_df": _limit("--min-df", min_df),
+        "max_df": _limit("--max-df", max_df),
+        "max_features": max_features,
+    }
+    pieces = {
+        "documents": shard_documents, "workers": None if workers == 1 else workers,
+        "hash_buckets": hash_buckets, "hash_names": hash_names or None,
+    }  # fmt: skip
+    cutting = {
+        "language": language, "stop_words": () if keep_stop_words else None,
+        "ngram_range": None if ngram == 1 else (1, ngram), "token_pattern": token_pattern,
+        "lowercase": False if keep_case else None,
+    }  # fmt: skip
     called = source[0] if len(source) == 1 else f"{len(source)} files"
     with working(f"reading {called}"):
+        found = find_source(source, format, as_paths=False)
         built = build_corpus(
-            source[0] if len(source) == 1 else source,
-            output=output, vocab=vocab, labels=labels, format=format,
-            text_column=text_column, label_column=label_column, language=language,
-            stop_words=None if keep_stop_words else "language", max_features=max_features,
-            ngram=ngram, token_pattern=token_pattern, lowercase=not keep_case, encoding=encoding,
-            drop_empty=True if drop_empty else None, name=name,
-            workers=workers, shard_documents=shard_documents, hash_buckets=hash_buckets,
-            hash_names=hash_names, **limits,
+            found.source, output, labels=labels, name=name, drop_empty=drop_empty or None,
+            reading={**_given(reading), "format": found.reader}, shards=_given(pieces) or None,
+            **_words(found.gives, _given(cutting), _given(limits), vocab, like),
         )  # fmt: skip
     if json:
         print_json({
@@ -190,15 +262,70 @@ def build(
             "empty_documents": built.n_empty,
             "vocab_size": built.vocab_size,
             "entries": built.counts.n_entries,
-            "labels": None if built.labels is None else len(set(built.labels)),
+            "labels": None if built.labels is None else n_classes(built.labels),
             "description": built.description,
         })  # fmt: skip
     empty = f" ({built.n_empty:,} empty)" if built.n_empty else ""
-    classes = f", {len(set(built.labels)):,} labels" if built.labels is not None else ""
+    classes = f", {n_classes(built.labels):,} labels" if built.labels is not None else ""
+    if built.labels is not None and (missing := built.labels.count(None)):
+        classes += f" ({missing:,} documents have none)"
     note(
         f"{output}: {built.n_documents:,} documents{empty}, {built.vocab_size:,} words, "
         f"{built.counts.n_entries:,} entries{classes}"
     )
+    if built.description.get("note"):
+        note(f"{output}: {built.description['note']}")
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _words(
+    gives: str,
+    cutting: dict[str, Any],
+    limits: dict[str, Any],
+    vocab: Path | None,
+    like: Path | None,
+) -> dict[str, Any]:
+    """Return vectorizer, vocabulary and pruning of the flags."""
+    from topicforge.corpus import Analyzer, Corpus
+    from topicforge.corpus.folder import CORPUS
+    from topicforge.storage import is_kind
+
+    if like is not None:
+        if cutting or limits or vocab is not None:
+            raise typer.BadParameter(
+                "--like takes words and their cutting from the model or corpus, so leave --vocab, "
+                "--language, --min-df and the other options of words out"
+            )
+        if is_kind(like, CORPUS):
+            pattern: Any = Corpus.open(like)
+            analyzer, vocabulary = pattern.analyzer, pattern.vocabulary
+        else:
+            from topicforge.estimator.topic_model import load
+
+            pattern = load(like)
+            analyzer = Analyzer.of(pattern.vectorizer_)
+            vocabulary = pattern.vocabulary_
+        if vocabulary is None or (analyzer is None and gives == "texts"):
+            raise typer.BadParameter(
+                f"--like: {like} does not say which words it counts and how texts are cut into them"
+            )
+        return {"vectorizer": analyzer if gives == "texts" else None, "vocabulary": vocabulary}
+    if gives == "counts":
+        language = cutting.pop("language", None)
+        if cutting:
+            raise typer.BadParameter(
+                "counts are words already, so --ngram, --token-pattern, --keep-case and "
+                "--keep-stop-words have no meaning for them"
+            )
+        if language is not None:
+            limits["stop_words"] = language
+    vectorizer = None
+    if cutting and gives == "texts":
+        vectorizer = Analyzer(**cutting)
+    return {"vectorizer": vectorizer, "vocabulary": vocab, "pruning": limits or None}
 
 
 def _limit(option: str, text: str | None) -> int | float | None:

@@ -37,13 +37,19 @@ def demo(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Where the corpus and model folders go."
+            "--output", "-o", metavar="FOLDER", help="The folder for the corpus and the model."
         ),
     ] = Path("topicforge-demo"),
-    n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="Number of topics.")] = 20,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the documents.")] = None,
-    seed: Annotated[int, typer.Option(help="Makes the fit repeat bit for bit.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demo.")] = False,
+    n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="The number of topics.")] = 20,
+    epochs: Annotated[
+        int | None, typer.Option(help="The number of passes over the documents.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The seed of all random numbers; the same seed repeats a fit.")
+    ] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the folders of an earlier demo.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print topics and scores as JSON to standard output.")
     ] = False,
@@ -53,7 +59,7 @@ def demo(
     The corpus is the docstrings of Python's standard library, numpy, scipy, scikit-learn and torch, read
     without importing anything; nothing is downloaded.
     """
-    from topicforge.cli.fit import fit_and_save
+    from topicforge.cli.fit import fit_and_save, training
     from topicforge.cli.progress import watcher
     from topicforge.corpus import build_corpus
     from topicforge.corpus.folder import CORPUS
@@ -76,7 +82,9 @@ def demo(
     )
     note(f"2. Training the default composition with {n_topics} topics")
     model = TopicModel(n_topics=n_topics, seed=seed, epochs=epochs)
-    interrupted = fit_and_save(model, corpus, model_folder, [watcher()])
+    with training(model_folder, force) as kept:
+        fit_and_save(model, corpus, model_folder, kept, [watcher()])
+    interrupted = model.unfinished_
     note(f"   -> {model_folder}")
     note("3. Scoring the topics")
     words = [[str(word) for word in topic] for topic in model.topics(25)]

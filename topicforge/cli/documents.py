@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,9 +21,49 @@ Features = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A .npy file, a row a document, for an encoder that reads more than counts.",
+        help="A .npy file with one row of numbers per document, for an encoder that reads more than "
+        "counts.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a command was pointed at.
+
+    Args:
+        source: paths, or the record of a named corpus.
+        reader: the record of the reader of its files, ``None`` for a named corpus.
+        gives: ``texts`` or ``counts``.
+    """
+
+    source: Any
+    reader: Any
+    gives: str
+
+
+def find_source(source: list[str], format: str | None, *, as_paths: bool = True) -> Found:  # noqa: A002
+    """Find the reader of files, or a named corpus; plugins are loaded only if no built-in one fits.
+
+    Args:
+        source: paths or one name.
+        format: name of a reader; ``None``: by the files' names.
+        as_paths: whether no named corpus is meant.
+
+    Raises:
+        CorpusError: no reader fits, see :func:`~topicforge.corpus.formats.files_and_reader`.
+        OptionError: no reader is called ``format``.
+    """
+    from topicforge.corpus.formats import files_and_reader
+    from topicforge.corpus.sources import CORPORA
+
+    one = source[0]
+    if not as_paths and len(source) == 1 and one in CORPORA:
+        return Found(CORPORA[one], None, CORPORA[one].gives)
+    if not as_paths and Path(one).name == one and not Path(one).suffix and not Path(one).exists():
+        return Found(one, None, "texts")  # no name of a corpus, which build_corpus says
+    _, reader = files_and_reader(source, format)
+    return Found(source if len(source) > 1 else one, reader, reader.gives)
 
 
 def open_corpus(path: Path) -> Corpus:
@@ -41,8 +82,8 @@ def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Cor
 
     Args:
         path: the folder or file.
-        vocab: a word a line, for counts without words.
-        labels: a label a line.
+        vocab: one word per line, for counts without words.
+        labels: one label per line.
 
     Raises:
         CorpusError: unreadable.
@@ -52,7 +93,7 @@ def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Cor
     from topicforge.corpus.folder import DESCRIPTION
 
     if not (path / DESCRIPTION).is_file():
-        return build_corpus(path, vocab=vocab, labels=labels)
+        return build_corpus(path, vocabulary=vocab, labels=labels)
     if vocab is not None or labels is not None:
         raise InputError(
             f"{path}: --vocab and --labels are for files of counts, a corpus folder was built with its "
@@ -86,19 +127,23 @@ def read_documents(
     """
     from topicforge.corpus import Counts, read_counts, read_texts
     from topicforge.corpus.folder import DESCRIPTION
-    from topicforge.corpus.formats import COUNT_FORMATS, format_of
 
     if (path / DESCRIPTION).is_file():
         corpus = open_corpus(path)
         check_words(model, corpus.vocabulary, path)
         return corpus
-    kind = format_of(path, format)
-    if kind in COUNT_FORMATS:
-        read = read_counts(path, kind, vocab_size=model.n_features_in_)
+    found = find_source([str(path)], format)
+    if found.gives == "counts":
+        read = read_counts(path, {"format": found.reader, "vocab_size": model.n_features_in_})
         check_words(model, read.vocabulary, path)
+        if "numbered" in read.description.get("note", ""):
+            note(f"{path}: {read.description['note']}")
         return read.counts
     vectorizer = text_reader(model, language, path)
-    texts = (text for text, _ in read_texts(path, kind, text_column=text_column, encoding=encoding))
+    reading = {"format": found.reader, "encoding": encoding}
+    if text_column is not None:
+        reading["text_column"] = text_column
+    texts = (text for text, _ in read_texts(path, reading))
     return Counts.from_matrix(vectorizer.transform(texts), str(path))
 
 

@@ -1,19 +1,21 @@
-"""Fitting so that nothing is lost: Ctrl-C and SIGTERM save the model, a full disk does not lose it."""
+"""Fitting so that nothing is lost by Ctrl-C, SIGTERM, a kill, or a full disk."""
 
 from __future__ import annotations
 
-import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from topicforge.cli.output import note
+from topicforge.cli.paths import check_output
 from topicforge.contracts import Callback, EpochReport
 from topicforge.errors import CallbackError, InputError, TopicForgeError, TrainingError
+from topicforge.storage import check_target, workspace
 
 if TYPE_CHECKING:
     from topicforge.estimator.topic_model import TopicModel
@@ -61,27 +63,48 @@ class _OneInterrupt(Callback):
             signal.signal(number, handler)
 
 
+@contextmanager
+def training(output: Path, force: bool) -> Iterator[Path]:
+    """Hold the place of a model from before the work begins until it is written.
+
+    Args:
+        output: the model folder. One that is unfinished is gone on with, or replaced, without ``force``.
+        force: replace a finished model.
+
+    Yields:
+        The folder for checkpoints. It is removed at the end, and kept where the block raises.
+
+    Raises:
+        OutputError, OptionError: something is in the way.
+        StorageError: another process trains this model, or nothing can be written.
+    """
+    from topicforge.estimator.saved import MODEL, is_unfinished
+
+    check_target(output, MODEL)
+    with workspace(training_folder(output), output):
+        check_output(output, MODEL, force or is_unfinished(output))
+        yield training_folder(output)
+
+
 def fit_and_save(
     model: TopicModel,
     documents: Any,
     output: Path,
-    watchers: Sequence[Callback] = (),
+    kept: Path,
+    callbacks: Sequence[Callback] = (),
     features: Any = None,
     every: float | None = None,
-) -> bool:
+) -> None:
     """Fit, then write the model folder, also after Ctrl-C or SIGTERM.
 
     Args:
         model: not fitted.
         documents: what ``fit`` takes.
         output: the model folder.
-        watchers: callbacks for this fit, besides the model's own.
+        kept: folder for checkpoints, see :func:`training`.
+        callbacks: for this fit, besides the model's own.
         features: what ``fit`` takes beside the documents.
-        every: seconds between checkpoints, kept beside the output until the model is there; ``None``
-            for no checkpoint.
-
-    Returns:
-        Whether training was interrupted.
+        every: seconds between checkpoints; ``None`` for no checkpoint.
 
     Raises:
         TrainingError: interrupted before there was a model, or training failed.
@@ -91,9 +114,8 @@ def fit_and_save(
     with _OneInterrupt() as guard:
         own = model.callbacks
         before = getattr(model, "network_", None)
-        model.callbacks = (*own, *watchers, guard)
-        interrupted, failure = False, None
-        kept = training_folder(output)
+        model.callbacks = (*own, *callbacks, guard)
+        failure = None
         try:
             if every is None:
                 model.fit(documents, features=features)
@@ -111,7 +133,6 @@ def fit_and_save(
                     f"interrupted before the first epoch ended, so there is no model yet and {output} was "
                     "not written"
                 ) from None
-            interrupted = True
         finally:
             model.callbacks = own
         guard.ignore()
@@ -123,7 +144,5 @@ def fit_and_save(
             raise InputError(
                 f"--output: {output} could not be written ({error}); the model is in {saved}"
             ) from error
-        shutil.rmtree(kept, ignore_errors=True)
     if failure is not None:
         raise CallbackError(f"{failure}. The model is in {output}") from failure
-    return interrupted

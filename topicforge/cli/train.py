@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from topicforge.cli.documents import Features, open_corpus, read_features
 from topicforge.cli.named import Callbacks, RegulariserNames, read_named, read_regularisers
 from topicforge.cli.output import note, print_json
 from topicforge.cli.paths import check_output
+
+if TYPE_CHECKING:
+    from topicforge.estimator.topic_model import TopicModel
 
 _SETTINGS = "Settings"
 
@@ -41,7 +44,7 @@ def train(
         typer.Option(
             "--n-topics",
             "-k",
-            help="Number of topics.",
+            help="The number of topics.",
             show_default="50",
             rich_help_panel=_SETTINGS,
         ),
@@ -49,7 +52,7 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Passes over the documents.",
+            help="The number of passes over the documents.",
             show_default="the preset's",
             rich_help_panel=_SETTINGS,
         ),
@@ -72,12 +75,18 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Makes the fit repeat bit for bit.", show_default="0", rich_help_panel=_SETTINGS
+            help="The seed of all random numbers; the same seed repeats a fit.",
+            show_default="0",
+            rich_help_panel=_SETTINGS,
         ),
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="auto, cpu, cuda.", show_default="auto", rich_help_panel=_SETTINGS),
+        typer.Option(
+            help="The device to compute on: auto (CUDA where there is one), cpu or cuda.",
+            show_default="auto",
+            rich_help_panel=_SETTINGS,
+        ),
     ] = None,
     regularisers: RegulariserNames = None,
     callback: Callbacks = None,
@@ -86,7 +95,7 @@ def train(
         typer.Option(
             metavar="SECONDS",
             min=0,
-            help="How often the state of training is kept beside MODEL; 0 for every step.",
+            help="Time between two checkpoints, kept beside MODEL; 0 for every step.",
         ),
     ] = 60.0,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing model.")] = False,
@@ -96,18 +105,18 @@ def train(
 ) -> None:
     """Train a topic model on a corpus folder.
 
-    Progress goes to standard error. Ctrl-C or SIGTERM saves the model as far as it got and exits with 130;
-    so does a callback that fails, with 1.
+    Progress goes to standard error. Ctrl-C or SIGTERM saves the model as far as it got, marked as
+    unfinished, and exits with 130; a callback that fails does the same and exits with 1.
 
-    A training that was killed goes on where it was when the same command is given again. With torchrun
-    --nproc-per-node=N -m topicforge train ... N processes share every batch.
+    A training that was interrupted or killed goes on from its last checkpoint when the same command is
+    given again. With torchrun --nproc-per-node=N -m topicforge train ... N processes share every batch.
     """
-    from topicforge.cli.fit import fit_and_save, training_folder
+    from topicforge.cli.fit import fit_and_save, training, training_folder
     from topicforge.cli.processes import joined
     from topicforge.cli.progress import watcher
-    from topicforge.estimator.saved import MODEL
+    from topicforge.estimator.saved import MODEL, is_unfinished
 
-    check_output(output, MODEL, force)
+    check_output(output, MODEL, force or is_unfinished(output))
     check_device(device)
     given = {
         "preset": preset, "encoder": encoder, "link": link, "prior": prior,
@@ -130,9 +139,16 @@ def train(
             model.callbacks = []
             model.fit(documents, features=beside, checkpoint=training_folder(output))
             return
-        interrupted = fit_and_save(
-            model, documents, output, [watcher()], features=beside, every=checkpoint_every
-        )
+        with training(output, force) as kept:
+            fit_and_save(
+                model, documents, output, kept, [watcher()], features=beside, every=checkpoint_every
+            )
+            _report(model, output, json)
+
+
+def _report(model: TopicModel, output: Path, json: bool) -> None:
+    """Say what was trained; exits with 130 where it is unfinished."""
+    interrupted = model.unfinished_
     last = model.history_[-1] if model.history_ else None
     if json:
         print_json({
@@ -140,10 +156,8 @@ def train(
             "interrupted": interrupted,
             "last_epoch": None if last is None else asdict(last),
         })  # fmt: skip
-    told = "interrupted; saved as it was after" if interrupted else "saved after"
+    how = "interrupted; saved unfinished after" if interrupted else "saved after"
     where = "no epoch" if last is None else f"{last.phase} epoch {last.epoch} of {last.epochs}"
-    note(
-        f"{output}: {told} {where}; topicforge topics {shlex.quote(str(output))} prints its topics"
-    )
+    note(f"{output}: {how} {where}; topicforge topics {shlex.quote(str(output))} prints its topics")
     if interrupted:
         raise typer.Exit(130)

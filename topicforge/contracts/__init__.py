@@ -5,7 +5,7 @@ from topicforge.contracts.callback import Callback, EpochReport, FitStart
 from topicforge.contracts.component import Component
 from topicforge.contracts.context import Context
 from topicforge.contracts.decoder import Decoder
-from topicforge.contracts.divergence import Divergence, Rule, RuleSpec, Samples, Sides
+from topicforge.contracts.divergence import Divergence, Pair, Rule, RuleSpec, Samples
 from topicforge.contracts.encoder import Encoder
 from topicforge.contracts.latent import Latent
 from topicforge.contracts.link import Link
@@ -29,6 +29,7 @@ __all__ = [
     "Kind",
     "Latent",
     "Link",
+    "Pair",
     "PresetSpec",
     "Prior",
     "Progress",
@@ -36,6 +37,5 @@ __all__ = [
     "Rule",
     "RuleSpec",
     "Samples",
-    "Sides",
     "StartData",
 ]

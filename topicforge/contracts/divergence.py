@@ -25,7 +25,7 @@ class Samples:
     Args:
         z: (B, L) reparameterised sample of q, in q's own space (log theta where that is theta).
         log_theta: (B, K) the same sample through the link, without decoder noise.
-        link: maps prior samples to the simplex where the two sides live in different spaces.
+        link: maps prior samples to the simplex where posterior and prior are in different spaces.
     """
 
     z: Tensor
@@ -103,8 +103,8 @@ class RuleSpec:
 
 
 @dataclass(frozen=True)
-class Sides:
-    """What a divergence may know when it decides: types and flags, no data.
+class Pair:
+    """What a divergence decides by: the declarations of posterior and prior, no data.
 
     Args:
         posterior: the encoder's declaration.
@@ -119,7 +119,7 @@ class Sides:
     lookup: Callable[[type[Distribution], type[Distribution]], RuleSpec | None]
 
     def require_sample_gradients(self, name: str) -> None:
-        """Refuse sides whose parameters get no gradient through samples.
+        """Refuse a pair whose parameters get no gradient through samples.
 
         Args:
             name: of the divergence that trains through samples, for the message.
@@ -141,37 +141,37 @@ class Sides:
             )
 
     def common_space(
-        self, name: str, asked: Space | Literal["auto"] = "auto", instead: str = "theta"
+        self, name: str, wanted: Space | Literal["auto"] = "auto", instead: str = "theta"
     ) -> Space:
-        """Return where samples of the two sides can be compared.
+        """Return the space in which samples of posterior and prior can be compared.
 
         Args:
             name: of the divergence, for the message.
-            asked: ``auto`` for z where both sides live there, theta otherwise.
-            instead: what to ask for where z is impossible, in the words of the user's options.
+            wanted: ``auto`` for z where both are in z, theta otherwise.
+            instead: what to set where z is impossible, as the user writes it.
 
         Raises:
-            MixError: z was asked for and a side lives on the simplex: no link leads back.
+            MixError: z is wanted, and one of the two is on the simplex: no link leads back.
         """
         q, p = self.posterior.space, self.prior.space
         both_in_z = q == "z" and p == "z"
-        if asked == "auto":
+        if wanted == "auto":
             return "z" if both_in_z else "theta"
-        if asked == "z" and not both_in_z:
+        if wanted == "z" and not both_in_z:
             raise MixError(
-                f"{name} was asked to compare z with z, but the posterior lives in {q} and the prior "
-                f"in {p}; use {instead} instead"
+                f"{name} can't compare z with z: the posterior is in {q} and the prior in {p}; use "
+                f"{instead} instead"
             )
-        return asked
+        return wanted
 
 
 class Divergence(ABC):
     """How far the posterior is from the prior. Factories take options alone, no context."""
 
     @abstractmethod
-    def resolve(self, sides: Sides) -> Rule:
+    def resolve(self, pair: Pair) -> Rule:
         """Return the rule for this pair; called once, before any data is read.
 
         Raises:
-            MixError: the pair is impossible; the message says why.
+            MixError: the pair is impossible; the message states why.
         """

@@ -1,4 +1,4 @@
-"""The prior's contract: it has (is not) a distribution, rebuilt at each call."""
+"""The prior's contract: it builds its distribution anew at each call."""
 
 from __future__ import annotations
 
@@ -66,5 +66,5 @@ class Prior(Component, ABC):
             seed: for the fit's own randomness.
 
         Raises:
-            TrainingError: the fit failed; the message says why and what to change.
+            TrainingError: the fit failed; the message states why and what to change.
         """

@@ -56,7 +56,7 @@ class StartData:
 
     Args:
         documents: gives some training documents, none empty, as scipy CSR (N, V); ``None``: there
-            are none. It is called when a part asks for them.
+            are none. It is called when a part reads them.
     """
 
     def __init__(self, documents: Callable[[], Any] | None = None) -> None:

@@ -1,215 +1,186 @@
-"""From a file, a folder or a named source to a corpus folder, in one call."""
+"""From a file, a folder or a named corpus to a corpus folder, in one call."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from glob import has_magic
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
+from topicforge.corpus.analyzer import Analyzer
 from topicforge.corpus.counts import Counts
 from topicforge.corpus.folder import Corpus
-from topicforge.corpus.formats import COUNT_FORMATS, files_and_format, read_counts, read_texts
-from topicforge.corpus.lines import unreadable
-from topicforge.corpus.prune import prune
-from topicforge.corpus.readers.matrices import CountFile
-from topicforge.corpus.readers.plain import Document
-from topicforge.corpus.readers.several import PathLike
-from topicforge.corpus.sidecars import read_labels, read_vocabulary
-from topicforge.corpus.sources import SOURCES, Source
-from topicforge.corpus.stop_words import stop_words_of
+from topicforge.corpus.formats import (
+    PathLike,
+    checked,
+    corpus_of,
+    files_and_reader,
+    read_counts,
+    read_texts,
+)
+from topicforge.corpus.lines import read_lines, unreadable
+from topicforge.corpus.pruning import Pruning, prune
+from topicforge.corpus.reader import CorpusSpec, ReaderSpec, Reading, group
+from topicforge.corpus.sources import CORPORA
 from topicforge.corpus.streaming.build import Task, build_shards
-from topicforge.corpus.streaming.settings import SHARD_DOCUMENTS, Columns, Words, check_pace
-from topicforge.corpus.text import count_words, vectorizer
+from topicforge.corpus.streaming.settings import Shards
+from topicforge.corpus.text import WordVectorizer
+from topicforge.corpus.words import check_labels, check_vocabulary, read_vocabulary
 from topicforge.errors import CorpusError, InputError, OptionError, did_you_mean
 
 
 def build_corpus(
-    source: PathLike | Sequence[PathLike],
-    *,
+    source: PathLike | CorpusSpec | Sequence[PathLike],
     output: PathLike | None = None,
-    vocab: PathLike | None = None,
-    labels: PathLike | None = None,
-    format: str | None = None,  # noqa: A002 (the option's name)
-    text_column: str | None = None,
-    label_column: str | None = None,
-    language: str | None = None,
-    stop_words: str | Sequence[str] | None = "language",
-    min_df: int | float | None = None,
-    max_df: int | float | None = None,
-    max_features: int | None = None,
-    ngram: int = 1,
-    token_pattern: str | None = None,
-    lowercase: bool = True,
-    encoding: str = "utf-8",
+    *,
+    vectorizer: str | Analyzer | Any = None,
+    vocabulary: PathLike | Sequence[str] | None = None,
+    labels: PathLike | Sequence[Any] | None = None,
+    reading: Reading | Mapping[str, Any] | None = None,
+    pruning: Pruning | Mapping[str, Any] | None = None,
+    shards: Shards | Mapping[str, Any] | None = None,
     drop_empty: bool | None = None,
     name: str | None = None,
-    shard_documents: int | None = None,
-    workers: int = 1,
-    hash_buckets: int | None = None,
-    hash_names: bool = False,
 ) -> Corpus:
     """Read documents, count their words, and write a corpus folder.
 
-    Word i of the vocabulary is column i of the counts, in the order of ``vocab`` where it is given
-    or comes with the counts, else sorted. Documents without a word are kept, unless told otherwise.
-
-    With ``shard_documents``, several ``workers`` or ``hash_buckets`` texts are read as a stream into a
-    folder of shards: memory does not grow with the number of documents, the files are the same
-    whatever the number of workers, and a build that was stopped goes on when it is started again.
-    Counts and vocabulary are those of a build in memory. Workers are fresh processes: a script that
-    asks for them must hold its own work behind ``if __name__ == "__main__":``.
+    Word i of the vocabulary is column i of the counts, in the order of ``vocabulary`` where it is
+    given or comes with the counts, else sorted. Documents without a word are kept, unless told
+    otherwise.
 
     Args:
-        source: a file or folder of texts or counts, or the name of a source: ``python-docs``,
-            ``reuters``, ``20newsgroups``. A path wins where it holds a separator or a suffix. Texts may
-            lie in several files of one format: a list, a pattern (``part-*.jsonl.zst``), or a folder
-            of tables, see :func:`~topicforge.corpus.formats.files_and_format`.
+        source: a file or folder of texts or counts, or a named corpus: ``python-docs``, ``reuters``,
+            ``20newsgroups``, or a plugin's :class:`CorpusSpec`. A path is taken where the text holds
+            a separator or an ending. Texts may lie in several files of one format: a list, a pattern
+            (``part-*.jsonl.zst``), or a folder of tables, see
+            :func:`~topicforge.corpus.formats.files_and_reader`.
         output: the corpus folder; ``None``: nothing is written and the corpus stays in memory.
-        vocab: a word a line. For counts it names the columns; for texts it fixes them, and then
-            there is nothing for ``min_df``, ``max_df`` and ``max_features`` to choose.
-        labels: a label a line, as many as documents.
-        format: see :func:`~topicforge.corpus.formats.format_of`; ``None``: by name.
-        text_column: for tables; ``None``: ``text``, or the only column.
-        label_column: for tables; ``None``: no labels.
-        language: ``en``, ``zh`` or ``None``, see :func:`~topicforge.corpus.vectorizer`; for counts it
-            only chooses stop words to leave out.
-        stop_words: ``"language"``, ``None``, or words.
-        min_df: least documents a word occurs in, a number or a share as a float. ``None``: for texts
-            1 below 100 documents, 2 below 1,000, else 5; for counts 1 where another limit or stop
-            words are given, else no column is left out.
-        max_df: most documents. ``None``: for texts 0.5 from 100 documents on, else 1.0.
-        max_features: keep the most frequent words only.
-        ngram: longest phrase, in words.
-        token_pattern: regular expression of a word.
-        lowercase: fold case first.
-        encoding: of text files, a Python codec.
+        vectorizer: how texts are cut into words: ``"en"``, ``"zh"``, ``"any"``, an :class:`Analyzer`, or
+            an unfitted scikit-learn vectoriser. ``None``: as the named corpus has it, else ``"en"``.
+        vocabulary: words in column order, or a file with one per line. For counts it names the
+            columns; for texts it fixes them, and then there is nothing for ``pruning`` to choose.
+        labels: N labels, or a file with one per line, empty where a document has none.
+        reading: format, columns, encoding, see :class:`Reading`.
+        pruning: which words stay, see :class:`Pruning`. Limits that are not given are its defaults for
+            texts, as at a fit; of counts no column is left out for them.
+        shards: build in pieces, see :class:`Shards`.
         drop_empty: leave documents without a word out, with their labels, once the vocabulary is
-            settled; ``None``: as the source has it, only ``python-docs`` does.
+            settled; ``corpus.rows`` holds which stayed. ``None``: only ``python-docs`` does.
         name: what to call the corpus; ``None``: after the source.
-        shard_documents: documents a shard, fewer where their texts reach 2^26 characters; ``None``:
-            50,000. One shard and a few more a worker are in memory at a time.
-        workers: processes that count words; 1: this one alone.
-        hash_buckets: N columns instead of one a word: column = abs(h(w)) mod N, h the signed 32-bit
-            MurmurHash3 of the word's UTF-8 (scikit-learn's ``HashingVectorizer``). No list of words is
-            made. Words that meet in a column are counted as one word: of V words each shares its
-            column with (V - 1) / N others on average, so N should be several times V.
-        hash_names: name each column after its most frequent word, which costs a look at all words.
 
     Raises:
         CorpusError: unreadable, truncated, inconsistent or empty input; labels of another length.
         OptionError: an option that does not fit the source or its own domain.
         MissingExtraError: an optional library is missing.
     """
-    check_pace(shard_documents, workers)
-    streamed = workers > 1 or (shard_documents, hash_buckets) != (None, None)
-    if not streamed and hash_names:
-        raise OptionError("hash_names names the buckets of hash_buckets; give both")
-    if streamed and output is None:
-        raise OptionError(
-            "shard_documents, workers and hash_buckets write a corpus folder piece by piece: say where "
-            "with output"
-        )
+    read: Reading = group(Reading, reading, "reading")
+    pieces: Shards | None = None if shards is None else group(Shards, shards, "shards")
+    if pieces is not None and output is None:
+        raise OptionError("shards write a corpus folder piece by piece: say where with output")
     named = _named(source)
     if named is not None:
-        options = {**named.defaults}
-        given = {
-            "language": language, "min_df": min_df, "max_df": max_df, "drop_empty": drop_empty
-        }  # fmt: skip
-        options.update({key: value for key, value in given.items() if value is not None})
-        language, min_df, max_df, drop_empty = (options.get(key) for key in given)
+        defaults = named.defaults()
+        vectorizer = defaults.get("vectorizer") if vectorizer is None else vectorizer
+        drop_empty = defaults.get("drop_empty") if drop_empty is None else drop_empty
+        pruning = {**defaults.get("pruning", {}), **pruning} if isinstance(pruning, Mapping) else (
+            pruning or defaults.get("pruning")
+        )  # fmt: skip
+    limits: Pruning | None = None if pruning is None else group(Pruning, pruning, "pruning")
     path = _called(source)
-    where = str(path)
+    where = str(path) if named is None else named.name
+    title = name or (path.stem if named is None else named.name)
     paths: list[Path] = []
-    kind = None
+    reader: ReaderSpec | None = None
     try:
         if named is None:
-            paths, kind = files_and_format(source, format)
-        if streamed and (kind in COUNT_FORMATS or (named is not None and named.counts is not None)):
-            raise OptionError(
-                f"{where}: is counts, not texts; leave shard_documents, workers and hash_buckets out"
-            )
-        if named is not None and named.counts is not None:
-            read = _from_counts(named.counts(), vocab, encoding)
-        elif kind in COUNT_FORMATS:
-            path = paths[0]
-            _no_text_options(where, text_column, label_column, ngram, token_pattern)
-            words = None if vocab is None else read_vocabulary(Path(vocab), encoding=encoding)
-            size = None if words is None else len(words)
-            read = _from_counts(read_counts(path, format, vocab_size=size), vocab, encoding)
-        else:
-            documents = partial(
-                _documents, named, paths, kind,
-                text_column=text_column, label_column=label_column, encoding=encoding,
+            paths, reader = files_and_reader(source, read.format)
+        texts = (named or reader).gives == "texts"  # type: ignore[union-attr]
+        words = _words(vocabulary, read.encoding)
+        described = {
+            "source": path.name if named is None else named.name,
+            **({"files": len(paths)} if len(paths) > 1 else {}),
+            "read_as": "texts" if texts else "counts",
+        }
+        if not texts:
+            if pieces is not None or vectorizer is not None:
+                raise OptionError(
+                    f"{where}: is counts, not texts; leave shards and vectorizer out (stop words to "
+                    "leave out of counts are given with pruning)"
+                )
+            if words is not None:
+                read = replace(read, vocab_size=len(words), side_vocabulary=False)
+            corpus = (
+                corpus_of(named.read(), where) if named is not None
+                else read_counts(paths[0], replace(read, format=reader))
             )  # fmt: skip
-            stops = _stop_words(stop_words, language, named)
-            fixed = None if vocab is None else read_vocabulary(Path(vocab), encoding=encoding)
-            if streamed and output is not None:
+            corpus = replace(corpus, vocabulary=corpus.vocabulary if words is None else words)
+            told: dict[str, Any] = {"vocabulary": "given"}
+            if limits is not None:
+                # columns are the owner's choice: only what is said is left out
+                limits = replace(
+                    limits,
+                    min_df=1 if limits.min_df is None else limits.min_df,
+                    max_df=1.0 if limits.max_df is None else limits.max_df,
+                )
+                counts, kept = prune(corpus.counts, corpus.vocabulary, limits)
+                told = limits.limits(counts.n_documents)
+                corpus = replace(corpus, counts=counts, vocabulary=kept)
+            corpus = replace(corpus, description={**described, **corpus.description, **told})
+        else:
+            documents = partial(_documents, named, paths, replace(read, format=reader))
+            fresh = _vectorizer(vectorizer, words, limits, where)
+            analyzer = Analyzer.of(fresh)
+            if words is not None and analyzer is not None:
+                _name_unreachable(analyzer, words, where)
+            if analyzer is not None:
+                described["language"] = analyzer.language
+            if pieces is not None and output is not None:
+                if not isinstance(fresh, WordVectorizer):
+                    raise OptionError(
+                        f"{where}: shards are cut by an Analyzer, got a {type(fresh).__name__}"
+                    )
+                if pieces.hash_buckets and (words is not None or limits is not None):
+                    raise OptionError(
+                        "hash_buckets fixes the columns, so vocabulary and pruning must be left out"
+                    )
                 return build_shards(Task(
                     documents=documents,
-                    fingerprint=_fingerprint(
-                        named, paths, [kind, text_column, label_column, encoding]
-                    ),
+                    fingerprint=_fingerprint(named, paths, read),
                     target=Path(output),
-                    words=Words(language, tuple(stops), (1, ngram), token_pattern, lowercase),
-                    columns=Columns(
-                        fixed, min_df, max_df, max_features, hash_buckets, hash_names,
-                        bool(drop_empty),
-                    ),
-                    shard_documents=shard_documents or SHARD_DOCUMENTS,
-                    workers=workers,
-                    labels=None if labels is None else Path(labels),
-                    encoding=encoding,
-                    name=name or (path.stem if named is None else named.name),
-                    description={
-                        **_described(path, named, paths, "texts", language),
-                        "ngram_range": [1, ngram],
-                        "token_pattern": token_pattern,
-                        "lowercase": lowercase,
-                        "stop_words": len(stops),
-                        "shard_documents": shard_documents or SHARD_DOCUMENTS,
-                    },
+                    analyzer=fresh.analyzer,
+                    vocabulary=words,
+                    pruning=limits or Pruning(),
+                    shards=pieces,
+                    drop_empty=bool(drop_empty),
+                    labels=labels,
+                    encoding=read.encoding,
+                    name=title,
+                    description={**described, "shard_documents": pieces.documents},
                     where=where,
                 ))  # fmt: skip
-            read = _from_texts(
-                documents(), fixed, language=language, stop_words=stops,
-                ngram_range=(1, ngram), token_pattern=token_pattern, lowercase=lowercase,
-            )  # fmt: skip
-        counts, vocabulary, limits = _limit(
-            read, language, stop_words, min_df, max_df, max_features, where
-        )
+            corpus = _counted(documents(), fresh, where, described)
         if labels is not None:
-            if read.labels is not None:
+            if corpus.labels is not None:
                 raise OptionError(
-                    f"{where}: has labels of its own, so a file of labels can't be given too"
+                    f"{where}: has labels of its own, so other labels can't be given too"
                 )
-            read.labels = read_labels(Path(labels), counts.n_documents, encoding)
-        if counts.n_entries == 0:
+            corpus = replace(corpus, labels=_labels(labels, corpus.n_documents, read.encoding))
+        corpus = replace(corpus, name=title)
+        if corpus.counts.n_entries == 0:
             raise CorpusError(
-                f"{where}: at least one document must have a word, but all {counts.n_documents} documents "
-                "are empty"
+                f"{where}: at least one document must have a word, but all {corpus.n_documents} "
+                "documents are empty"
             )
         if drop_empty:
-            filled = np.flatnonzero(np.diff(counts.indptr))
-            limits["dropped_empty_documents"] = counts.n_documents - len(filled)
-            counts = counts.select(filled)
-            if read.labels is not None:
-                read.labels = tuple(read.labels[i] for i in filled)
-        corpus = Corpus(
-            counts, vocabulary, read.labels, name or (path.stem if named is None else named.name),
-            {
-                **_described(path, named, paths, read.kind, language),
-                **({"note": read.note} if read.note else {}),
-                **read.options,
-                **limits,
-            },
-        )  # fmt: skip
+            corpus = _without_empty(corpus)
     except CorpusError:
         raise
     except InputError as error:
@@ -217,21 +188,10 @@ def build_corpus(
     return corpus if output is None else Corpus.open(corpus.save(output))
 
 
-@dataclass
-class _Read:
-    """What came out of a source, before rare and common words go."""
-
-    counts: Counts
-    vocabulary: tuple[str, ...] | None
-    labels: tuple[str, ...] | None
-    kind: str
-    fixed: bool = False
-    note: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-def _called(source: PathLike | Sequence[PathLike]) -> Path:
+def _called(source: Any) -> Path:
     """What messages and the corpus call a source: of several files their common folder."""
+    if isinstance(source, CorpusSpec):
+        return Path(source.name)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         several = not path.exists() and has_magic(os.fspath(source))
@@ -241,21 +201,89 @@ def _called(source: PathLike | Sequence[PathLike]) -> Path:
     return Path(os.path.commonpath([os.path.abspath(one) for one in source] or ["."]))
 
 
+def _named(source: Any) -> CorpusSpec | None:
+    if isinstance(source, CorpusSpec):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        return _named(source[0]) if len(source) == 1 else None
+    text = os.fspath(source)
+    if text in CORPORA:
+        return CORPORA[text]
+    path = Path(text)
+    if path.name == text and not path.suffix and not path.exists() and not has_magic(text):
+        raise CorpusError(
+            f"{text}: there is no such file or folder, and no corpus of that name; the built-in ones are "
+            f"{', '.join(CORPORA)}.{did_you_mean(text, CORPORA)}"
+        )
+    return None
+
+
 def _documents(
-    named: Source | None, paths: list[Path], kind: str | None, **options: Any
-) -> Iterator[Document]:
-    if named is not None and named.texts is not None:
-        yield from named.texts()
-    for path in paths:
-        yield from read_texts(path, kind or "", **options)
+    named: CorpusSpec | None, paths: list[Path], reading: Reading
+) -> Iterator[tuple[str, str | None]]:
+    return read_texts(paths, reading) if named is None else checked(named.read(), named.name)
 
 
-def _fingerprint(
-    named: Source | None, paths: list[Path], reading: list[str | None]
-) -> dict[str, Any]:
+def _words(vocabulary: Any, encoding: str) -> tuple[str, ...] | None:
+    if vocabulary is None:
+        return None
+    if isinstance(vocabulary, str | os.PathLike):
+        return read_vocabulary(Path(vocabulary), encoding=encoding)
+    return check_vocabulary(vocabulary, None, "build_corpus")
+
+
+def _labels(labels: Any, n_documents: int, encoding: str) -> tuple[str | None, ...] | None:
+    where = "build_corpus"
+    if isinstance(labels, str | os.PathLike):
+        where, labels = str(labels), read_lines(Path(labels), encoding)
+    return check_labels(labels, n_documents, where)
+
+
+def _vectorizer(
+    chosen: Any, words: tuple[str, ...] | None, limits: Pruning | None, where: str
+) -> Any:
+    """Return the unfitted vectoriser of texts."""
+    if words is not None and limits is not None:
+        raise OptionError(f"{where}: vocabulary fixes the words, so pruning must be left out")
+    if limits is not None and limits.stop_words is not None:
+        raise OptionError(
+            f"{where}: stop words of texts are the vectoriser's: Analyzer(stop_words=...)"
+        )
+    if chosen is None or isinstance(chosen, str):
+        chosen = Analyzer(chosen or "en")
+    if isinstance(chosen, Analyzer):
+        return WordVectorizer(chosen, pruning=limits, vocabulary=words and list(words))
+    if not hasattr(chosen, "fit_transform") or not hasattr(chosen, "set_params"):
+        raise OptionError(
+            "vectorizer must be 'en', 'zh', 'any', an Analyzer or a scikit-learn vectoriser, got a "
+            f"{type(chosen).__name__}"
+        )
+    if limits is not None:
+        raise OptionError(f"{where}: a vectoriser has limits of its own, so leave pruning out")
+    fresh = clone(chosen)
+    return fresh if words is None else fresh.set_params(vocabulary=list(words))
+
+
+def _name_unreachable(analyzer: Analyzer, words: tuple[str, ...], where: str) -> None:
+    lost = analyzer.unreachable(words)
+    if not lost:
+        return
+    shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
+    said = (
+        f"{where}: {len(lost)} of the {len(words)} words of the vocabulary can't be counted, because "
+        f"texts are not cut into them ({shown}); give the vectoriser that the vocabulary was made with "
+        "(its language, phrases, case and pattern)"
+    )
+    if len(lost) == len(words):
+        raise CorpusError(said)
+    warnings.warn(said, stacklevel=3)
+
+
+def _fingerprint(named: CorpusSpec | None, paths: list[Path], reading: Reading) -> dict[str, Any]:
     """What must be the same for a stopped build to go on."""
+    read = str(replace(reading, format=None))
     if named is not None:
-        return {"name": named.name, "python": sys.version, "read": reading}
+        return {"name": named.name, "python": sys.version, "read": read}
     files: list[Path] = []
     for path in paths:
         inside = sorted(file for file in path.rglob("*") if file.is_file())
@@ -266,129 +294,46 @@ def _fingerprint(
         raise unreadable(Path(error.filename or paths[0]), error) from error
     return {
         "files": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in states],
-        "read": reading,
+        "read": read,
     }
 
 
-def _described(
-    path: Path, named: Source | None, paths: list[Path], kind: str, language: str | None
-) -> dict[str, Any]:
-    return {
-        "source": path.name if named is None else named.name,
-        **({"files": len(paths)} if len(paths) > 1 else {}),
-        "read_as": kind,
-        "language": language,
-    }
-
-
-def _named(source: PathLike | Sequence[PathLike]) -> Source | None:
-    if not isinstance(source, str | os.PathLike):
-        return _named(source[0]) if len(source) == 1 else None
-    text = os.fspath(source)
-    if text in SOURCES:
-        return SOURCES[text]
-    path = Path(text)
-    if path.name == text and not path.suffix and not path.exists() and not has_magic(text):
-        raise CorpusError(
-            f"{text}: there is no such file or folder, and no source of that name; the sources are "
-            f"{', '.join(SOURCES)}.{did_you_mean(text, SOURCES)}"
-        )
-    return None
-
-
-def _from_counts(read: CountFile, vocab: PathLike | None, encoding: str) -> _Read:
-    words = read.vocabulary
-    if vocab is not None:
-        words = read_vocabulary(Path(vocab), read.counts.vocab_size, encoding)
-    return _Read(read.counts, words, read.labels, "counts", note=read.note)
-
-
-def _from_texts(
-    documents: Iterator[Document],
-    fixed: tuple[str, ...] | None,
-    **options: Any,
-) -> _Read:
-    labels: list[str] = []
-    unlabelled = 0
+def _counted(
+    documents: Iterator[tuple[str, str | None]],
+    vectorizer: Any,
+    where: str,
+    described: Mapping[str, Any],
+) -> Corpus:
+    labels: list[str | None] = []
 
     def texts() -> Iterator[str]:
-        nonlocal unlabelled
         for text, label in documents:
-            if label is None:
-                unlabelled += 1
-            else:
-                labels.append(label)
+            labels.append(label)
             yield text
 
-    vocabulary, counts = count_words(vectorizer(vocabulary=fixed, **options), texts())
-    described = {
-        key: value for key, value in options.items() if key not in ("language", "stop_words")
-    }
-    described["stop_words"] = len(options["stop_words"])
-    return _Read(
-        counts, vocabulary, tuple(labels) if not unlabelled else None, "texts",
-        fixed=fixed is not None, options=described,
-    )  # fmt: skip
-
-
-def _limit(
-    read: _Read,
-    language: str | None,
-    stop_words: str | Sequence[str] | None,
-    min_df: int | float | None,
-    max_df: int | float | None,
-    max_features: int | None,
-    where: str,
-) -> tuple[Counts, tuple[str, ...] | None, dict[str, Any]]:
-    """Prune, with the limits that hold for this kind and number of documents."""
-    counts, vocabulary, n = read.counts, read.vocabulary, read.counts.n_documents
-    if read.fixed:
-        if (min_df, max_df, max_features) != (None, None, None):
-            raise OptionError(
-                f"{where}: vocab fixes the words, so min_df, max_df and max_features must be left out"
-            )
-        return counts, vocabulary, {"vocabulary": "given"}
-    stops: frozenset[str] = frozenset()
-    if read.kind == "counts":
-        if language is not None or not isinstance(stop_words, str | None):
-            stops = frozenset(stop_words_of(language, stop_words))
-        if not stops and (min_df, max_df, max_features) == (None, None, None):
-            # every column stays, also of words that occur only in other counts of the same width
-            return counts, vocabulary, {"vocabulary": "given"}
-        least = 1 if min_df is None else min_df
-        most = 1.0 if max_df is None else max_df
-    else:
-        least = (1 if n < 100 else 2 if n < 1000 else 5) if min_df is None else min_df
-        most = (1.0 if n < 100 else 0.5) if max_df is None else max_df
-    counts, vocabulary = prune(
-        counts, vocabulary, min_df=least, max_df=most, max_features=max_features, stop_words=stops
+    fixed = vectorizer.vocabulary is not None
+    counts = Counts.from_matrix(vectorizer.fit_transform(texts()), where)
+    limits: Mapping[str, Any] = {}
+    if isinstance(vectorizer, WordVectorizer):
+        pruning = vectorizer.pruning or Pruning()
+        limits = {"vocabulary": "given"} if fixed else pruning.limits(counts.n_documents)
+    return Corpus(
+        counts,
+        tuple(str(word) for word in vectorizer.get_feature_names_out()),
+        None if all(label is None for label in labels) else tuple(labels),
+        description={**described, **limits},
+        analyzer=Analyzer.of(vectorizer),
     )
-    limits = {"min_df": least, "max_df": most, "max_features": max_features}
-    return counts, vocabulary, limits
 
 
-def _stop_words(
-    stop_words: str | Sequence[str] | None, language: str | None, named: Source | None
-) -> list[str]:
-    words = stop_words_of(language, stop_words)
-    if named is not None and stop_words == "language":
-        words = sorted({*words, *named.extra_stop_words})
-    return words
-
-
-def _no_text_options(
-    where: str,
-    text_column: str | None,
-    label_column: str | None,
-    ngram: int,
-    token_pattern: str | None,
-) -> None:
-    given = {
-        "text_column": text_column, "label_column": label_column, "token_pattern": token_pattern,
-        "ngram": None if ngram == 1 else ngram,
-    }  # fmt: skip
-    wrong = [name for name, value in given.items() if value is not None]
-    if wrong:
-        raise OptionError(
-            f"{where}: is a file of counts, for which {', '.join(wrong)} has no meaning"
-        )
+def _without_empty(corpus: Corpus) -> Corpus:
+    rows = np.flatnonzero(corpus.counts.lengths())
+    return replace(
+        corpus,
+        counts=corpus.counts.select(rows),
+        labels=None if corpus.labels is None else tuple(corpus.labels[i] for i in rows),
+        description={
+            **corpus.description, "dropped_empty_documents": corpus.n_documents - len(rows)
+        },
+        rows=rows,
+    )  # fmt: skip

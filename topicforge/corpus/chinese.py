@@ -3,45 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 import warnings
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from topicforge.errors import MissingExtraError
-
-#: as :data:`topicforge.corpus.text.WORD`; what remains is punctuation, numbers and particles
-_WORD = re.compile(r"[^\W\d_][^\W_]+")
-
-
-class Segmenter:
-    """Text -> words by jieba's default mode (its dictionary, and its model for unknown words).
-
-    An object rather than a closure, so that a vectoriser that holds it can be cloned and compared.
-
-    Args:
-        stop_words: segments that are left out.
-    """
-
-    def __init__(self, stop_words: Sequence[str] = ()) -> None:
-        self.stop_words = frozenset(stop_words)
-
-    def __call__(self, text: str) -> list[str]:
-        """Return the words of two letters and more that are no stop words, in reading order."""
-        stops = self.stop_words
-        return [
-            word for word in load_jieba().cut(text) if _WORD.fullmatch(word) and word not in stops
-        ]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Segmenter) and other.stop_words == self.stop_words
-
-    def __hash__(self) -> int:
-        return hash(self.stop_words)
-
-    def __repr__(self) -> str:
-        return f"Segmenter({len(self.stop_words)} stop words)"
 
 
 @lru_cache(maxsize=1)

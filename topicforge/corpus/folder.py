@@ -3,7 +3,8 @@
 indptr.npy indices.npy counts.npy    compressed sparse rows, see Counts (format 1)
 shards/00000-indptr.npy ...          the same three for each shard, see ShardedCounts (format 2)
 vocabulary.txt                       one word per line, where there is a vocabulary
-labels.txt                           one label per line, where there are labels
+labels.txt                           one label per line, empty for none, where there are labels
+rows.npy                             rows of the source, where some were left out
 corpus.json                          format, sizes, how it was built
 manifest.json                        size and SHA-256 of each of these, see topicforge.storage
 """
@@ -21,43 +22,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topicforge._version import __version__
+from topicforge.corpus.analyzer import Analyzer
 from topicforge.corpus.counts import CHUNK, Counts
 from topicforge.corpus.lines import unreadable
 from topicforge.corpus.sharded import ShardedCounts
-from topicforge.corpus.words import check_labels, check_vocabulary
+from topicforge.corpus.words import check_labels, check_vocabulary, n_classes
 from topicforge.errors import CorpusError, InputError
-from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder
+from topicforge.storage import FolderKind, read_bytes, read_folder, write_array, write_folder
 
 FORMAT = 1
 SHARDED = 2
 CORPUS = FolderKind("corpus", CorpusError, "`topicforge corpus build`")
 DESCRIPTION = "corpus.json"
 _ARRAYS = ("indptr", "indices", "counts")
-_WORDS, _LABELS = "vocabulary.txt", "labels.txt"
+_WORDS, _LABELS, _ROWS = "vocabulary.txt", "labels.txt", "rows.npy"
 _SHARDS = "shards"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
     """Counts together with what their columns and rows are called.
 
     Args:
         counts: N documents over V words.
-        vocabulary: V words in column order, or ``None``.
-        labels: N labels in row order, or ``None``.
+        vocabulary: V words in column order, see
+            :func:`~topicforge.corpus.words.check_vocabulary`, or ``None``.
+        labels: N labels in row order, ``None`` for a document without one, or ``None``.
         name: what to call it.
         description: how it was built; anything that JSON can hold.
+        analyzer: how its texts were cut into words, or ``None`` where that is not known.
+        rows: (N,) row of the source that each document was, counted from 0, or ``None`` where all
+            were kept: theta of document i belongs to row ``rows[i]``.
 
     Raises:
-        InputError: words or labels of another number, a word twice or with white space, a label of
-            several lines.
+        InputError: words, labels or rows of another number, a word twice or with white space, a label
+            of several lines.
     """
 
     counts: Counts
     vocabulary: tuple[str, ...] | None = None
-    labels: tuple[str, ...] | None = None
+    labels: tuple[str | None, ...] | None = None
     name: str = "corpus"
     description: Mapping[str, Any] = field(default_factory=dict)
+    analyzer: Analyzer | None = None
+    rows: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         where = f"Corpus {self.name!r}"
@@ -72,6 +80,15 @@ class Corpus:
         if self.labels is not None:
             labels = check_labels(self.labels, self.counts.n_documents, where)
             object.__setattr__(self, "labels", labels)
+        if self.rows is not None and self.rows.shape != (self.n_documents,):
+            raise InputError(
+                f"{where}: rows must hold a number per document, {self.n_documents}, got shape "
+                f"{self.rows.shape}"
+            )
+
+    def __repr__(self) -> str:
+        labels = "" if self.labels is None else f", {n_classes(self.labels)} labels"
+        return f"Corpus({self.name!r}, {self.n_documents:,} documents, {self.vocab_size:,} words{labels})"
 
     @property
     def n_documents(self) -> int:
@@ -128,7 +145,7 @@ class Corpus:
         described = _read_description(path / DESCRIPTION)
         stems = _stems(described)
         needed = {DESCRIPTION, *(f"{stem}{name}.npy" for stem in stems for name in _ARRAYS)}
-        if not needed <= files <= {*needed, _WORDS, _LABELS}:
+        if not needed <= files <= {*needed, _WORDS, _LABELS, _ROWS}:
             raise CorpusError(
                 f"Corpus.open: the files of {path} do not belong together; build it again"
             )
@@ -144,12 +161,15 @@ class Corpus:
             if verify:
                 counts.check()
                 counts.release()
+            analyzer = described.get("analyzer")
             return cls(
                 counts,
                 _read_lines(path / _WORDS) if _WORDS in files else None,
                 _read_lines(path / _LABELS) if _LABELS in files else None,
                 described["name"],
                 described["description"],
+                None if analyzer is None else Analyzer.from_json(analyzer, "Corpus.open"),
+                np.array(_map(path / _ROWS)) if _ROWS in files else None,
             )
         except InputError as error:
             raise CorpusError(
@@ -168,7 +188,9 @@ class Corpus:
         if self.vocabulary is not None:
             _save_lines(folder / _WORDS, self.vocabulary)
         if self.labels is not None:
-            _save_lines(folder / _LABELS, self.labels)
+            _save_lines(folder / _LABELS, [label or "" for label in self.labels])
+        if self.rows is not None:
+            _save_array(folder / _ROWS, self.rows.astype(np.int64))
         described = {
             "name": self.name,
             "documents": self.n_documents,
@@ -176,7 +198,8 @@ class Corpus:
             "vocab_size": self.vocab_size,
             "entries": counts.n_entries,
             "words": float(counts.document_totals().sum()),
-            "labels": None if self.labels is None else len(set(self.labels)),
+            "labels": None if self.labels is None else n_classes(self.labels),
+            "analyzer": None if self.analyzer is None else self.analyzer.to_json(),
             "description": dict(self.description),
         }
         sizes = None if shards is None else [(s.n_documents, s.n_entries) for s in shards]
@@ -217,16 +240,9 @@ def write_description(
 
 
 def _save_array(path: Path, array: NDArray[Any]) -> None:
-    """Write a .npy file chunk by chunk: numpy.save would load a memory-mapped array whole."""
     with path.open("wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(array.dtype),
-            "fortran_order": False,
-            "shape": array.shape,
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(array), CHUNK):
-            file.write(np.ascontiguousarray(array[start : start + CHUNK]).data)
+        starts = range(0, max(1, len(array)), CHUNK)
+        write_array(file, array.shape, (array[start : start + CHUNK] for start in starts))
 
 
 def _save_lines(path: Path, lines: Iterable[str]) -> None:

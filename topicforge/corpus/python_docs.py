@@ -17,7 +17,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from topicforge.corpus.docstrings import sentences
-from topicforge.corpus.readers.plain import Document
+from topicforge.corpus.reader import Document
 from topicforge.errors import CorpusError
 
 PACKAGES = ("numpy", "scipy", "sklearn", "torch")

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
 from topicforge.errors import OptionError
 
 #: What scikit-learn's list lacks: it was made for another way of cutting words and so doesn't hold
@@ -34,6 +32,8 @@ def english() -> frozenset[str]:
     subject matter (``bill``, ``fire``, ``system``, ``interest``, ``detail``, ``mill``) and leaves
     common verbs (``say``, ``said``, ``make``, ``use``, ``using``). Hand in your own where it matters.
     """
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # takes a second
+
     return frozenset(ENGLISH_STOP_WORDS) | CONTRACTIONS | FORMS
 
 
@@ -41,7 +41,7 @@ def stop_words_of(language: str | None, chosen: str | Sequence[str] | None) -> l
     """Return the stop words to use, sorted.
 
     Args:
-        language: ``en``, ``zh`` or ``None``.
+        language: ``en``, ``zh`` or ``any``.
         chosen: ``"language"`` for the language's own, ``None`` for none, or words.
 
     Raises:

@@ -76,6 +76,7 @@ class SavedModel:
         history: one report per epoch.
         parameters: of the estimator, by name; what JSON can't hold is left out and named.
         texts: whether the model was fitted to texts by the vectoriser of a language.
+        unfinished: whether its training was interrupted.
     """
 
     settings: Settings
@@ -87,6 +88,7 @@ class SavedModel:
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
     texts: bool
+    unfinished: bool = False
 
 
 def save_model(model: SavedModel, folder: Path) -> None:
@@ -159,6 +161,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parameters": kept,
         "parameters_not_saved": sorted(set(params) - set(kept)),
         "texts": model.texts,
+        "unfinished": model.unfinished,
         "history": [asdict(report) for report in model.history],
     }
     try:
@@ -181,6 +184,14 @@ def read_topics(folder: Path, *, verify: bool = True) -> SavedTopics:
         ModelFileError: missing, truncated, changed or inconsistent files.
     """
     return read_folder(folder, MODEL, lambda files: _read_topics(folder, files), verify=verify)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a folder holds a model whose training was interrupted."""
+    try:
+        return bool(_read_json(folder / _JSON).get("unfinished"))
+    except ModelFileError:
+        return False
 
 
 def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
@@ -227,7 +238,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         context = Context(**described["sizes"])
         history = [EpochReport(**report) for report in described["history"]]
         params = dict(described["parameters"])
-        texts = bool(described["texts"])
+        texts, unfinished = bool(described["texts"]), bool(described["unfinished"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
@@ -238,7 +249,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.topic_word, saved.word_scores, saved.ranking, saved.vocabulary,
-        history, params, texts,
+        history, params, texts, unfinished,
     )  # fmt: skip
 
 
@@ -267,9 +278,9 @@ def _composition(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Composit
                 chosen[kind] = registry.find(kind, f"{package}:{name}")
             except UnknownNameError as error:
                 raise ModelFileError(
-                    f"load: {kind} {name!r} comes from the package {package} {part['version']}, which is "
-                    f"not installed or not working here (`topicforge plugins` shows it): "
-                    f"pip install {package}=={part['version']}. The topics can be read without it: "
+                    f"load: {kind} {name!r} comes from the package {package!r}, version "
+                    f"{part['version']!r}, which is not installed or not working here (`topicforge "
+                    "plugins` shows it); install it if you trust it. The topics can be read without it: "
                     "`topicforge topics`"
                 ) from error
     try:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topicforge.errors import InputError
+from topicforge.evaluation.labels import is_missing
 from topicforge.evaluation.proportions import check_proportions
 from topicforge.evaluation.score import Score
 
@@ -26,7 +27,8 @@ def purity(theta: Any, labels: Sequence[Hashable], *, reference: str | None = No
 
     Args:
         theta: (N, K) topic proportions.
-        labels: N labels, strings or numbers.
+        labels: N labels, strings or numbers; documents whose label is missing (``None``, NaN, an
+            empty string) are left out.
         reference: name of the labelled documents, for the provenance.
 
     Returns:
@@ -45,7 +47,8 @@ def nmi(theta: Any, labels: Sequence[Hashable], *, reference: str | None = None)
 
     Args:
         theta: (N, K) topic proportions.
-        labels: N labels, strings or numbers.
+        labels: N labels, strings or numbers; documents whose label is missing (``None``, NaN, an
+            empty string) are left out.
         reference: name of the labelled documents, for the provenance.
 
     Returns:
@@ -64,7 +67,8 @@ def km_purity(theta: Any, labels: Sequence[Hashable], *, reference: str | None =
 
     Args:
         theta: (N, K) topic proportions.
-        labels: N labels, strings or numbers.
+        labels: N labels, strings or numbers; documents whose label is missing (``None``, NaN, an
+            empty string) are left out.
         reference: name of the labelled documents, for the provenance.
 
     Returns:
@@ -83,7 +87,8 @@ def km_nmi(theta: Any, labels: Sequence[Hashable], *, reference: str | None = No
 
     Args:
         theta: (N, K) topic proportions.
-        labels: N labels, strings or numbers.
+        labels: N labels, strings or numbers; documents whose label is missing (``None``, NaN, an
+            empty string) are left out.
         reference: name of the labelled documents, for the provenance.
 
     Returns:
@@ -108,7 +113,8 @@ def clustering(
 
     Args:
         theta: (N, K) topic proportions.
-        labels: N labels, strings or numbers.
+        labels: N labels, strings or numbers; documents whose label is missing (``None``, NaN, an
+            empty string) are left out.
         names: which of the four, in any order.
         reference: name of the labelled documents, for the provenance.
 
@@ -117,8 +123,11 @@ def clustering(
     """
     where = ", ".join(names)
     shares = check_proportions(theta, where=where, name="theta")
-    codes, n_labels = _codes(labels, len(shares), where)
-    counted = f"{len(shares):,} documents with {n_labels} labels"
+    kept, codes, n_labels = _codes(labels, len(shares), where)
+    counted = f"{len(codes):,} documents with {n_labels} labels"
+    if len(codes) < len(shares):
+        counted += f" ({len(shares) - len(codes):,} without a label left out)"
+        shares = shares[kept]
     corpus = f"{reference}, {counted}" if reference else counted
 
     assignments: dict[bool, tuple[Codes, str]] = {}
@@ -148,26 +157,22 @@ def clustering(
     return scores
 
 
-def _codes(labels: Sequence[Hashable], n_documents: int, where: str) -> tuple[Codes, int]:
-    """(N,) label numbers in order of first appearance, and how many labels there are."""
+def _codes(labels: Sequence[Hashable], n_documents: int, where: str) -> tuple[Codes, Codes, int]:
+    """Labelled documents (M,), their label numbers in order of first appearance, number of labels."""
     if isinstance(labels, str) or getattr(labels, "ndim", 1) != 1:
-        raise InputError(f"{where}: labels must be a list with one label a document")
+        raise InputError(f"{where}: labels must be a list with one label per document")
     listed = list(labels)
     if len(listed) != n_documents:
         raise InputError(
             f"{where}: labels must match the rows of theta, got {len(listed)} labels "
             f"for {n_documents} documents"
         )
+    kept = [position for position, label in enumerate(listed) if not is_missing(label)]
+    if not kept:
+        raise InputError(f"{where}: at least one document must have a label, but none has one")
     number: dict[Hashable, int] = {}
-    for position, label in enumerate(listed):
-        # NaN, the usual mark of a missing label, is not equal to itself
-        if label is None or label != label:
-            raise InputError(
-                f"{where}: document {position} has no label ({label!r}); "
-                "leave unlabelled documents out of theta and labels"
-            )
-        number.setdefault(label, len(number))
-    return np.array([number[label] for label in listed], dtype=np.int64), len(number)
+    codes = [number.setdefault(listed[position], len(number)) for position in kept]
+    return np.array(kept), np.array(codes, dtype=np.int64), len(number)
 
 
 def _purity(clusters: Codes, codes: Codes) -> float:

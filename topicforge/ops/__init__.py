@@ -1,7 +1,7 @@
-"""The operators that cost the time: one public function each, native where there is a library.
+"""The operators in which training spends its time: one function each, native where there is a library.
 
-Every function takes ``impl="auto" | "native" | "reference"``: ``reference`` is the plain
-PyTorch twin in :mod:`topicforge.ops.reference`, ``native`` the compiled kernel or an error,
+Every function takes ``impl="auto" | "native" | "reference"``: ``reference`` is plain
+PyTorch, ``native`` the compiled kernel or an error,
 ``auto`` the kernel where one serves the call and the reference elsewhere.
 :func:`kernels_report` says what is in use and why. Importing this package imports no torch.
 """
@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
-    "batch_norm_fold",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
@@ -22,11 +21,9 @@ __all__ = [
     "product_multinomial_nll",
     "sparse_linear",
     "sparse_multinomial_nll",
-    "topic_word_rows",
 ]
 
 if TYPE_CHECKING:
-    from topicforge.ops._batch_norm_fold import batch_norm_fold
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
     from topicforge.ops._library import implementation, kernels_report
@@ -38,12 +35,10 @@ if TYPE_CHECKING:
     from topicforge.ops._product_multinomial_nll import product_multinomial_nll
     from topicforge.ops._sparse_linear import sparse_linear
     from topicforge.ops._sparse_multinomial_nll import sparse_multinomial_nll
-    from topicforge.ops._topic_word_rows import topic_word_rows
 
-# Front-door modules begin with an underscore: a module topicforge.ops.x would, once imported,
+# Modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
 _HOMES = {
-    "batch_norm_fold": "_batch_norm_fold",
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
@@ -55,7 +50,6 @@ _HOMES = {
     "product_multinomial_nll": "_product_multinomial_nll",
     "sparse_linear": "_sparse_linear",
     "sparse_multinomial_nll": "_sparse_multinomial_nll",
-    "topic_word_rows": "_topic_word_rows",
 }
 
 

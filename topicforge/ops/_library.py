@@ -44,7 +44,7 @@ class KernelsReport:
 
     Attributes:
         switch: the value of TOPICFORGE_NATIVE.
-        libraries: one status a device.
+        libraries: one status per device.
         operators: name of the operator → devices on which a native kernel serves it.
         instruction_set: what the CPU library chose on this machine, ``None`` without it.
         build: the build-info record written beside the libraries, empty if there is none.

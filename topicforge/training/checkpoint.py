@@ -4,14 +4,12 @@
     checkpoint.safetensors    parameters, optimiser's moments, random generators, sums of the epoch
 
 Both are JSON and tensors: opening one runs nothing. The tensors are written first, under a name of
-their own, the description is renamed into place last: a kill at any moment leaves a whole one.
+their own, the description last: a kill at any moment leaves a whole one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load
 from torch import Tensor
 
+from topicforge import storage
 from topicforge.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Checkpoints:
         """Write a checkpoint.
 
         Raises:
-            CheckpointError: the folder can't be written.
+            StorageError: the folder can't be written; the last checkpoint is as it was.
         """
         state, optimisation = trainer.state, trainer.optimisation
         tensors = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
@@ -72,37 +71,27 @@ class Checkpoints:
         for number, moments in described["state"].items():
             tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
         tensors["largest"] = state.sums.largest
-        # a buffer may share its memory with another
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         name = f"checkpoint-{time.time_ns():020d}.safetensors"
-        try:
+        with storage.writing_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, self.folder / name)
+            storage.write_tensors(self.folder / name, tensors)
             text = json.dumps(
                 {
                     "format": FORMAT,
                     "run": self._run,
                     "state": state.described(),
                     "rate": optimisation.rate,
-                    "tensors": {"file": name, "sha256": _flushed(self.folder / name)},
+                    "tensors": {"file": name, "sha256": storage.sha256(self.folder / name)},
                 },
                 indent=2,
                 allow_nan=False,
             )
-            fresh = self.folder / f".{_JSON}"
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.folder / _JSON)
+            with storage.write_file(self.folder / _JSON) as file:
+                file.write(text.encode())
             for old in self.folder.glob("checkpoint-*.safetensors"):
                 if old.name != name:
                     old.unlink()
-        except OSError as error:
-            raise CheckpointError(
-                f"checkpoint: {self.folder} can't be written ({error}); make room, or choose another "
-                "folder"
-            ) from error
+            storage.clear_leftovers(self.folder)
 
     def resume(self, trainer: Trainer) -> bool:
         """Go to where the folder's checkpoint stands; returns False where there is none.
@@ -118,9 +107,9 @@ class Checkpoints:
         state, optimisation, device = trainer.state, trainer.optimisation, trainer.device
         try:
             file = self.folder / Path(str(described["tensors"]["file"])).name
-            if _sha256(file) != described["tensors"]["sha256"]:
+            if storage.sha256(file) != described["tensors"]["sha256"]:
                 raise CheckpointError(f"checkpoint: {file} is not what was written; {_REMOVE}")
-            tensors = load_file(file)
+            tensors = load(storage.read_bytes(file))
             state.restore(described["state"], tensors.pop("largest"))
             state.best = _under(tensors, "best.", device)
             optimisation.restart(float(described["rate"]))
@@ -149,7 +138,7 @@ def _under(tensors: Mapping[str, Tensor], prefix: str, device: torch.device) -> 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(storage.read_bytes(path))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"checkpoint: {path} can't be read ({error}); {_REMOVE}") from error
     if not isinstance(read, dict) or read.get("format") != FORMAT:
@@ -167,14 +156,3 @@ def _same_run(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -
                 f"checkpoint: {path} is of another training: its {key} is {found.get(key)!r:.80}, "
                 f"here it is {wanted.get(key)!r:.80}; give the same command again, or {_REMOVE}"
             )
-
-
-def _flushed(path: Path) -> str:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

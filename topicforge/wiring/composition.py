@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Rule, Sides
+from topicforge.contracts import ComponentSpec, Divergence, Kind, Latent, Pair, Rule
 from topicforge.errors import MixError, OptionError, PluginError
 from topicforge.registry import Registry, build, check_options, describe
 
@@ -165,13 +165,13 @@ def resolve_rule(
         PluginError: it returned something else than a rule.
     """
     built: Divergence = build(divergence.spec, divergence.options)
-    sides = Sides(
+    pair = Pair(
         posterior,
         prior,
         bool(getattr(link.spec.factory, "softmax", False)),
         lambda q, p: registry.rules.lookup(divergence.spec.name, q, p),
     )
-    rule: object = built.resolve(sides)
+    rule: object = built.resolve(pair)
     if not isinstance(rule, Rule):
         raise PluginError(
             f"divergence {divergence.spec.qualified_name!r}: resolve must return a "

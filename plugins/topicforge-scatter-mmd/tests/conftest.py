@@ -1,17 +1,17 @@
 """Declarations of two sides, as the core hands them to a divergence."""
 
 import pytest
-from topicforge.plugin import DiagonalNormal, Latent, Sides
+from topicforge.plugin import DiagonalNormal, Latent, Pair
 
 
 @pytest.fixture
-def sides():
-    """Make Sides from two types; flags of the Latents by keyword."""
+def pair():
+    """Make a Pair from two types; flags of the Latents by keyword."""
 
     def make(
         posterior=DiagonalNormal, prior=DiagonalNormal, reparameterised=True, prior_flags=None
     ):
-        return Sides(
+        return Pair(
             posterior=Latent(posterior, reparameterised=reparameterised),
             prior=Latent(prior, **{"trainable": False, **(prior_flags or {})}),
             softmax_link=True,

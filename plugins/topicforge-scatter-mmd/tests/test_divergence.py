@@ -46,30 +46,30 @@ def dirichlet(width):
         (Dirichlet, Dirichlet, "auto", "theta"),
     ],
 )
-def test_space(sides, posterior, prior, space, where):
-    rule = ScatterMmdDivergence(space=space).resolve(sides(posterior, prior))
+def test_space(pair, posterior, prior, space, where):
+    rule = ScatterMmdDivergence(space=space).resolve(pair(posterior, prior))
     assert (rule.space, rule.exactness, rule.per_document) == (where, "sample estimate", False)
 
 
-def test_summary_names_form_and_implementation(sides):
-    summary = ScatterMmdDivergence(unbiased=False, impl="reference").resolve(sides()).summary
+def test_summary_names_form_and_implementation(pair):
+    summary = ScatterMmdDivergence(unbiased=False, impl="reference").resolve(pair()).summary
     assert summary == "biased MMD^2, sum of 7 inverse multiquadrics; plain PyTorch, as asked for"
-    summary = ScatterMmdDivergence().resolve(sides()).summary
+    summary = ScatterMmdDivergence().resolve(pair()).summary
     told = "own C++ operator on the CPU" if NATIVE else f"because {WHY}"
     assert told in summary
 
 
-def test_z_is_refused_where_a_side_is_on_the_simplex(sides):
+def test_z_is_refused_where_a_side_is_on_the_simplex(pair):
     with pytest.raises(MixError, match="use divergence__space='theta' instead"):
-        ScatterMmdDivergence(space="z").resolve(sides(prior=Dirichlet))
+        ScatterMmdDivergence(space="z").resolve(pair(prior=Dirichlet))
 
 
-def test_sides_without_gradient_are_refused(sides):
+def test_pairs_without_gradient_are_refused(pair):
     with pytest.raises(MixError, match="encoder would get no gradient"):
-        ScatterMmdDivergence().resolve(sides(reparameterised=False))
+        ScatterMmdDivergence().resolve(pair(reparameterised=False))
     learned = {"trainable": True, "reparameterised": False}
     with pytest.raises(MixError, match="prior__learn='components'"):
-        ScatterMmdDivergence().resolve(sides(prior=NormalMixture, prior_flags=learned))
+        ScatterMmdDivergence().resolve(pair(prior=NormalMixture, prior_flags=learned))
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_options_are_checked(options, match):
         ScatterMmdDivergence(**options)
 
 
-def test_in_z_it_is_the_formula_with_widths_2_l(sides):
+def test_in_z_it_is_the_formula_with_widths_2_l(pair):
     z = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
-    rule = ScatterMmdDivergence().resolve(sides())
+    rule = ScatterMmdDivergence().resolve(pair())
     torch.manual_seed(1)
     came = rule.compute(None, normal(6, 0.5), drawn(z))
     torch.manual_seed(1)
@@ -101,9 +101,9 @@ def test_in_z_it_is_the_formula_with_widths_2_l(sides):
 
 
 @pytest.mark.parametrize("prior", [dirichlet(6), normal(6)], ids=["dirichlet", "normal"])
-def test_in_theta_it_is_the_formula_with_widths_2(sides, prior):
+def test_in_theta_it_is_the_formula_with_widths_2(pair, prior):
     z = torch.randn(20, 6, generator=torch.Generator().manual_seed(2))
-    rule = ScatterMmdDivergence(space="theta").resolve(sides(prior=type(prior)))
+    rule = ScatterMmdDivergence(space="theta").resolve(pair(prior=type(prior)))
     torch.manual_seed(1)
     came = rule.compute(None, prior, drawn(z))
     torch.manual_seed(1)
@@ -114,8 +114,8 @@ def test_in_theta_it_is_the_formula_with_widths_2(sides, prior):
     assert came.item() == pytest.approx(want.item(), abs=1e-5)  # float32
 
 
-def test_small_between_equals_and_grows_with_the_shift(sides):
-    rule = ScatterMmdDivergence().resolve(sides())
+def test_small_between_equals_and_grows_with_the_shift(pair):
+    rule = ScatterMmdDivergence().resolve(pair())
     torch.manual_seed(3)
     values = [
         rule.compute(None, normal(4), drawn(torch.randn(400, 4) + shift)).item()
@@ -129,9 +129,9 @@ def test_small_between_equals_and_grows_with_the_shift(sides):
 
 @pytest.mark.parametrize("n", [0, 1])
 @pytest.mark.parametrize("space", ["z", "theta"])
-def test_batches_of_none_and_of_one(sides, n, space):
+def test_batches_of_none_and_of_one(pair, n, space):
     z = torch.randn(n, 4, generator=torch.Generator().manual_seed(4)).requires_grad_()
-    value = ScatterMmdDivergence(space=space).resolve(sides()).compute(None, normal(4), drawn(z))
+    value = ScatterMmdDivergence(space=space).resolve(pair()).compute(None, normal(4), drawn(z))
     value.backward()
     assert value.shape == ()
     assert torch.isfinite(value)

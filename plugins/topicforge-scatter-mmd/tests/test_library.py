@@ -47,7 +47,7 @@ def test_an_old_torch_is_named(tmp_path, monkeypatch):
     assert library.load(tmp_path) == "the library needs torch >= 2.10, but torch is 2.9.1+cpu"
 
 
-def test_without_a_library_the_reference_runs_and_explain_tells(monkeypatch, sides):
+def test_without_a_library_the_reference_runs_and_explain_tells(monkeypatch, pair):
     import torch
 
     for module in (divergence, operator):
@@ -57,7 +57,7 @@ def test_without_a_library_the_reference_runs_and_explain_tells(monkeypatch, sid
     assert imq_mmd(x, x + 1, [1.0]) == imq_mmd(x, x + 1, [1.0], impl="reference")
     with pytest.raises(OptionError, match="there was no compiler"):
         imq_mmd(x, x, [1.0], impl="native")
-    summary = ScatterMmdDivergence().resolve(sides()).summary
+    summary = ScatterMmdDivergence().resolve(pair()).summary
     assert "plain PyTorch, because there was no compiler" in summary
     with pytest.raises(OptionError, match="there was no compiler; install the package again"):
         ScatterMmdDivergence(impl="native")

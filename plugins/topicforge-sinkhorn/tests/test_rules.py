@@ -12,9 +12,9 @@ from topicforge.plugin import (
     MixError,
     NormalMixture,
     OptionError,
+    Pair,
     Point,
     Samples,
-    Sides,
 )
 
 from topicforge_sinkhorn.sinkhorn import SinkhornDivergence
@@ -45,11 +45,11 @@ class Embedded(Link):
         return torch.log_softmax(torch.nn.functional.pad(z, (0, 1)), -1)
 
 
-def sides(q, p, *, q_flows=True, **flags):
+def pair(q, p, *, q_flows=True, **flags):
     def no_rule(*types):
         raise AssertionError(types)
 
-    return Sides(Latent(q, reparameterised=q_flows), Latent(p, **flags), True, no_rule)
+    return Pair(Latent(q, reparameterised=q_flows), Latent(p, **flags), True, no_rule)
 
 
 @pytest.mark.parametrize("divergence", BOTH)
@@ -64,7 +64,7 @@ def sides(q, p, *, q_flows=True, **flags):
     ],
 )
 def test_space_by_default(divergence, q, p, space):
-    rule = divergence().resolve(sides(q, p, trainable=False))
+    rule = divergence().resolve(pair(q, p, trainable=False))
     assert rule.space == space
     assert not rule.per_document
     assert rule.exactness == "sample estimate"
@@ -73,11 +73,11 @@ def test_space_by_default(divergence, q, p, space):
 @pytest.mark.parametrize("divergence", BOTH)
 def test_refuses_sides_without_gradients(divergence):
     with pytest.raises(MixError, match="posterior's Dirichlet is not reparameterised"):
-        divergence().resolve(sides(Dirichlet, Dirichlet, q_flows=False))
+        divergence().resolve(pair(Dirichlet, Dirichlet, q_flows=False))
     with pytest.raises(MixError, match="gmm: prior__learn='components'"):
-        divergence().resolve(sides(Point, NormalMixture, reparameterised=False))
+        divergence().resolve(pair(Point, NormalMixture, reparameterised=False))
     # samples without gradient do no harm where there is nothing to learn
-    divergence().resolve(sides(Point, NormalMixture, reparameterised=False, trainable=False))
+    divergence().resolve(pair(Point, NormalMixture, reparameterised=False, trainable=False))
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_refuses_sides_without_gradients(divergence):
     [SinkhornDivergence(cost="squared-euclidean"), SlicedWassersteinDivergence(space="z")],
 )
 def test_z_can_not_be_compared_with_theta(divergence):
-    with pytest.raises(MixError, match=r"posterior lives in z and the prior in theta"):
-        divergence.resolve(sides(Point, Dirichlet))
+    with pytest.raises(MixError, match=r"posterior is in z and the prior in theta"):
+        divergence.resolve(pair(Point, Dirichlet))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_prior_in_z_is_sent_through_the_link(divergence):
     torch.manual_seed(0)
     link = Embedded(CONTEXT)
     z, prior_z = torch.randn(2, 4, 2, dtype=torch.float64)
-    rule = divergence.resolve(sides(Point, DiagonalNormal, trainable=False))
+    rule = divergence.resolve(pair(Point, DiagonalNormal, trainable=False))
     torch.manual_seed(1)
     got = rule.compute(None, Fixed(prior_z, "z"), Samples(z, link(z), link))
     torch.manual_seed(1)
@@ -134,7 +134,7 @@ def test_hardly_changes_when_both_sides_move_far(divergence):
     """A shift of 4096 rounds coordinates to 2^-11; |x|^2 expanded there would lose units."""
     torch.manual_seed(0)
     x, y = torch.randn(2, 20, 3)
-    rule = divergence().resolve(sides(Point, DiagonalNormal, trainable=False))
+    rule = divergence().resolve(pair(Point, DiagonalNormal, trainable=False))
     values = []
     for shift in (0.0, 4096.0):
         torch.manual_seed(1)
@@ -147,7 +147,7 @@ def test_hardly_changes_when_both_sides_move_far(divergence):
 def test_batches_of_none_and_of_one(divergence, n):
     z = torch.tensor([[0.5, 1.0]])[:n].requires_grad_()
     p = Fixed(torch.zeros(n, 2), "z")
-    rule = divergence().resolve(sides(Point, DiagonalNormal, trainable=False))
+    rule = divergence().resolve(pair(Point, DiagonalNormal, trainable=False))
     value = rule.compute(None, p, Samples(z, z, None))
     value.backward()
     assert value.shape == ()
@@ -162,7 +162,7 @@ def test_directions_follow_the_seed():
     torch.manual_seed(0)
     x, y = torch.randn(2, 8, 5)
     rule = SlicedWassersteinDivergence(n_projections=3).resolve(
-        sides(Point, DiagonalNormal, trainable=False)
+        pair(Point, DiagonalNormal, trainable=False)
     )
 
     def value(seed):
@@ -179,7 +179,7 @@ def test_scaled_is_the_width_times_the_mean():
     values = []
     for scaled in (True, False):
         divergence = SlicedWassersteinDivergence(scaled=scaled)
-        rule = divergence.resolve(sides(Point, DiagonalNormal, trainable=False))
+        rule = divergence.resolve(pair(Point, DiagonalNormal, trainable=False))
         torch.manual_seed(1)
         values.append(rule.compute(None, Fixed(y, "z"), Samples(x, x, None)).item())
     assert values[0] == pytest.approx(5 * values[1])
@@ -192,7 +192,7 @@ def test_learns_the_prior(divergence):
     loc = torch.full((2,), 3.0, requires_grad=True)
     log_var = torch.full((2,), -3.2, requires_grad=True)
     p = DiagonalNormal(torch.zeros(2), torch.zeros(2))
-    rule = divergence.resolve(sides(DiagonalNormal, DiagonalNormal, trainable=False))
+    rule = divergence.resolve(pair(DiagonalNormal, DiagonalNormal, trainable=False))
     optimiser = torch.optim.Adam([loc, log_var], lr=0.1)
     for _ in range(80):
         z = DiagonalNormal(loc.expand(60, 2), log_var.expand(60, 2)).rsample()

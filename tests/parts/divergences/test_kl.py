@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from topicforge.contracts import Latent, Samples, Sides
+from topicforge.contracts import Latent, Pair, Samples
 from topicforge.distributions import (
     DiagonalNormal,
     Dirichlet,
@@ -25,36 +25,36 @@ class Sampled(Distribution):
     space = "z"
 
 
-def sides(q, p, *, softmax_link=True, reparameterised=True):
+def pair(q, p, *, softmax_link=True, reparameterised=True):
     def lookup(q, p):
         return TABLE.lookup("kl", q, p)
 
-    return Sides(Latent(q, reparameterised), Latent(p, trainable=False), softmax_link, lookup)
+    return Pair(Latent(q, reparameterised), Latent(p, trainable=False), softmax_link, lookup)
 
 
 def test_auto_runs_the_registered_rule():
     for spec in KL_RULES:
-        assert KlDivergence().resolve(sides(spec.posterior, spec.prior)) is spec.rule
+        assert KlDivergence().resolve(pair(spec.posterior, spec.prior)) is spec.rule
 
 
 def test_nothing_falls_back_to_sampling():
     with pytest.raises(
         MixError, match=r"no KL rule is registered for \(Dirichlet, DiagonalNormal\)"
     ):
-        KlDivergence().resolve(sides(Dirichlet, DiagonalNormal))
+        KlDivergence().resolve(pair(Dirichlet, DiagonalNormal))
 
 
 @pytest.mark.parametrize("estimator", ["auto", "monte-carlo"])
 def test_a_point_has_no_kl(estimator):
     with pytest.raises(MixError, match="infinite"):
-        KlDivergence(estimator=estimator).resolve(sides(Point, DiagonalNormal))
+        KlDivergence(estimator=estimator).resolve(pair(Point, DiagonalNormal))
 
 
 def test_the_laplace_rule_needs_the_plain_softmax():
     with pytest.raises(MixError, match="link='softmax'"):
-        KlDivergence().resolve(sides(DiagonalNormal, Dirichlet, softmax_link=False))
+        KlDivergence().resolve(pair(DiagonalNormal, Dirichlet, softmax_link=False))
     # the logistic normal is the softmax of its normal already
-    KlDivergence().resolve(sides(LogisticNormal, Dirichlet, softmax_link=False))
+    KlDivergence().resolve(pair(LogisticNormal, Dirichlet, softmax_link=False))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_laplace_rule_needs_the_plain_softmax():
 )
 def test_what_monte_carlo_needs(q, p, flags, message):
     with pytest.raises(MixError, match=message):
-        KlDivergence(estimator="monte-carlo").resolve(sides(q, p, **flags))
+        KlDivergence(estimator="monte-carlo").resolve(pair(q, p, **flags))
 
 
 @pytest.mark.parametrize("n_samples", [1, 4])
@@ -78,7 +78,7 @@ def test_monte_carlo_agrees_with_the_closed_form(n_samples):
     q = DiagonalNormal(torch.tensor([[1.0, -0.5]]).expand(rows, 2), torch.full((rows, 2), -0.4))
     p = DiagonalNormal(torch.zeros(2), torch.zeros(2))
     rule = KlDivergence(estimator="monte-carlo", n_samples=n_samples).resolve(
-        sides(DiagonalNormal, DiagonalNormal)
+        pair(DiagonalNormal, DiagonalNormal)
     )
     assert (rule.exactness, rule.space, rule.per_document) == ("Monte Carlo", "z", True)
     assert f"over {n_samples} sample" in rule.summary
@@ -97,7 +97,7 @@ def test_monte_carlo_agrees_with_the_closed_form(n_samples):
 def test_the_first_sample_is_the_one_the_decoder_sees():
     q = DiagonalNormal(torch.zeros(1, 2), torch.zeros(1, 2))
     p = DiagonalNormal(torch.ones(2), torch.zeros(2))
-    rule = KlDivergence(estimator="monte-carlo").resolve(sides(DiagonalNormal, DiagonalNormal))
+    rule = KlDivergence(estimator="monte-carlo").resolve(pair(DiagonalNormal, DiagonalNormal))
     z = torch.tensor([[2.0, 0.0]])
     # log q - log p = 1/2 (|z - 1|^2 - |z|^2) = (2 - 4) / 2
     assert rule.compute(q, p, Samples(z, z, None)).item() == pytest.approx(-1.0)
@@ -108,7 +108,7 @@ def test_monte_carlo_in_theta_and_its_gradient():
     a = torch.tensor([0.8, 2.0, 1.5], dtype=torch.float64)
     rows = a.expand(20_000, 3).clone().requires_grad_()
     q, p = Dirichlet(rows), Dirichlet(torch.ones(3, dtype=torch.float64))
-    rule = KlDivergence(estimator="monte-carlo").resolve(sides(Dirichlet, Dirichlet))
+    rule = KlDivergence(estimator="monte-carlo").resolve(pair(Dirichlet, Dirichlet))
     assert rule.space == "theta"
     z = q.rsample()
     got = rule.compute(q, p, Samples(z, z, None))

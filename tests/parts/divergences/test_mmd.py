@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from topicforge.contracts import Context, Latent, Samples, Sides
+from topicforge.contracts import Context, Latent, Pair, Samples
 from topicforge.distributions import DiagonalNormal, Dirichlet, Distribution, NormalMixture, Point
 from topicforge.errors import MixError, OptionError
 from topicforge.parts.divergences import MmdDivergence, NoDivergence
@@ -32,12 +32,12 @@ def no_rule(*types):
     raise AssertionError(types)
 
 
-def sides(q, p, **flags):
-    return Sides(Latent(q), Latent(p, **flags), True, no_rule)
+def pair(q, p, **flags):
+    return Pair(Latent(q), Latent(p, **flags), True, no_rule)
 
 
 def rule(q=DiagonalNormal, p=DiagonalNormal, **options):
-    return MmdDivergence(**options).resolve(sides(q, p, trainable=False))
+    return MmdDivergence(**options).resolve(pair(q, p, trainable=False))
 
 
 def naive_imq(x, y, scales, unbiased):
@@ -151,7 +151,7 @@ def test_which_kernel_runs_where():
     assert "t = 0.25" in forced.summary
     assert not rule().per_document
     assert not forced.per_document
-    with pytest.raises(MixError, match=r"posterior lives in z and the prior in theta.*'diffusion'"):
+    with pytest.raises(MixError, match=r"posterior is in z and the prior in theta.*'diffusion'"):
         rule(p=Dirichlet, kernel="imq")
 
 
@@ -160,17 +160,17 @@ def test_learned_weights_are_refused_and_fixed_ones_are_not():
     for kernel in ("auto", "diffusion", "imq"):
         divergence = MmdDivergence(kernel=kernel)
         with pytest.raises(MixError, match=r"prior__learn='components'"):
-            divergence.resolve(sides(DiagonalNormal, NormalMixture, **flags))
-        divergence.resolve(sides(DiagonalNormal, NormalMixture, trainable=True))
+            divergence.resolve(pair(DiagonalNormal, NormalMixture, **flags))
+        divergence.resolve(pair(DiagonalNormal, NormalMixture, trainable=True))
         divergence.resolve(
-            sides(DiagonalNormal, NormalMixture, trainable=False, reparameterised=False)
+            pair(DiagonalNormal, NormalMixture, trainable=False, reparameterised=False)
         )
 
 
 def test_a_posterior_without_gradients_is_refused():
     posterior = Latent(DiagonalNormal, reparameterised=False)
     with pytest.raises(MixError, match="encoder would get no gradient"):
-        MmdDivergence().resolve(Sides(posterior, Latent(Dirichlet), True, no_rule))
+        MmdDivergence().resolve(Pair(posterior, Latent(Dirichlet), True, no_rule))
 
 
 @pytest.mark.parametrize("kernel", ["imq", "diffusion"])
@@ -225,7 +225,7 @@ def test_refusals(options, message):
 
 def test_no_divergence_is_zero_a_document_for_every_pair():
     for q in (Point, DiagonalNormal, Dirichlet):
-        run = NoDivergence().resolve(sides(q, Dirichlet))
+        run = NoDivergence().resolve(pair(q, Dirichlet))
         assert run.space == q.space
         z = torch.randn(4, 3)
         assert run.compute(None, None, Samples(z, z, None)).tolist() == [0.0] * 4

@@ -1,168 +1,227 @@
-"""Count matrices of scipy and scikit-learn: .npz, MatrixMarket, svmlight."""
+"""Files of counts: .npz, MatrixMarket and UCI docword files, svmlight, LDA-C."""
 
 from __future__ import annotations
 
-import gzip
 import io
-import warnings
+import re
 import zipfile
-import zlib
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import scipy.io
 import scipy.sparse as sp
 
-from topicforge.corpus.counts import Counts
-from topicforge.corpus.lines import unreadable
-from topicforge.errors import CorpusError, InputError
-
-# whatever a damaged file makes the libraries raise
-_DAMAGED = (
-    OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OverflowError,
-    MemoryError, NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+from topicforge.corpus.lines import MAX_RATIO, PACKED, open_bytes, read_lines, unreadable
+from topicforge.corpus.reader import CountTable, Reading
+from topicforge.corpus.words import read_vocabulary
+from topicforge.errors import CorpusError, TopicForgeError
 
 
-@dataclass(frozen=True)
-class CountFile:
-    """What a file of counts holds.
+@contextmanager
+def _reading(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes the libraries raise into an error that names the file."""
+    try:
+        yield
+    except TopicForgeError:
+        raise
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise unreadable(path, error) from error
+    except Exception as error:
+        raise CorpusError(
+            f"{path}: must be {what} ({type(error).__name__}: {error}); it is truncated, damaged or of "
+            "another format"
+        ) from error
 
-    Args:
-        counts: N documents over V words.
-        labels: N labels where the format has them inside, else ``None``.
-        vocabulary: V words where a file beside it names them, else ``None``.
-        note: what was decided while reading, for the corpus's description.
-    """
 
-    counts: Counts
-    labels: tuple[str, ...] | None = None
-    vocabulary: tuple[str, ...] | None = None
-    note: str = ""
-
-
-def read_npz(path: Path) -> CountFile:
+def read_npz(path: Path, _: Reading) -> CountTable:
     """Read what ``scipy.sparse.save_npz`` wrote, (documents, words); no pickle is ever loaded.
 
     Raises:
-        CorpusError: missing, truncated, no sparse matrix, or counts that are unusable.
+        CorpusError: missing, truncated, or no sparse matrix.
     """
-    _check_file(path)
-    try:
+    with _reading(path, "a sparse matrix written by scipy.sparse.save_npz"):
+        with open_bytes(path) as file, zipfile.ZipFile(file) as archive:
+            _check_size(path, sum(entry.file_size for entry in archive.infolist()), MAX_RATIO)
         with path.open("rb") as file:  # numpy leaves its own open when the content is damaged
-            matrix = sp.load_npz(file)
-    except _DAMAGED as error:
-        raise CorpusError(
-            f"{path}: must be a sparse matrix written by scipy.sparse.save_npz "
-            f"({type(error).__name__}: {error}); it is truncated or another kind of .npz"
-        ) from error
-    return CountFile(_counts(matrix, path))
+            return CountTable(sp.load_npz(file))
 
 
-def read_matrix_market(path: Path) -> CountFile:
-    """Read a MatrixMarket file (.mtx, .mtx.gz), (documents, words).
+def read_matrix_market(path: Path, _: Reading) -> CountTable:
+    """Read a MatrixMarket file, (documents, words).
 
     Raises:
-        CorpusError: missing, truncated, not MatrixMarket, or counts that are unusable.
+        CorpusError: missing, truncated, not MatrixMarket, or numbers that its banner excludes.
     """
-    _check_file(path)
-    try:
-        entries = int(scipy.io.mminfo(path)[2])
-        # "1 1\n": no file can hold more, and memory is taken for as many as the header says
-        if path.suffix != ".gz" and entries > path.stat().st_size // 2:
-            raise ValueError(f"its header promises {entries} entries")
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rb") as file:
-            matrix = scipy.io.mmread(io.BufferedReader(_Ended(file)))
-    except _DAMAGED as error:
-        raise CorpusError(
-            f"{path}: must be a MatrixMarket file ({type(error).__name__}: {error}); it is truncated or "
-            "of another format"
-        ) from error
-    return CountFile(_counts(matrix, path))
+    with _reading(path, "a MatrixMarket file"), open_bytes(path) as file:
+        banner = file.readline(1000)
+        # scipy cuts 1.7 to 1 where the banner says integer
+        whole = b"integer" in banner.lower()
+        real = re.sub(rb"(?i)integer", b"real", banner)
+        return CountTable(_market(path, real, file, whole))
 
 
-class _Ended(io.RawIOBase):
-    """A file with a line feed added at its end.
+def read_uci(path: Path, reading: Reading) -> CountTable:
+    """Read a UCI bag of words: lines D, W, NNZ, then ``document word count``, counted from 1.
 
-    scipy's reader looks for the end of the line behind each entry, and runs out of its memory when
-    the last line has none.
+    It is MatrixMarket without its banner. For ``docword.NAME.txt`` or ``.txt.gz`` the words come from
+    ``vocab.NAME.txt`` beside it, where that file is there.
+
+    Raises:
+        CorpusError: missing, truncated, not of this format, numbers outside what the header says.
     """
+    what = (
+        "a UCI docword file: lines D, W and NNZ, one number each, then 'document word count' in whole "
+        "numbers"
+    )
+    with _reading(path, what), open_bytes(path) as file:
+        sizes = [int(file.readline(100)) for _ in range(3)]
+        # an empty comment, so that errors count the lines as the file does
+        head = "%%MatrixMarket matrix coordinate real general\n%\n{} {} {}\n".format(*sizes)
+        matrix = _market(path, head.encode(), file, True)
+    beside = _vocabulary_beside(path) if reading.side_vocabulary else None
+    if beside is None:
+        return CountTable(matrix)
+    return CountTable(
+        matrix, vocabulary=read_vocabulary(beside, sizes[1]), note=f"words from {beside.name}"
+    )
 
-    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
-        self._file = file
-        self._ended = False
+
+def _market(path: Path, head: bytes, rest: IO[bytes], whole: bool) -> Any:
+    import scipy.io
+
+    sizes = head.splitlines()[-1] if head.count(b"\n") > 1 else b""
+    while not sizes.strip() or sizes.startswith(b"%"):
+        line = rest.readline()
+        if not line:
+            raise ValueError("it ends within its header")
+        head, sizes = head + line, line
+    # memory is taken for as many entries as the header says; none takes less than "1 1\n", or "1\n"
+    # in a dense one, whose header has no number of entries
+    rows, columns, *entries = map(int, sizes.split())
+    least = 4 * entries[0] if entries else 2 * rows * columns
+    _check_size(path, least, MAX_RATIO if path.suffix in PACKED else 1)
+    matrix = scipy.io.mmread(io.BufferedReader(_Joined(head, rest)))
+    if whole:
+        values = matrix.data if sp.issparse(matrix) else matrix
+        if not (values == np.floor(values)).all() or not (np.abs(values) < 2**53).all():
+            raise ValueError("counts must be whole numbers below 2^53")
+        matrix = matrix.astype(np.int64)
+    return matrix
+
+
+class _Joined(io.RawIOBase):
+    """A head, a file, and a line feed: scipy's reader leaves its memory where the last line has none."""
+
+    def __init__(self, head: bytes, file: IO[bytes]) -> None:
+        self._parts: list[IO[bytes]] = [io.BytesIO(head), file, io.BytesIO(b"\n")]
 
     def readable(self) -> bool:
-        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer and return how much of it; 0 at the end."""
-        data = self._file.read(len(buffer))
-        if not data and not self._ended:
-            data, self._ended = b"\n", True
-        buffer[: len(data)] = data
-        return len(data)
+        while self._parts:
+            data = self._parts[0].read(len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+            self._parts.pop(0)
+        return 0
 
 
-def read_svmlight(path: Path, vocab_size: int | None = None) -> CountFile:
-    """Read an svmlight file, ``label word:count word:count ...`` a line; .gz too.
+def _vocabulary_beside(path: Path) -> Path | None:
+    if not path.name.startswith("docword."):
+        return None
+    name = "vocab." + path.name.removeprefix("docword.")
+    for candidate in (path.with_name(name.removesuffix(path.suffix)), path.with_name(name)):
+        if candidate.is_file():
+            return candidate
+    return None
 
-    Words are numbered from 1, as the format has it, unless a word 0 occurs.
 
-    Args:
-        path: the file.
-        vocab_size: V, where a vocabulary is at hand; else the highest word decides.
+def read_svmlight(path: Path, reading: Reading) -> CountTable:
+    """Read an svmlight file, ``label word:count word:count ...`` a line.
+
+    Its words are numbered as ``first_index`` says, else as scikit-learn's comment "Column indices
+    are zero-based" does, else from 1, unless a word 0 occurs. The note says which it was.
 
     Raises:
-        CorpusError: missing, truncated, not svmlight, words beyond the vocabulary, or counts that
-            are unusable.
+        CorpusError: missing, truncated, not svmlight, or words beyond the vocabulary.
     """
     from sklearn.datasets import load_svmlight_file
 
-    _check_file(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            matrix, values = load_svmlight_file(str(path), zero_based=True, dtype=np.float32)
-    except _DAMAGED as error:
-        raise CorpusError(
-            f"{path}: must be an svmlight file with numbers as labels ({type(error).__name__}: {error})"
-        ) from error
-    if matrix.shape[0] == 0 or matrix.nnz == 0:
+    with _reading(path, "an svmlight file with numbers as labels"), open_bytes(path) as file:
+        comments = list(takewhile(lambda line: line.startswith(b"#"), iter(file.readline, b"")))
+        file.seek(0)
+        matrix, values = load_svmlight_file(file, zero_based=True, dtype=np.float32)
+    if matrix.nnz == 0:
         raise CorpusError(f"{path}: must hold at least one document with a word, got none")
-    zero_based = int(matrix.indices.min()) == 0
-    width = matrix.shape[1] if zero_based else matrix.shape[1] - 1
-    if vocab_size is not None and width > vocab_size:
+    lowest, highest = int(matrix.indices.min()), matrix.shape[1] - 1
+    said = re.search(rb"indices are (zero|one)-based", b"".join(comments))
+    first, why = reading.first_index, "as told"
+    if first is None and said is not None:
+        first, why = int(said[1] == b"one"), "as its comment says"
+    elif first is None:
+        first, why = min(lowest, 1), "as a word 0 occurs"
+        if first:
+            why = "the format's own numbering: no comment says otherwise and no word 0 occurs"
+    size = reading.vocab_size
+    if lowest < first or (size is not None and highest - first >= size):
         raise CorpusError(
-            f"{path}: words are numbered from {0 if zero_based else 1} to {matrix.shape[1] - 1}, but the "
-            f"vocabulary has {vocab_size}; it is of another corpus"
+            f"{path}: words are numbered from {first} ({why}), so they must be in [{first}, "
+            f"{'...' if size is None else size - 1 + first}], got {lowest} to {highest}"
+            + ("" if size is None else f"; the vocabulary has {size}, is it of another corpus?")
         )
-    shift = 0 if zero_based else 1
-    shifted = sp.csr_array(
-        (matrix.data, matrix.indices - shift, matrix.indptr),
-        shape=(matrix.shape[0], width if vocab_size is None else vocab_size),
-    )
-    labels = tuple(str(int(v)) if float(v).is_integer() else str(v) for v in values)
-    note = f"words numbered from {shift}"
-    return CountFile(_counts(shifted, path), labels, note=note)
+    shape = (matrix.shape[0], highest + 1 - first if size is None else size)
+    shifted = sp.csr_array((matrix.data, matrix.indices - first, matrix.indptr), shape=shape)
+    labels = [str(int(v)) if float(v).is_integer() else str(v) for v in values]
+    return CountTable(shifted, labels, note=f"words numbered from {first}, {why}")
 
 
-def _counts(matrix: object, path: Path) -> Counts:
-    try:
-        return Counts.from_matrix(matrix, str(path))
-    except InputError as error:
-        raise CorpusError(str(error)) from error
-    except MemoryError as error:
-        raise CorpusError(f"{path}: too large for this machine's memory ({error})") from error
+def read_lda_c(path: Path, reading: Reading) -> CountTable:
+    """Read an LDA-C file: a line is ``M word:count word:count ...`` with M pairs, words from 0.
+
+    It is svmlight with M in the label's place, but scikit-learn's reader refuses words that are not
+    sorted, as they are in the files of Blei's lda-c.
+
+    Raises:
+        CorpusError: missing, not of this format, a line with another number of pairs than it says
+            (truncated), words beyond the vocabulary.
+    """
+    words, values, ends = array("q"), array("d"), array("q", [0])
+    for number, line in enumerate(read_lines(path), start=1):
+        with _reading(path, f"an LDA-C file, 'M word:count word:count ...'; line {number} is not"):
+            said, *pairs = line.split() or [""]
+            if int(said) != len(pairs):
+                raise ValueError(f"it promises {int(said)} words and has {len(pairs)}")
+            numbers = [pair.split(":") for pair in pairs]
+            words.extend(int(word) for word, _ in numbers)
+            values.extend(float(value) for _, value in numbers)
+            ends.append(len(words))
+    if not words:
+        raise CorpusError(f"{path}: must hold at least one document with a word, got none")
+    indices, data = np.asarray(words), np.asarray(values)
+    width = int(indices.max()) + 1 if reading.vocab_size is None else reading.vocab_size
+    if indices.min() < 0 or indices.max() >= width:
+        raise CorpusError(
+            f"{path}: words must be in [0, {width - 1}], got {indices.min()} to {indices.max()}; is the "
+            "vocabulary of another corpus?"
+        )
+    if (data == np.floor(data)).all() and (np.abs(data) < 2**53).all():
+        data = data.astype(np.int64)
+    with _reading(path, "an LDA-C file"):
+        return CountTable(
+            sp.csr_array((data, indices, np.asarray(ends)), shape=(len(ends) - 1, width))
+        )
 
 
-def _check_file(path: Path) -> None:
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise unreadable(path, error) from error
+def _check_size(path: Path, promised: int, ratio: int) -> None:
+    """Refuse what promises more bytes than the file can hold, before memory is taken for them."""
+    if promised > max(1 << 26 if ratio > 1 else 0, ratio * path.stat().st_size):
+        raise CorpusError(
+            f"{path}: promises {promised} bytes and more, which {path.stat().st_size} bytes can't hold; "
+            "it is truncated or damaged"
+        )

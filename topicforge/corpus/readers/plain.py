@@ -1,4 +1,4 @@
-"""Plain texts: a file of one document a line, a folder of one document a file."""
+"""Plain texts: a file with one document a line, a folder with one document in each file."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from topicforge.corpus.lines import read_lines, read_text, unreadable
+from topicforge.corpus.reader import Document, Reading
 from topicforge.errors import CorpusError
 
-#: a document and its label, if it has one
-Document = tuple[str, str | None]
 
-
-def read_line_documents(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
-    """Yield one document a line; an empty line is an empty document.
+def read_line_documents(path: Path, reading: Reading) -> Iterator[Document]:
+    """Yield one document per line; an empty line is an empty document.
 
     Raises:
         CorpusError: see :func:`~topicforge.corpus.lines.read_lines`.
     """
-    for line in read_lines(path, encoding):
+    for line in read_lines(path, reading.encoding):
         yield line, None
 
 
-def read_folder(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
-    """Yield one document a file, in the order of their paths, labelled by subfolder.
+def read_folder(path: Path, reading: Reading) -> Iterator[Document]:
+    """Yield one document per file, in the order of their paths, labelled by subfolder.
 
     All files count but hidden ones. Where there are subfolders, a document's label is the path of
     its own, and then every file must lie in one.
@@ -52,4 +50,4 @@ def read_folder(path: Path, encoding: str = "utf-8") -> Iterator[Document]:
             "not; move it"
         )
     for parts, file in found:
-        yield read_text(file, encoding), "/".join(parts[:-1]) if labelled else None
+        yield read_text(file, reading.encoding), "/".join(parts[:-1]) if labelled else None

@@ -8,29 +8,33 @@ options are the same; options that do not touch how texts are cut keep pass 1.
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sklearn
 
 from topicforge._version import __version__
+from topicforge.corpus.analyzer import Analyzer
 from topicforge.corpus.folder import CORPUS, Corpus, write_description
 from topicforge.corpus.lines import read_lines
-from topicforge.corpus.readers.plain import Document
+from topicforge.corpus.pruning import Pruning
+from topicforge.corpus.reader import Document
 from topicforge.corpus.streaming.columns import choose_words, name_buckets
 from topicforge.corpus.streaming.merge import merge_all
 from topicforge.corpus.streaming.pieces import count_piece, cut, finished, piece_folder
 from topicforge.corpus.streaming.pool import Pool
 from topicforge.corpus.streaming.scratch import own_lines, read_json, scratch_of, settle
-from topicforge.corpus.streaming.settings import Columns, Words
-from topicforge.corpus.streaming.shards import Shard, dropped_documents, map_shard, shard_done
-from topicforge.corpus.words import check_labels, check_vocabulary
-from topicforge.errors import CorpusError, InputError, StorageError
+from topicforge.corpus.streaming.settings import Shards
+from topicforge.corpus.streaming.shards import Shard, kept_rows, map_shard, shard_done
+from topicforge.corpus.words import check_label, check_vocabulary
+from topicforge.errors import CorpusError, StorageError
 from topicforge.storage import (
     check_target,
     put_in_place,
@@ -53,11 +57,12 @@ class Task:
         documents: opens the source anew and yields ``(text, label or None)``.
         fingerprint: what tells the source from another one or another state of it; JSON.
         target: the corpus folder.
-        words: how texts are cut.
-        columns: which words become columns.
-        shard_documents: documents a shard.
-        workers: processes.
-        labels: a file with a label a line, or ``None``.
+        analyzer: how texts are cut.
+        vocabulary: words in column order, or ``None`` to choose them.
+        pruning: the limits by which they are chosen.
+        shards: size of the pieces, workers, hashing.
+        drop_empty: leave documents without a word out.
+        labels: N labels, a file with one per line, or ``None``.
         encoding: of that file.
         name: of the corpus.
         description: what is known of the build so far, for ``corpus.json``.
@@ -67,11 +72,12 @@ class Task:
     documents: Callable[[], Iterator[Document]]
     fingerprint: Mapping[str, Any]
     target: Path
-    words: Words
-    columns: Columns
-    shard_documents: int
-    workers: int
-    labels: Path | None
+    analyzer: Analyzer
+    vocabulary: tuple[str, ...] | None
+    pruning: Pruning
+    shards: Shards
+    drop_empty: bool
+    labels: Any
     encoding: str
     name: str
     description: Mapping[str, Any]
@@ -84,15 +90,14 @@ def build_shards(task: Task) -> Corpus:
     Raises:
         CorpusError: unreadable or empty input, no word left, labels of another number, a target that
             holds something else, a worker that died, no room on the disk.
-        OptionError: see :class:`Columns` and :class:`Words`.
         MissingExtraError: an optional library is missing.
     """
-    task.words.vectorizer()  # says what is wrong before anything is read
+    task.analyzer("")  # what it lacks (jieba) is said before anything is read
     target = Path(os.path.abspath(task.target))
     check_target(target, CORPUS)
     scratch = scratch_of(target)
     try:
-        with workspace(scratch, target), writing_to(target), Pool(task.workers) as pool:
+        with workspace(scratch, target), writing_to(target), Pool(task.shards.workers) as pool:
             _settle(task, scratch)
             _read_pieces(task, scratch, pool)
             shards = _settle_columns(task, scratch, pool)
@@ -111,19 +116,35 @@ def _settle(task: Task, scratch: Path) -> None:
         "topicforge": __version__,
         "scikit-learn": sklearn.__version__,
         "source": task.fingerprint,
-        "words": asdict(task.words),
-        "shard_documents": task.shard_documents,
+        "analyzer": task.analyzer.to_json(),
+        "shard_documents": task.shards.documents,
     }
     settle(
         scratch, "manifest.json", reading,
         (_READ, _PIECES, "columns-manifest.json", _COLUMNS, _DONE, _RESULT, _MERGE),
     )  # fmt: skip
-    labels = None if task.labels is None else _file_state(task.labels)
+    labels = task.labels
+    if isinstance(labels, str | os.PathLike):
+        labels = _file_state(Path(labels))
+    elif labels is not None:
+        labels = _digest(map(str, labels))
+    columns = {
+        "vocabulary": None if task.vocabulary is None else _digest(task.vocabulary),
+        "pruning": asdict(task.pruning),
+        "hashing": [task.shards.hash_buckets, task.shards.hash_names],
+        "drop_empty": task.drop_empty,
+    }
     settle(
         scratch, "columns-manifest.json",
-        {"columns": task.columns.manifest(), "labels": labels, "encoding": task.encoding},
+        {"columns": columns, "labels": labels, "encoding": task.encoding},
         (_COLUMNS, _DONE, _RESULT, _MERGE),
     )  # fmt: skip
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256(
+        "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
+    ).hexdigest()
 
 
 def _file_state(path: Path) -> list[str | int]:
@@ -142,7 +163,7 @@ def _read_pieces(task: Task, scratch: Path, pool: Pool) -> None:
     folder.mkdir(exist_ok=True)
     known = set(finished(folder))
     with closing(_generator(task.documents())) as documents:
-        pool.run(count_piece, cut(documents, task.shard_documents, folder, task.words, known))
+        pool.run(count_piece, cut(documents, task.shards.documents, folder, task.analyzer, known))
     pieces = finished(folder)
     if sorted(pieces) != list(range(len(pieces))) or not pieces:
         raise CorpusError(f"{task.where}: must hold at least one document, got none")
@@ -151,7 +172,7 @@ def _read_pieces(task: Task, scratch: Path, pool: Pool) -> None:
         {
             "pieces": len(pieces),
             "documents": sum(piece["documents"] for piece in pieces.values()),
-            "unlabelled": sum(piece["unlabelled"] for piece in pieces.values()),
+            "labelled": sum(piece["labelled"] for piece in pieces.values()),
         },
     )
 
@@ -167,22 +188,23 @@ def _settle_columns(task: Task, scratch: Path, pool: Pool) -> list[Shard]:
     result, pieces = scratch / _RESULT, scratch / _PIECES
     for folder in (result / "shards", scratch / _DONE):
         folder.mkdir(parents=True, exist_ok=True)
-    columns, vocabulary = task.columns, result / "vocabulary.txt"
+    buckets, vocabulary = task.shards.hash_buckets, result / "vocabulary.txt"
     settled = read_json(scratch / _COLUMNS)
     if settled is None or settled["words"] != vocabulary.is_file():
         files = [piece_folder(pieces, number) / "words.bin" for number in range(read["pieces"])]
         words: list[str] | None = None
         limits: dict[str, Any] = {}
-        if columns.hash_buckets is not None:
-            size = columns.hash_buckets
+        if buckets is not None:
+            size = buckets
             limits = {"hash_buckets": size}
-            if columns.hash_names:
+            if task.shards.hash_names:
                 words = name_buckets(merge_all(files, scratch / _MERGE, pool), size)
-        elif columns.vocabulary is not None:
-            words, limits = list(columns.vocabulary), {"vocabulary": "given"}
+        elif task.vocabulary is not None:
+            words, limits = list(task.vocabulary), {"vocabulary": "given"}
         else:
             records = merge_all(files, scratch / _MERGE, pool)
-            words, limits = choose_words(records, columns, read["documents"])
+            words = choose_words(records, task.pruning, read["documents"])
+            limits = task.pruning.limits(read["documents"])
         if words is not None:
             size = len(check_vocabulary(words, None, task.where))
             with write_file(vocabulary) as file:
@@ -192,8 +214,7 @@ def _settle_columns(task: Task, scratch: Path, pool: Pool) -> list[Shard]:
     return [
         Shard(
             number, pieces, scratch / _DONE, result,
-            vocabulary if columns.hash_buckets is None else None, settled["size"],
-            columns.drop_empty,
+            vocabulary if buckets is None else None, settled["size"], task.drop_empty,
         )
         for number in range(read["pieces"])
     ]  # fmt: skip
@@ -213,7 +234,9 @@ def _put_together(task: Task, scratch: Path, shards: list[Shard], pool: Pool) ->
     for left in result.rglob("*.part"):
         left.unlink(missing_ok=True)  # the manifest lists all files
     settled = read_json(scratch / _COLUMNS) or {}
-    dropped = {"dropped_empty_documents": total["dropped"]} if task.columns.drop_empty else {}
+    dropped = {"dropped_empty_documents": total["dropped"]} if task.drop_empty else {}
+    if task.drop_empty:
+        _write_rows(result / "rows.npy", scratch, shards, total["documents"])
     write_description(
         result,
         {
@@ -224,6 +247,7 @@ def _put_together(task: Task, scratch: Path, shards: list[Shard], pool: Pool) ->
             "entries": total["entries"],
             "words": float(total["words"]),
             "labels": _write_labels(task, scratch, shards),
+            "analyzer": task.analyzer.to_json(),
             "description": {**task.description, **settled["limits"], **dropped},
         },
         [(d["documents"], d["entries"]) for d in done],
@@ -232,53 +256,63 @@ def _put_together(task: Task, scratch: Path, shards: list[Shard], pool: Pool) ->
     return result
 
 
+def _write_rows(path: Path, scratch: Path, shards: list[Shard], n_documents: int) -> None:
+    """Write which rows of the source stay, shard by shard."""
+    known, first = finished(scratch / _PIECES), 0
+    with write_file(path) as file:
+        header = {"descr": "<i8", "fortran_order": False, "shape": (n_documents,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for shard in shards:
+            rows = kept_rows(shard)
+            if rows is not None:
+                file.write((rows + first).astype("<i8").tobytes())
+            first += known[shard.number]["documents"]
+
+
 def _write_labels(task: Task, scratch: Path, shards: list[Shard]) -> int | None:
-    """Write ``labels.txt`` line by line, if every document has one, and return how many differ."""
+    """Write ``labels.txt`` line by line, if any document has one, and return how many differ."""
     read = read_json(scratch / _READ) or {}
     path = scratch / _RESULT / "labels.txt"
-    if task.labels is None and read["unlabelled"]:
-        path.unlink(missing_ok=True)
-        return None
-    if task.labels is not None and not read["unlabelled"]:
+    if task.labels is not None and read["labelled"]:
         raise CorpusError(
-            f"{task.where}: has labels of its own, so a file of labels can't be given too"
+            f"{task.where}: has labels of its own, so other labels can't be given too"
         )
     differ: set[str] = set()
-    with write_file(path) as file:
-        for label in _kept_labels(task, shards):
-            differ.add(label)
-            file.write(f"{label}\n".encode())
-    return len(differ)
+    if task.labels is not None or read["labelled"]:
+        with write_file(path) as file:
+            for label in _kept_labels(task, shards):
+                differ.add(label)
+                file.write(f"{label}\n".encode())
+    if not differ - {""}:
+        path.unlink(missing_ok=True)
+        return None
+    return len(differ - {""})
 
 
 def _kept_labels(task: Task, shards: list[Shard]) -> Iterator[str]:
-    known = finished(shards[0].pieces)
-    given = None if task.labels is None else read_lines(task.labels, task.encoding)
-    n = 0
+    """Yield the label of each document that stays, empty for none."""
+    known, given, n = finished(shards[0].pieces), _given_labels(task), 0
     for shard in shards:
-        documents = known[shard.number]["documents"]
-        out = set(dropped_documents(shard).tolist())
+        documents, rows = known[shard.number]["documents"], kept_rows(shard)
+        kept = None if rows is None else set(rows.tolist())
         lines = given or own_lines(piece_folder(shard.pieces, shard.number) / "labels.txt")
-        for at, (_, label) in enumerate(zip_longest(range(documents), _take(lines, documents))):
-            if label is None:
-                raise CorpusError(
-                    f"{task.labels}: there must be one label a document, but the file ends after "
-                    f"{n} labels"
-                )
+        for at, label in enumerate(islice(lines, documents)):
             n += 1
-            if at not in out:
+            if kept is None or at in kept:
                 yield label
-    if given is not None and (more := sum(1 for _ in given)):
+    total = sum(piece["documents"] for piece in known.values())
+    n += sum(1 for _ in given or ())
+    if n != total:
         raise CorpusError(
-            f"{task.labels}: there must be one label a document: {n} documents, {n + more} labels"
+            f"{task.labels if isinstance(task.labels, str | os.PathLike) else task.where}: there must be "
+            f"one label per document: {total} documents, {n} labels"
         )
 
 
-def _take(lines: Iterator[str], number: int) -> Iterator[str]:
-    try:
-        for _, line in zip(range(number), lines, strict=False):
-            yield check_labels((line,), None, "labels")[0]
-    except CorpusError:
-        raise
-    except InputError as error:
-        raise CorpusError(str(error)) from error
+def _given_labels(task: Task) -> Iterator[str] | None:
+    labels, where = task.labels, task.where
+    if labels is None:
+        return None
+    if isinstance(labels, str | os.PathLike):
+        where, labels = str(labels), read_lines(Path(labels), task.encoding)
+    return (check_label(label, f"{where}: label {i}") or "" for i, label in enumerate(labels))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from sklearn.utils import murmurhash3_32
 
-from topicforge.corpus.prune import document_limit
+from topicforge.corpus.pruning import Pruning
 from topicforge.corpus.streaming.pieces import Record
-from topicforge.corpus.streaming.settings import Columns
-from topicforge.errors import CorpusError, InputError
+from topicforge.errors import InputError
 
 
 def hashed_column(word: bytes, buckets: int) -> int:
@@ -27,54 +25,33 @@ def hashed_column(word: bytes, buckets: int) -> int:
     return abs(int(murmurhash3_32(word, seed=0))) % buckets
 
 
-def limits_of(columns: Columns, n_documents: int) -> tuple[int | float, int | float]:
-    """Return (min_df, max_df) of texts, by the number of documents where nothing was given."""
-    n = n_documents
-    least = (1 if n < 100 else 2 if n < 1000 else 5) if columns.min_df is None else columns.min_df
-    most = (1.0 if n < 100 else 0.5) if columns.max_df is None else columns.max_df
-    return least, most
-
-
-def choose_words(
-    records: Iterable[Record], columns: Columns, n_documents: int
-) -> tuple[list[str], dict[str, Any]]:
-    """Return the sorted vocabulary {w: min_df <= df(w) <= max_df}, and the limits that held.
+def choose_words(records: Iterable[Record], pruning: Pruning, n_documents: int) -> list[str]:
+    """Return the sorted vocabulary {w: min_df <= df(w) <= max_df}.
 
     Only words within the limits are held in memory. With ``max_features`` those of the highest totals
     stay; ties go to the first.
 
     Args:
         records: each word once, sorted.
-        columns: the limits.
+        pruning: the limits.
         n_documents: N.
 
     Raises:
-        CorpusError: no word is left.
-        InputError: a word that UTF-8 can't hold.
+        InputError: no word is left, or a word that UTF-8 can't hold.
     """
-    min_df, max_df = limits_of(columns, n_documents)
-    least = document_limit(min_df, n_documents, "min_df")
-    most = document_limit(max_df, n_documents, "max_df")
     words: list[bytes] = []
     totals: list[int] = []
     seen = 0
     for word, documents, total in records:
         seen += 1
-        if least <= documents <= most:
+        if pruning.frequent(documents, n_documents):
             words.append(word)
             totals.append(total)
     if not words:
-        raise CorpusError(
-            f"no word is left of {seen}: min_df={min_df} asks for {least:g} documents or more, "
-            f"max_df={max_df} for {most:g} or fewer, of {n_documents}; lower min_df, raise max_df, or "
-            "choose the language the texts are written in"
-        )
-    if columns.max_features is not None and len(words) > columns.max_features:
-        order = np.argsort(-np.asarray(totals, dtype=np.float64), kind="stable")
-        kept = np.sort(order[: columns.max_features])
-        words = [words[i] for i in kept]
-    limits = {"min_df": min_df, "max_df": max_df, "max_features": columns.max_features}
-    return [decoded(word) for word in words], limits
+        raise pruning.none_left(seen, n_documents)
+    if pruning.max_features is not None:
+        words = [words[i] for i in pruning.top(np.asarray(totals))]
+    return [decoded(word) for word in words]
 
 
 def name_buckets(records: Iterable[Record], buckets: int) -> list[str]:

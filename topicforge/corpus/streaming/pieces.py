@@ -2,29 +2,28 @@
 
 pieces/00000/words.bin     records: bytes of the word, documents with it, its total; then the word
 pieces/00000/indptr.npy indices.npy counts.npy    CSR over the piece's own words
-pieces/00000/labels.txt    a label a line, where every document has one
-pieces/00000/piece.json    numbers of documents, entries, unlabelled documents
+pieces/00000/labels.txt    a label per line, empty for none
+pieces/00000/piece.json    numbers of documents and of labelled ones
 """
 
 from __future__ import annotations
 
+import gc
 import struct
-from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import CountVectorizer
 
-from topicforge.corpus.readers.plain import Document
+from topicforge.corpus.analyzer import Analyzer
+from topicforge.corpus.reader import Document
 from topicforge.corpus.streaming.scratch import read_json
-from topicforge.corpus.streaming.settings import Words
-from topicforge.corpus.words import check_labels
-from topicforge.storage import write_file, write_json
+from topicforge.storage import write_array, write_file, write_json
 
 #: a piece ends early where its texts reach this: a shard of whole books must fit in memory, too
 PIECE_CHARACTERS = 1 << 26
@@ -43,16 +42,14 @@ class Piece:
         texts: n texts.
         labels: n labels, ``None`` where a document has none.
         folder: ``pieces/`` in the scratch folder.
-        words: how to cut the texts.
-        first: number of the first document in the whole source.
+        analyzer: how to cut the texts.
     """
 
     number: int
     texts: list[str]
     labels: list[str | None]
     folder: Path
-    words: Words
-    first: int
+    analyzer: Analyzer
 
 
 def piece_folder(folder: Path, number: int) -> Path:
@@ -61,7 +58,7 @@ def piece_folder(folder: Path, number: int) -> Path:
 
 
 def cut(
-    documents: Iterable[Document], size: int, folder: Path, words: Words, skip: set[int]
+    documents: Iterable[Document], size: int, folder: Path, analyzer: Analyzer, skip: set[int]
 ) -> Iterator[Piece]:
     """Yield pieces of ``size`` documents; fewer where their texts are very long, and at the end.
 
@@ -69,76 +66,58 @@ def cut(
         documents: as the readers give them.
         size: documents a piece.
         folder: see :class:`Piece`.
-        words: see :class:`Piece`.
+        analyzer: see :class:`Piece`.
         skip: numbers of pieces whose texts are read past: they come without texts.
     """
     texts: list[str] = []
     labels: list[str | None] = []
-    number = first = characters = 0
+    number = characters = 0
     for text, label in documents:
         texts.append(text)
         labels.append(label)
         characters += len(text)
         if len(texts) == size or characters >= PIECE_CHARACTERS:
             if number not in skip:
-                yield Piece(number, texts, labels, folder, words, first)
-            number, first = number + 1, first + len(texts)
+                yield Piece(number, texts, labels, folder, analyzer)
+            number += 1
             texts, labels, characters = [], [], 0
     if texts and number not in skip:
-        yield Piece(number, texts, labels, folder, words, first)
+        yield Piece(number, texts, labels, folder, analyzer)
 
 
 def count_piece(piece: Piece) -> None:
-    """Count the words of a piece and write it; ``piece.json`` comes last and says that it is whole.
-
-    Raises:
-        InputError: a label that is not one line of UTF-8.
-    """
-    ids: defaultdict[str, int] = defaultdict()
-    ids.default_factory = ids.__len__
-    found, ends = array("i"), array("q", [0])
-    analyze = _analyser(piece.words)
-    for text in piece.texts:
-        found.extend(map(ids.__getitem__, analyze(text)))
-        ends.append(len(found))
-    ids.default_factory = None  # a circle: the words of every piece would wait for the collector
-    labelled = [label for label in piece.labels if label is not None]
-    check_labels(labelled, None, f"documents {piece.first} to {piece.first + len(piece.texts) - 1}")
-
-    encoded = [word.encode("utf-8", "surrogatepass") for word in ids]  # ordered as code points are
-    order = sorted(range(len(encoded)), key=encoded.__getitem__)
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    # a number for each pair of document and word, sorted as the rows are to be
-    width, n = max(len(order), 1), len(piece.texts)
-    pairs = np.repeat(np.arange(n, dtype=np.int64) * width, np.diff(ends))
-    pairs += rank[np.asarray(found)]
-    pairs, values = np.unique(pairs, return_counts=True)
-    rows = np.searchsorted(pairs, np.arange(n + 1, dtype=np.int64) * width)
-    columns = pairs % width
-    frequency = np.bincount(columns, minlength=len(order))
-    totals = np.zeros(len(order), dtype=np.int64)
-    np.add.at(totals, columns, values)
+    """Count the words of a piece and write it; ``piece.json`` comes last and says that it is whole."""
+    gc.collect()  # CountVectorizer leaves the words of the last piece in a reference cycle
+    vectorizer = CountVectorizer(analyzer=piece.analyzer)
+    words: list[str] = []
+    try:
+        matrix = vectorizer.fit_transform(piece.texts)
+        words = vectorizer.get_feature_names_out().tolist()
+    except ValueError as error:
+        if "empty vocabulary" not in str(error):
+            raise
+        matrix = sp.csr_array((len(piece.texts), 1), dtype=np.int64)
+    encoded = (word.encode("utf-8", "surrogatepass") for word in words)  # sorted as code points are
+    frequency = np.bincount(matrix.indices, minlength=len(words))
+    totals = matrix.sum(axis=0)
 
     target = piece_folder(piece.folder, piece.number)
     target.mkdir(parents=True, exist_ok=True)
     with write_file(target / "words.bin") as file:
         write_words(
             file,
-            zip((encoded[i] for i in order), frequency.tolist(), totals.tolist(), strict=True),
+            zip(encoded, frequency.tolist(), np.ravel(totals).tolist(), strict=False),
         )
-    arrays: tuple[NDArray[Any], ...] = (rows, columns.astype(np.int32), values.astype(np.int32))
+    arrays = (matrix.indptr, matrix.indices, matrix.data)
     for name, numbers in zip(ARRAYS, arrays, strict=True):
         save_array(target / f"{name}.npy", numbers)
-    if len(labelled) == len(piece.labels):
-        with write_file(target / "labels.txt") as file:
-            file.writelines(f"{label}\n".encode() for label in labelled)
+    with write_file(target / "labels.txt") as file:
+        file.writelines(f"{label or ''}\n".encode() for label in piece.labels)
     write_json(
         target / "piece.json",
         {
             "documents": len(piece.texts),
-            "entries": len(columns),
-            "unlabelled": len(piece.labels) - len(labelled),
+            "labelled": sum(label is not None for label in piece.labels),
         },
     )
 
@@ -172,9 +151,4 @@ def read_words(path: Path) -> Iterator[Record]:
 def save_array(path: Path, values: NDArray[Any]) -> None:
     """Write a .npy file, whole or not at all."""
     with write_file(path) as file:
-        np.save(file, values, allow_pickle=False)
-
-
-@lru_cache(maxsize=1)
-def _analyser(words: Words) -> Any:
-    return words.vectorizer().build_analyzer()
+        write_array(file, values.shape, [values])

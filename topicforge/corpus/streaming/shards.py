@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from topicforge.corpus.folder import shard_stem
+from topicforge.corpus.pruning import moved
 from topicforge.corpus.streaming.columns import hashed_column
 from topicforge.corpus.streaming.pieces import ARRAYS, piece_folder, read_words, save_array
 from topicforge.corpus.streaming.scratch import own_lines, read_json
@@ -49,9 +50,11 @@ def shard_done(shard: Shard) -> dict[str, Any] | None:
     return None
 
 
-def dropped_documents(shard: Shard) -> NDArray[np.int64]:
-    """Return which documents of the piece were left out, rising."""
-    rows: NDArray[np.int64] = np.load(_dropped(shard), allow_pickle=False)
+def kept_rows(shard: Shard) -> NDArray[np.int64] | None:
+    """Return which documents of the piece stay, rising; ``None`` for all."""
+    if not shard.drop_empty:
+        return None
+    rows: NDArray[np.int64] = np.load(_rows(shard), allow_pickle=False)
     return rows
 
 
@@ -63,14 +66,8 @@ def map_shard(shard: Shard) -> None:
     """
     folder = piece_folder(shard.pieces, shard.number)
     indptr, local, counts = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS)
-    column = _columns(shard)[local]
-    kept = column >= 0
-    indptr = np.concatenate([[0], np.cumsum(kept)])[indptr]
-    # sums of hashed words may pass 2^31
-    csr = sp.csr_array(
-        (counts[kept].astype(np.int64), column[kept], indptr),
-        shape=(len(indptr) - 1, shard.vocab_size),
-    )
+    piece = sp.csr_array((counts, local, indptr), shape=(len(indptr) - 1, 2**31 - 1))
+    csr = moved(piece, _columns(shard), shard.vocab_size).astype(np.int64)  # sums may pass 2^31
     csr.sum_duplicates()  # sorts, too
     if csr.nnz and int(csr.data.max()) >= 2**31:
         raise CorpusError(
@@ -82,7 +79,7 @@ def map_shard(shard: Shard) -> None:
     if shard.drop_empty:
         # an empty document repeats the end of the one before it
         ends = np.delete(ends, empty + 1)
-    save_array(_dropped(shard), empty if shard.drop_empty else empty[:0])
+        save_array(_rows(shard), np.flatnonzero(np.diff(csr.indptr)))
     arrays: tuple[NDArray[Any], ...] = (
         ends,
         csr.indices.astype(np.int32),
@@ -124,5 +121,5 @@ def _words(shard: Shard) -> Path:
     return piece_folder(shard.pieces, shard.number) / "words.bin"
 
 
-def _dropped(shard: Shard) -> Path:
-    return shard.done / f"{shard.number:05d}-dropped.npy"
+def _rows(shard: Shard) -> Path:
+    return shard.done / f"{shard.number:05d}-rows.npy"

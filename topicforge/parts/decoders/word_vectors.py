@@ -42,7 +42,7 @@ def read_word_vectors(
             (rows, E).
         vocabulary: V words in column order; needed unless the rows are in that order already.
         vocab_size: V.
-        words: for .npy and arrays: the words of the rows, a sequence or a file with one a line;
+        words: for .npy and arrays: the words of the rows, a sequence, or a file with one word per line;
             ``None``: row i is word i of the vocabulary.
 
     Raises:
@@ -89,10 +89,12 @@ def _read_npy(path: Path) -> NDArray[Any]:
 def _look_up(matrix: NDArray[Any], vocabulary: Sequence[str], words: Any) -> WordVectors:
     if isinstance(words, (str, Path)):
         try:
-            words = Path(words).read_text(encoding="utf-8").splitlines()
+            # lines end at line feeds alone: words may hold what splitlines takes for a line's end
+            text = Path(words).read_text(encoding="utf-8-sig")
+            words = text.removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise OptionError(
-                f"{_WORDS}: must be words or a UTF-8 file with one a line: {error}"
+                f"{_WORDS}: must be words or a UTF-8 file with one word per line: {error}"
             ) from error
     elif isinstance(words, np.ndarray):
         words = words.tolist()
@@ -108,7 +110,7 @@ def _look_up(matrix: NDArray[Any], vocabulary: Sequence[str], words: Any) -> Wor
 
 
 def _read_text(path: Path, vocabulary: Sequence[str]) -> WordVectors:
-    """Read one word a line; only the vocabulary's vectors are kept, whatever the file's size."""
+    """Read one word per line; only the vocabulary's vectors are kept, whatever the file's size."""
     wanted = {word: i for i, word in enumerate(vocabulary)}
     values: NDArray[np.float32] | None = None
     found = np.zeros(len(wanted), dtype=bool)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from topicforge.contracts import Divergence, Rule, Samples, Sides
+from topicforge.contracts import Divergence, Pair, Rule, Samples
 from topicforge.contracts.options import one_of, whole
 from topicforge.distributions import Distribution, Point
 from topicforge.errors import MixError
@@ -16,7 +16,7 @@ _WHERE = "divergence 'kl'"
 
 
 class KlDivergence(Divergence):
-    """KL(q || p) = E_q[log q - log p] a document, survey eq. 3 to 6.
+    """KL(q || p) = E_q[log q - log p] per document (Kingma and Welling 2014, eq. 3).
 
     Args:
         estimator: ``auto``: the rule registered for the two types (closed form, approximation or
@@ -29,27 +29,27 @@ class KlDivergence(Divergence):
         self.estimator = estimator
         self.n_samples = whole(_WHERE, "n_samples", n_samples)
 
-    def resolve(self, sides: Sides) -> Rule:
-        """Return the pair's rule, or the Monte Carlo estimate where it was asked for."""
-        q, p = sides.posterior.distribution, sides.prior.distribution
+    def resolve(self, pair: Pair) -> Rule:
+        """Return the pair's rule, or the Monte Carlo estimate under ``estimator="monte-carlo"``."""
+        q, p = pair.posterior.distribution, pair.prior.distribution
         if issubclass(q, Point):
             raise MixError(
                 "a deterministic posterior (all mass on one point) has no density, so KL to any "
                 "prior is infinite"
             )
         if self.estimator == "monte-carlo":
-            return self._monte_carlo(sides)
-        spec = sides.lookup(q, p)
+            return self._monte_carlo(pair)
+        spec = pair.lookup(q, p)
         if spec is None:
             raise MixError(f"no KL rule is registered for ({q.__name__}, {p.__name__})")
-        if spec.needs_softmax_link and not sides.softmax_link:
+        if spec.needs_softmax_link and not pair.softmax_link:
             raise MixError(
                 f"{spec.rule.summary} holds only where theta = softmax(z); use link='softmax'"
             )
         return spec.rule
 
-    def _monte_carlo(self, sides: Sides) -> Rule:
-        q, p = sides.posterior, sides.prior
+    def _monte_carlo(self, pair: Pair) -> Rule:
+        q, p = pair.posterior, pair.prior
         if q.space != p.space:
             raise MixError(
                 f"a Monte Carlo KL needs both densities in one space, but the posterior lives in "
@@ -72,6 +72,6 @@ class KlDivergence(Divergence):
             return total / self.n_samples
 
         return Rule(
-            compute, "Monte Carlo", q.space, "survey eq. 3; Kingma and Welling 2014, eq. 2",
-            f"mean of log q - log p over {self.n_samples} sample(s) a document",
+            compute, "Monte Carlo", q.space, "Kingma and Welling 2014, eq. 2; Zhang, survey, eq. 3",
+            f"mean of log q - log p over {self.n_samples} sample(s) per document",
         )  # fmt: skip

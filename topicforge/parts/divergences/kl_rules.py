@@ -13,7 +13,7 @@ from topicforge.distributions import DiagonalNormal, Dirichlet, LogisticNormal, 
 def kl_normal_normal(q: DiagonalNormal, p: DiagonalNormal, samples: Samples) -> Tensor:
     """1/2 sum_j [log s2_p/s2_q + (s2_q + (mu_q - mu_p)^2) / s2_p - 1], (B,).
 
-    Survey eq. 6 for p = N(0, I); in general Kingma and Welling 2014, appendix B.
+    Kingma and Welling 2014, appendix B; for p = N(0, I) also Zhang, survey, eq. 6.
     """
     del samples
     precision = (-p.log_var).exp()
@@ -26,8 +26,8 @@ def laplace_approximation(p: Dirichlet) -> DiagonalNormal:
     """Normal in the softmax basis whose logistic normal approximates Dir(a), (K,).
 
     mu_k = log a_k - mean_i log a_i; s2_k = (1 - 2/K) / a_k + sum_i 1/a_i / K^2
-    (Hennig 2012; Srivastava and Sutton 2017, section 3.2). With K = 1 theta is always 1 and every
-    z stands for it, so the formula's variance 0 says nothing: N(0, 1) is taken.
+    (Hennig 2012; Srivastava and Sutton 2017, section 3.2). With K = 1 theta is always 1
+    whatever z is, and the formula's variance is 0: N(0, 1) is taken instead.
     """
     a = p.concentration
     k = a.shape[-1]
@@ -63,7 +63,7 @@ def kl_dirichlet_dirichlet(q: Dirichlet, p: Dirichlet, samples: Samples) -> Tens
 
 
 def kl_normal_mixture(q: DiagonalNormal, p: NormalMixture, samples: Samples) -> Tensor:
-    """The VaDE bound of eq. 17, responsibilities of eq. 18 at the sampled z in log space, (B,)."""
+    """The VaDE bound (Jiang 2017, eq. 12), its responsibilities (eq. 16) at the sampled z, (B,)."""
     return ops.mixture_kl_bound(q.loc, q.log_var, samples.z, p.loc, p.log_var, p.log_weight)
 
 

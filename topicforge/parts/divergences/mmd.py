@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from topicforge import ops
-from topicforge.contracts import Divergence, Rule, Samples, Sides
+from topicforge.contracts import Divergence, Pair, Rule, Samples
 from topicforge.contracts.latent import Space
 from topicforge.contracts.options import is_number, one_of, positive, require
 
@@ -19,7 +19,7 @@ _WHERE = "divergence 'mmd'"
 
 
 def imq_mmd(x: Tensor, y: Tensor, scales: Sequence[float], unbiased: bool = True) -> Tensor:
-    """MMD^2 of eq. 10 under k(x, y) = sum_s C_s / (C_s + |x - y|^2), C_s = 2 L s.
+    """MMD^2 (Gretton 2012, eq. 3) under k(x, y) = sum_s C_s / (C_s + |x - y|^2), C_s = 2 L s.
 
     Args:
         x: (n, L) samples of one side.
@@ -30,7 +30,7 @@ def imq_mmd(x: Tensor, y: Tensor, scales: Sequence[float], unbiased: bool = True
             of one row has no pair of distinct samples, so its U-statistic's sum is empty: 0.
 
     Returns:
-        Scalar. Source: Tolstikhin 2018, section 4 (kernel) and eq. 10 of the survey.
+        Scalar. Source of the kernel: Tolstikhin 2018, section 4.
     """
     width = x.shape[-1]
 
@@ -57,21 +57,21 @@ def _imq(x: Tensor, y: Tensor, scales: Sequence[float], width: int) -> Tensor:
 
 
 class MmdDivergence(Divergence):
-    """MMD(q_agg, p)^2 of survey eq. 10, from samples of both sides (Tolstikhin 2018).
+    """MMD(q_agg, p)^2 from samples of both sides (Tolstikhin 2018; Zhang, survey, eq. 10).
 
-    It compares the batch as a whole with as many prior samples, so it is one number a batch and
-    not a mean over documents.
+    It compares the batch as a whole with as many prior samples, so it is one number per batch
+    and not a mean over documents.
 
     Args:
-        kernel: ``diffusion``: exp(-arccos^2(sum_k sqrt(theta_k theta'_k)) / t) on the simplex,
-            eq. 11, z sent through the link; ``imq``: a sum of inverse multiquadrics in z;
-            ``auto``: imq where both sides live in z, diffusion otherwise.
-        t: diffusion time of eq. 11; 1 in every published configuration of W-LDA.
+        kernel: ``diffusion``: exp(-arccos^2(sum_k sqrt(theta_k theta'_k)) / t) on the simplex
+            (Nan 2019; Zhang, survey, eq. 11), z sent through the link; ``imq``: a sum of inverse
+            multiquadrics in z; ``auto``: imq where both sides live in z, diffusion otherwise.
+        t: diffusion time of ``diffusion``, > 0; 1 in every published configuration of W-LDA.
         scales: scales s of the inverse multiquadrics, relative to 2 L, the mean squared distance of
             two standard normal draws.
-        unbiased: U-statistic as in eq. 10 (may be negative); else V-statistic. In a batch of one
-            document there are no pairs, and only eq. 10's cross sum is left; without documents it
-            is 0.
+        unbiased: whether it is the U-statistic (may be negative); else the V-statistic. In a batch
+            of one document there are no pairs, and only the cross sum is left; without documents
+            it is 0.
     """
 
     def __init__(
@@ -90,21 +90,21 @@ class MmdDivergence(Divergence):
         self.scales = tuple(positive(_WHERE, "scales", scale) for scale in scales)
         self.unbiased = unbiased
 
-    def resolve(self, sides: Sides) -> Rule:
-        """Choose the space and the kernel; refuse sides whose parameters get no gradient."""
-        sides.require_sample_gradients("MMD")
-        space = sides.common_space(
+    def resolve(self, pair: Pair) -> Rule:
+        """Choose the space and the kernel; refuse a pair whose parameters get no gradient."""
+        pair.require_sample_gradients("MMD")
+        space = pair.common_space(
             f"MMD's kernel {self.kernel!r}", _KERNELS[self.kernel], "kernel='diffusion'"
         )
         form = "unbiased" if self.unbiased else "biased"
         if space == "z":
             return Rule(
-                self._imq, "sample estimate", "z", "survey eq. 10; Tolstikhin 2018, section 4",
+                self._imq, "sample estimate", "z", "Tolstikhin 2018, section 4; Zhang, survey, eq. 10",
                 f"{form} MMD^2, sum of {len(self.scales)} inverse multiquadrics", per_document=False,
                 reads_posterior=False,
             )  # fmt: skip
         return Rule(
-            self._diffusion, "sample estimate", "theta", "survey eq. 10 and 11; Nan 2019",
+            self._diffusion, "sample estimate", "theta", "Nan 2019; Zhang, survey, eq. 10 and 11",
             f"{form} MMD^2, information-diffusion kernel, t = {self.t:g}", per_document=False,
                 reads_posterior=False,
         )  # fmt: skip

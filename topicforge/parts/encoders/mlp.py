@@ -14,12 +14,12 @@ from topicforge.distributions import DiagonalNormal
 from topicforge.parts.encoders.trunk import Trunk
 from topicforge.parts.layers import Head
 
-#: |log variance| stays below this, so that exp of it is finite whatever the network says
+#: |log variance| stays below this, so that exp of it is finite whatever the network gives
 LOG_VAR_BOUND = 20.0
 
 
 class MlpEncoder(Encoder):
-    """q(z | x) = N(mu(x), diag(sigma2(x))), survey eq. 7 and 16.
+    """q(z | x) = N(mu(x), diag(sigma2(x))) (Kingma and Welling 2014, appendix C.2).
 
     mu and log sigma2 are dense heads on an MLP; log sigma2 = 20 tanh(raw / 20) is bounded, since an
     unbounded one overflows after autoencoder pretraining, and its head may start at zero.

@@ -19,7 +19,7 @@ def input_values(batch: Batch, transform: str) -> Tensor:
     """Return (nnz,) what the first layer sees of each count.
 
     ``counts``: x; ``normalized``: x / sum x; ``log1p``: log(1 + x); ``log1p-normalized``:
-    log(1 + x) divided by its Euclidean norm a document. An empty document has no entries, so
+    log(1 + x) divided by its Euclidean norm in the document. An empty document has no entries, so
     nothing is divided by zero.
     """
     if transform == "counts":

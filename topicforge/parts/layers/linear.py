@@ -16,11 +16,13 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Y = x Wᵀ + b, as ``torch.nn.functional.linear``, derivatives of any order included.
 
     In float32 on x86 processors large products of matrices go to oneDNN. torch gives them to MKL,
-    which keeps its widest instructions (AVX-512) for processors of one maker; oneDNN asks what the
-    processor has. Both round as float32 products do, so results agree to about 1e-6 of the largest.
+    which keeps its widest instructions (AVX-512) for processors of one maker; oneDNN uses what the
+    processor has. A training step of etm-paper (V = 5,000) takes 1.3 times as long with torch's
+    own product at a batch of 200, 1.5 times at its batch of 1,000. Results agree to about 1e-6 of
+    the largest.
 
-    For sizes that come again: oneDNN keeps up to 1,024 compiled products, some 0.6 MB each, so that
-    one whose size follows the batch's words would fill memory.
+    Use it for sizes that recur: oneDNN keeps up to 1,024 compiled products of some 0.6 MB each, so
+    that a product whose size follows the batch's words would fill memory.
 
     Args:
         x: (B, I).

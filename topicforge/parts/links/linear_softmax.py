@@ -11,7 +11,7 @@ from topicforge.contracts import Context, Link
 
 
 class LinearSoftmaxLink(Link):
-    """Theta = softmax(W z + b), eq. 7 (without b) and section 3 of the survey.
+    """Theta = softmax(W z + b) (Miao 2017; without b also Zhang, survey, eq. 7).
 
     Args:
         context: sizes; any L.

@@ -14,7 +14,7 @@ from topicforge.distributions import DiagonalNormal
 
 
 class GaussianPrior(Prior):
-    """p(z) = N(0, variance I), survey section 1.
+    """p(z) = N(0, variance I) (Kingma and Welling 2014).
 
     Args:
         context: sizes.

@@ -24,7 +24,7 @@ _LEAST = 1e-4  # of softplus(raw) at a start: at 0 raw would be minus infinity
 
 
 class GmmPrior(Prior):
-    """p(z) = sum_c pi_c N(z; mu_c, diag(sigma2_c)), survey eq. 12 and 13 (VaDE, Jiang 2017).
+    """p(z) = sum_c pi_c N(z; mu_c, diag(sigma2_c)) (VaDE, Jiang 2017; Zhang, survey, eq. 12 and 13).
 
     pi = softmax(logits) and sigma2 = floor + softplus(raw), so neither can leave its domain.
 
@@ -152,7 +152,7 @@ class GmmPrior(Prior):
                     f"{error}; raise variance_floor or use start='spread'"
                 ) from error
         for warning in caught:
-            # EM that stopped at its iteration limit is still a start, but the user is told
+            # EM that stopped at its iteration limit is still a start, but worth a warning
             if issubclass(warning.category, ConvergenceWarning):
                 warnings.warn(f"{_WHERE}: {warning.message}", ConvergenceWarning, stacklevel=2)
         variance = torch.as_tensor(mixture.covariances_).reshape(count, -1)

@@ -11,7 +11,7 @@ _WHERE = "regulariser 'alternate'"
 class Alternate(Regulariser):
     """Train the decoder for some epochs, then encoder and link, and so on (NVDM-GSM's published code).
 
-    The link belongs to inference: its weights, survey eq. 7's W, are among the encoder's there. The
+    The link belongs to inference: its weights (W in Zhang, survey, eq. 7) are among the encoder's there. The
     prior moves in every epoch.
 
     Args:

@@ -15,7 +15,7 @@ _WHERE = "regulariser 'free-bits'"
 class FreeBits(Regulariser):
     """D = max(mean KL, nats) (Kingma 2016, section 5.3, over the batch as a whole).
 
-    Below that many nats a document the divergence has no gradient, so the posterior need not
+    Below that many nats per document the divergence has no gradient, so the posterior need not
     collapse into the prior.
 
     Args:

@@ -15,13 +15,13 @@ _WHERE = "regulariser 'topic-decorrelation'"
 
 
 class TopicDecorrelation(Regulariser):
-    """weight / (K (K - 1)) sum_{k != l} cos(phi_k, phi_l)^2, phi_k what the decoder says of topic k.
+    """weight / (K (K - 1)) sum_{k != l} cos(phi_k, phi_l)^2, phi_k the decoder's topic k.
 
     phi = topic_word of the K pure topics, (K, V), each divided by the root of the topics' mean, so that
     words which all of them use don't decide: what is left is how far two topics go together beyond
     chance. It is the soft orthogonality of Bansal 2018 (eq. 1) on unit rows, off the diagonal; 0
     where no two topics share a word, ``weight`` where all are the same. The cost is that of all topics
-    over all words, O(K^2 V) a step, whatever the decoder.
+    over all words, O(K^2 V) per step, whatever the decoder.
 
     Args:
         weight: weight of the penalty, in nats per document, > 0.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from topicforge.plugin import Divergence, OptionError, Rule, Samples, Sides, options
+from topicforge.plugin import Divergence, OptionError, Pair, Rule, Samples, options
 from torch import Tensor
 
 from topicforge_scatter_mmd.library import NATIVE, WHY
@@ -56,17 +56,17 @@ class ScatterMmdDivergence(Divergence):
                 "torch and a C++ compiler are, or choose impl='auto'"
             )
 
-    def resolve(self, sides: Sides) -> Rule:
-        """Choose the space; refuse sides whose parameters get no gradient through samples.
+    def resolve(self, pair: Pair) -> Rule:
+        """Choose the space; refuse a pair whose parameters get no gradient through samples.
 
         Args:
-            sides: types and flags of posterior and prior.
+            pair: types and flags of posterior and prior.
 
         Raises:
             MixError: a side is not reparameterised, or z was asked for and a side is not there.
         """
-        sides.require_sample_gradients(_WHERE)
-        space = sides.common_space(_WHERE, self.space, "divergence__space='theta'")
+        pair.require_sample_gradients(_WHERE)
+        space = pair.common_space(_WHERE, self.space, "divergence__space='theta'")
         in_z = space == "z"
         form = "unbiased" if self.unbiased else "biased"
         return Rule(

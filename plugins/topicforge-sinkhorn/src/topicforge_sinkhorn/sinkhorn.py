@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from topicforge.plugin import Divergence, Rule, Samples, Sides, options
+from topicforge.plugin import Divergence, Pair, Rule, Samples, options
 from torch import Tensor
 
 from topicforge_sinkhorn.costs import squared_arc, squared_euclidean
@@ -94,15 +94,15 @@ class SinkhornDivergence(Divergence):
         self.epsilon = options.between(_WHERE, "epsilon", epsilon, 1e-4, 1e4)
         self.scaling = options.between(_WHERE, "scaling", scaling, 0.1, 0.99)
 
-    def resolve(self, sides: Sides) -> Rule:
-        """Choose the space and the cost; refuse sides whose parameters get no gradient.
+    def resolve(self, pair: Pair) -> Rule:
+        """Choose the space and the cost; refuse a pair whose parameters get no gradient.
 
         Raises:
             MixError: a side's samples carry no gradient to its parameters, or squared-euclidean was
                 asked for and a side lives on the simplex.
         """
-        sides.require_sample_gradients("sinkhorn")
-        space = sides.common_space("sinkhorn (cost='squared-euclidean')", _SPACES[self.cost])
+        pair.require_sample_gradients("sinkhorn")
+        space = pair.common_space("sinkhorn (cost='squared-euclidean')", _SPACES[self.cost])
         name = self.cost
         if name == "auto":
             name = "squared-euclidean" if space == "z" else "geodesic"

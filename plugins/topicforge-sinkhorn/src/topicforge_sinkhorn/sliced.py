@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from topicforge.plugin import Divergence, Rule, Samples, Sides, options
+from topicforge.plugin import Divergence, Pair, Rule, Samples, options
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,15 +53,15 @@ class SlicedWassersteinDivergence(Divergence):
         self.space = options.one_of(_WHERE, "space", space, _SPACES)
         self.scaled = options.truth(_WHERE, "scaled", scaled)
 
-    def resolve(self, sides: Sides) -> Rule:
-        """Choose the space; refuse sides whose parameters get no gradient.
+    def resolve(self, pair: Pair) -> Rule:
+        """Choose the space; refuse a pair whose parameters get no gradient.
 
         Raises:
             MixError: a side's samples carry no gradient to its parameters, or ``space='z'`` was
                 asked for and a side lives on the simplex.
         """
-        sides.require_sample_gradients("sliced-wasserstein")
-        space = sides.common_space("sliced-wasserstein (space='z')", self.space)
+        pair.require_sample_gradients("sliced-wasserstein")
+        space = pair.common_space("sliced-wasserstein (space='z')", self.space)
         points = points_in_z if space == "z" else points_on_sphere
 
         def compute(q: Any, p: Any, samples: Samples) -> Tensor:
