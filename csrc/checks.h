@@ -7,6 +7,10 @@
 
 #include <cstdint>
 
+#ifndef STABLE_TORCH_ERROR_CODE_CHECK  // its name before torch 2.11
+#define STABLE_TORCH_ERROR_CODE_CHECK TORCH_ERROR_CODE_CHECK
+#endif
+
 namespace topicforge {
 
 using torch::headeronly::ScalarType;

@@ -332,10 +332,10 @@ def _run_ninja(lines: list[str], folder: Path, verbose: bool) -> None:
 
 def _reason(output: str) -> str:
     """What compiler and linker say, without ninja's progress and the commands, which are long."""
-    lines = output.splitlines()
+    commands = re.compile(r"^(\[|FAILED:|ninja: Entering)| -o \S+( |$)")
+    lines = [line for line in output.splitlines() if not commands.search(line)]
     marks = re.compile(
         r"\berror\b|\bfatal\b|undefined|cannot|can't|not found|No such", re.IGNORECASE
     )
-    hits = [line for line in lines if marks.search(line) and " -c " not in line][:10]
-    tail = [line for line in lines if not line.startswith(("[", "FAILED:"))][-20:]
-    return "\n".join(line[:500] for line in dict.fromkeys([*hits, *tail]))
+    hits = [line for line in lines if marks.search(line)][:10]
+    return "\n".join(line[:500] for line in dict.fromkeys([*hits, *lines[-20:]]))
