@@ -32,13 +32,14 @@ from topicforge.storage import sha256
 from topicforge.training import (
     Checkpoints,
     Documents,
+    Named,
     Processes,
     RandomState,
-    Regularisers,
     Selection,
     Trainer,
-    Watcher,
-    resolve_callbacks,
+    build_named,
+    building,
+    check_named,
     shared_seed,
 )
 from topicforge.wiring.network import Network
@@ -256,10 +257,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             CallbackError: a callback raised; if at least one epoch was done, the model is usable.
         """
         del y
-        settings, watchers = self._check_parameters()
+        settings, callbacks = self._check_parameters()
         read = read_input(self, X, features, fitting=True)
         kept = None if checkpoint is None else (Path(checkpoint), float(checkpoint_every))
-        network, trainer, random = self._build(settings, watchers, read, kept)
+        trainer = self._build(settings, callbacks, read, kept)
         n_empty = self._warn_of_empty(read.documents)
         start = FitStart(
             settings=self._in_force(settings),
@@ -271,17 +272,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         )
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:
-            with random.active(trainer.device):
-                trainer.fit(read.documents, start)
+            trainer.fit(read.documents, start)
         except (KeyboardInterrupt, CallbackError) as interrupt:
             if not trainer.history:
                 raise
             interruption = interrupt
         try:
-            self._adopt(settings, read, network, trainer, random)
+            self._adopt(settings, read, trainer)
         except KeyboardInterrupt as interrupt:
             # reading the topics out is short beside the training that it would throw away
-            self._adopt(settings, read, network, trainer, random)
+            self._adopt(settings, read, trainer)
             interruption = interrupt
         if interruption is not None:
             self.unfinished_ = True
@@ -309,24 +309,23 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     "TopicModel.partial_fit: a model opened from a folder has no optimiser to go on "
                     "with; call fit, or partial_fit on the object that was trained"
                 )
-            settings, watchers = self._check_parameters()
+            settings, callbacks = self._check_parameters()
             read = read_input(self, X, features, fitting=True)
-            network, trainer, random = self._build(settings, watchers, read)
+            trainer = self._build(settings, callbacks, read)
         else:
             settings = self.settings_
             X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
-            network, trainer, random = self.network_, self._trainer, self._random
+            trainer = self._trainer
         failure = None
         try:
-            with random.active(trainer.device):
-                trainer.fit_more(read.documents)
+            trainer.fit_more(read.documents)
         except CallbackError as error:
             if not trainer.history:
                 raise
             failure = error
-        self._adopt(settings, read, network, trainer, random)
+        self._adopt(settings, read, trainer)
         if failure is not None:
             raise failure
         return self
@@ -450,7 +449,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # ---- inside -------------------------------------------------------------------------
 
-    def _check_parameters(self) -> tuple[Settings, list[Watcher]]:
+    def _check_parameters(self) -> tuple[Settings, list[Named]]:
         if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
             raise OptionError(
                 f"TopicModel: n_topics must be a whole number of at least 1, got {self.n_topics!r}"
@@ -460,7 +459,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise OptionError(
                 f"TopicModel: seed must be None or a whole number from 0 to 2**63 - 1, got {self.seed!r}"
             )
-        return self._resolve(), resolve_callbacks(default_registry(), self.callbacks)
+        registry = default_registry()
+        written = check_named(registry, "callback", self.callbacks)
+        return self._resolve(), build_named(registry, "callback", written)
 
     def _in_force(self, settings: Settings) -> dict[str, Any]:
         """The parameters, with what the preset and the defaults put where nothing was said."""
@@ -499,10 +500,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _build(
         self,
         settings: Settings,
-        watchers: Sequence[Watcher],
+        callbacks: Sequence[Named],
         read: Any,
         kept: tuple[Path, float] | None = None,
-    ) -> tuple[Network, Trainer, RandomState]:
+    ) -> Trainer:
         documents: Documents = read.documents
         counts, worded = documents.counts, len(documents) - documents.n_empty()
         if not worded:
@@ -521,22 +522,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             vocabulary=read.vocabulary,
             start_data=StartData(lambda: _sample(counts).to_scipy()),
         )
-        device = self._device()
-        random = RandomState(shared_seed(self.seed, device))
-        with random.active(device):
+        device, processes = self._device(), Processes.present()
+        random = RandomState(shared_seed(self.seed, device), device, processes.rank)
+        if self.verbose:
+            callbacks = [*callbacks, Named(_Printer(), "verbose", "verbose=True")]
+        with building(random.seed):
             network = build_network(settings, context)
+        with random.active():
             network.start()
             context.start_data.clear()
             network.to(device)
-            if self.verbose:
-                watchers = [*watchers, Watcher(_Printer(), "verbose=True")]
-            processes = Processes.present()
-            trainer = Trainer(
-                network, settings.training, device, Regularisers(default_registry(), settings.regularisers),
-                watchers if processes.rank == 0 else [], random.seed, processes,
+            return Trainer(
+                network, settings.training, device,
+                build_named(default_registry(), "regulariser", settings.regularisers),
+                callbacks if processes.rank == 0 else [], random, processes,
                 self._checkpoints(settings, read, kept, processes),
             )  # fmt: skip
-        return network, trainer, random
 
     def _checkpoints(
         self,
@@ -556,13 +557,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
-    def _adopt(
-        self, settings: Settings, read: Any, network: Network, trainer: Trainer, random: RandomState
-    ) -> None:
+    def _adopt(self, settings: Settings, read: Any, trainer: Trainer) -> None:
         """Make a finished fit ours: the only place where fitted attributes are set."""
+        network = trainer.network
         further = trainer is getattr(self, "_trainer", None)
         self._trainer = trainer
-        self._random = random
         self.vectorizer_ = read.vectorizer
         if read.feature_names is not None:
             self.feature_names_in_ = read.feature_names
