@@ -181,11 +181,10 @@ class _Plan:
         sets = instruction_sets()
         many = ["-DTOPICFORGE_X86_SETS=1"] if len(sets) > 1 else []
         objects = []
-        for path in [*self._sources("*.cpp"), *self._sources("ops/*.cpp"), *_steps(self.source)]:
+        for path in [*self._sources("*.cpp"), *self._sources("ops/*.cpp")]:
             objects.append(f"{path.parent.name}_{path.stem}.o")
             lines += _compile("cxx", path, objects[-1], many)
-        per_set = set(self._sources("cpu/*.cpp")) - set(_steps(self.source))
-        for path in sorted(per_set | set(self._sources("cpu/kernels/*.cpp"))):
+        for path in self._sources("cpu/*.cpp"):
             for name in sets:
                 objects.append(f"{path.stem}.{name}.o")
                 extra = [*many, f"-DTOPICFORGE_SET={name}", *_SETS[name]]
@@ -223,12 +222,6 @@ class _Plan:
 
     def _sources(self, pattern: str) -> list[Path]:
         return sorted(self.source.glob(pattern))
-
-
-def _steps(source: Path) -> list[Path]:
-    names = ("adam_catch_up", "lazy_adam", "torch_pool")
-    paths = (source / "cpu" / f"{name}.cpp" for name in names)
-    return [path for path in paths if path.is_file()]
 
 
 def compile_cuda_objects(folder: Path, *, verbose: bool = False) -> list[Path]:
