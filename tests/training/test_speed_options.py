@@ -91,7 +91,8 @@ def test_a_compiled_network_trains_as_the_plain_one(decoder):
         ({"training__precision": "bfloat"}, "Did you mean 'bfloat16'"),
         ({"training__accumulate": 0}, "accumulate must be positive"),
         ({"training__compile": 1}, "compile must be True or False"),
-        ({"training__compile": True, "optimiser": "lazy-adam"}, "set training__compile=False"),
+        ({"optimiser": "adma"}, "Did you mean 'adam'"),
+        ({"optimiser": 3}, "optimiser must be one of adam"),
     ],
 )
 def test_impossible_values_are_refused(options, says):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -51,17 +52,25 @@ class _Commands(TyperGroup):
             # the reader (head, less) has seen enough; what is left must not be flushed at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            show_error(
+                f"{error.filename or 'standard output'}: there is no room ({error.strerror})"
+            )
+            raise typer.Exit(1) from None
         return returned
 
 
 app = typer.Typer(
     name="topicforge",
     cls=_Commands,
-    help="Neural topic models as mixes: encoder x link x prior x divergence x decoder, each part a "
-    "plugin found by name. Start with: topicforge demo",
-    epilog="Exit codes: 0 done; 1 the data, a file or the training failed; 2 the command was wrong "
-    "(usage, unknown name, parts that do not fit, output exists); 130 interrupted, where train and "
-    "demo have saved the model (1 if there was none yet).",
+    help="Train, inspect and compare neural topic models. A model is composed of an encoder, a link, a "
+    "prior, a divergence and a decoder, which are chosen by name. To begin: topicforge demo",
+    epilog="Exit codes: 0 for success; 1 if the data, a file or the training failed; 2 if the command was "
+    "wrong (usage, an unknown name, parts that do not fit, an output that exists); 130 if it was "
+    "interrupted: train and demo have then saved the model, or exit with 1 where there was none yet.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -91,7 +100,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Before the command: show tracebacks of errors.")
+        bool, typer.Option("--debug", help="Show tracebacks of errors. Stands before the command.")
     ] = False,
     version: Annotated[
         bool,

@@ -56,11 +56,11 @@ def build(
     ] = None,
     text_column: Annotated[
         str | None,
-        typer.Option(help="Column of texts in a table.", rich_help_panel=_READING),
+        typer.Option(help="The column of a table that holds the texts.", rich_help_panel=_READING),
     ] = None,
     label_column: Annotated[
         str | None,
-        typer.Option(help="Column of labels in a table.", rich_help_panel=_READING),
+        typer.Option(help="The column of a table that holds the labels.", rich_help_panel=_READING),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         str | None,
@@ -115,7 +115,7 @@ def build(
     name: Annotated[
         str | None,
         typer.Option(
-            help="What scores call the corpus.",
+            help="The name of the corpus in scores.",
             show_default="after the source",
             rich_help_panel=_READING,
         ),

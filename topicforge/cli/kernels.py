@@ -35,10 +35,10 @@ def kernels(
 def build(
     cuda: Annotated[
         bool | None,
-        typer.Option("--cuda/--no-cuda", help="Build for CUDA too.", show_default="where it fits"),
+        typer.Option("--cuda/--no-cuda", help="Also build for CUDA.", show_default="where it fits"),
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Show the compiler's commands.")
+        bool, typer.Option("--verbose", help="Show the commands of the compiler.")
     ] = False,
 ) -> None:
     """Compile the operators for this machine's torch; takes a minute or two."""

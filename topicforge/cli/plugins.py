@@ -12,7 +12,7 @@ import typer
 from topicforge.cli.output import emit, new_table, note, print_json, print_tables, results_only
 from topicforge.errors import PluginWarning
 
-app = typer.Typer(help="List what plugins bring, examine them, or begin one.")
+app = typer.Typer(help="List components and plugins, examine them, or write a new plugin.")
 
 
 @app.callback(invoke_without_command=True)
@@ -107,7 +107,9 @@ def show(
 def doctor(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="PACKAGE", help="One package.", show_default="all of them"),
+        typer.Argument(
+            metavar="PACKAGE", help="The package to examine.", show_default="all of them"
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -145,18 +147,25 @@ def doctor(
 @results_only
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the component, such as wide-gaussian.")
+        str,
+        typer.Argument(metavar="NAME", help="The name of the component, such as wide-gaussian."),
     ],
     kind: Annotated[
         str,
         typer.Option(
             "--kind",
             "-k",
-            help="encoder, link, prior, divergence, decoder, regulariser or callback.",
+            help="The kind: encoder, link, prior, divergence, decoder, regulariser or callback.",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where its folder is made.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="The folder in which the package's folder is made.",
+        ),
     ] = Path(),
 ) -> None:
     """Write a package topicforge-NAME with one component, a test of the contract and a README.

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from topicforge.distributed import batch_randn
+from topicforge.distributed import generator, randn
 from topicforge.distributions.base import Distribution
 
 
@@ -35,9 +35,10 @@ class DiagonalNormal(Distribution):
         """Z = loc + exp(log_var / 2) * eps, eps ~ N(0, I) (Kingma and Welling 2014)."""
         shape = self.loc.shape if n is None else (n, *self.loc.shape)
         if self.loc.ndim > 1:
-            eps = batch_randn(shape, self.loc, dim=len(shape) - self.loc.ndim)
+            eps = randn(shape, self.loc, dim=len(shape) - self.loc.ndim)
         else:
-            eps = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+            kind = {"dtype": self.loc.dtype, "device": self.loc.device}
+            eps = torch.randn(shape, generator=generator(self.loc.device), **kind)
         return self.loc + (0.5 * self.log_var).exp() * eps
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 // The natural logarithm on vectors.
 #pragma once
 
-#include "cpu/kernels/vector.h"
+#include "cpu/vector.h"
 
 namespace topicforge {
 namespace {

@@ -1,4 +1,4 @@
-#include "cpu/instruction_set.h"
+#include "instruction_set.h"
 
 #include <cstdlib>
 #include <stdexcept>
@@ -22,16 +22,16 @@ InstructionSet best_set() {
 
 InstructionSet decide() {
   const InstructionSet best = best_set();
-  const char* asked = std::getenv("TOPICFORGE_CPU_SET");
-  if (asked == nullptr || *asked == '\0') return best;
+  const char* wanted = std::getenv("TOPICFORGE_CPU_SET");
+  if (wanted == nullptr || *wanted == '\0') return best;
   for (int i = 0; i <= static_cast<int>(best); ++i) {
-    if (std::string(asked) == name_of(static_cast<InstructionSet>(i))) {
+    if (std::string(wanted) == name_of(static_cast<InstructionSet>(i))) {
       return static_cast<InstructionSet>(i);
     }
   }
   throw std::runtime_error(
       std::string("TOPICFORGE_CPU_SET must be baseline, avx2 or avx512 and not above ") +
-      name_of(best) + ", the best of this processor, but is '" + asked +
+      name_of(best) + ", the best of this processor, but is '" + wanted +
       "'; unset it to use the best");
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "ops/sparse_rows.h"
-#include "cpu/kernels/vector.h"
+#include "cpu/vector.h"
 #include "cpu/pool.h"
 
 namespace topicforge {

@@ -6,7 +6,7 @@
 // the last point can hold anything.
 #pragma once
 
-#include "cpu/kernels/vector.h"
+#include "cpu/vector.h"
 
 namespace topicforge {
 namespace {

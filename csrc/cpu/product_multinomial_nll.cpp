@@ -7,9 +7,9 @@
 // and adds to a copy of theta's that is its own; the copies are summed in the order of the chunks.
 #include "ops/product_multinomial_nll.h"
 
-#include "cpu/kernels/csr.h"
-#include "cpu/kernels/logarithm.h"
-#include "cpu/kernels/word_tiles.h"
+#include "cpu/csr.h"
+#include "cpu/logarithm.h"
+#include "cpu/word_tiles.h"
 
 namespace topicforge {
 namespace {

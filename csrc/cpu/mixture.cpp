@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "cpu/kernels/tiles.h"
+#include "cpu/tiles.h"
 
 namespace topicforge {
 namespace {

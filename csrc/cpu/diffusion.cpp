@@ -1,7 +1,7 @@
 #include "ops/diffusion.h"
 
-#include "cpu/kernels/diffusion_profile.h"
-#include "cpu/kernels/tiles.h"
+#include "cpu/diffusion_profile.h"
+#include "cpu/tiles.h"
 
 namespace topicforge {
 namespace {

@@ -1,7 +1,7 @@
 #include "ops/sparse_multinomial_nll.h"
 
-#include "cpu/kernels/csr.h"
-#include "cpu/kernels/logarithm.h"
+#include "cpu/csr.h"
+#include "cpu/logarithm.h"
 
 namespace topicforge {
 namespace {

@@ -1,8 +1,8 @@
 // Logits of all words, a tile at a time: kTile words by one panel of points.
 #pragma once
 
-#include "cpu/kernels/csr.h"
-#include "cpu/kernels/tiles.h"
+#include "cpu/csr.h"
+#include "cpu/tiles.h"
 #include "cpu/pool.h"
 
 namespace topicforge {

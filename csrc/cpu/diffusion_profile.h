@@ -1,7 +1,7 @@
 // The diffusion profile on vectors.
 #pragma once
 
-#include "cpu/kernels/vector.h"
+#include "cpu/vector.h"
 #include "ops/diffusion_profile.h"
 
 namespace topicforge {
