@@ -65,7 +65,7 @@ Five conventions hold everywhere:
 :mod:`topicforge.testing` checks that what a package registers keeps the contract.
 """
 
-from topicforge import distributed, ops
+from topicforge import ops
 from topicforge.contracts import (
     Batch,
     Callback,
@@ -86,6 +86,7 @@ from topicforge.contracts import (
     options,
 )
 from topicforge.contracts.api import hookimpl
+from topicforge.distributed import batch_gather, batch_mean
 from topicforge.distributions import (
     DiagonalNormal,
     Dirichlet,
@@ -102,7 +103,6 @@ from topicforge.errors import (
     TrainingError,
 )
 from topicforge.evaluation import MetricInput, Score
-from topicforge.parts.layers import Dropout, word_layer
 
 __all__ = [
     "Batch",
@@ -113,7 +113,6 @@ __all__ = [
     "Dirichlet",
     "Distribution",
     "Divergence",
-    "Dropout",
     "Encoder",
     "EpochReport",
     "FitStart",
@@ -135,9 +134,9 @@ __all__ = [
     "Score",
     "TopicForgeError",
     "TrainingError",
-    "distributed",
+    "batch_gather",
+    "batch_mean",
     "hookimpl",
     "ops",
     "options",
-    "word_layer",
 ]

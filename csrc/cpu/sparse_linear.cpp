@@ -85,32 +85,7 @@ void backward(
 }
 
 template <class T>
-void backward_rows(
-    const SparseRows<T>& x, const T* grad, int64_t H, const MakeRows<T>& make, const Pool& pool) {
-  const Transpose by_word(pool, x);
-  int64_t count = 0;
-  for (int64_t v = 0; v < x.words; ++v) count += by_word.start[v + 1] > by_word.start[v];
-  int64_t* word;
-  T* rows;
-  make(count, &word, &rows);
-  int64_t at = 0;
-  for (int64_t v = 0; v < x.words; ++v) {
-    if (by_word.start[v + 1] > by_word.start[v]) word[at++] = v;
-  }
-  const int64_t blocks = (count + kWordsPerTask - 1) / kWordsPerTask;
-  const bool cached = fits_cache<T>(x.documents, H);
-  for_tasks<T>(pool, blocks, 0, [&](int64_t task, T*) {
-    const int64_t first = task * kWordsPerTask;
-    for (int64_t r = first; r < first + kWordsPerTask && r < count; ++r) {
-      add_scaled_rows<T>(
-          rows + r * H, nullptr, H, by_word.values(x.value, word[r]),
-          by_word.visit(word[r], cached), grad, H);
-    }
-  });
-}
-
-template <class T>
-constexpr SparseLinearFunctions<T> functions = {forward<T>, backward<T>, backward_rows<T>};
+constexpr SparseLinearFunctions<T> functions = {forward<T>, backward<T>};
 
 }  // namespace
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from topicforge.contracts.latent import Latent, Space
 from topicforge.contracts.link import Link
-from topicforge.distributed import batch_draws
+from topicforge.distributed import prior_draws
 from topicforge.distributions import Distribution
 from topicforge.errors import MixError
 
@@ -34,11 +34,11 @@ class Samples:
 
     def draws_in_z(self, p: Distribution) -> Tensor:
         """Return as many draws of a prior in z as there are samples, (B, L)."""
-        return batch_draws(p.rsample, self.z.shape[0])
+        return prior_draws(p.rsample, self.z.shape[0])
 
     def draws_in_theta(self, p: Distribution) -> Tensor:
         """Return log theta of as many draws of any prior as there are samples, (B, K)."""
-        draws = batch_draws(p.rsample, self.log_theta.shape[0])
+        draws = prior_draws(p.rsample, self.log_theta.shape[0])
         log_theta: Tensor = self.link(draws) if p.space == "z" else draws
         return log_theta
 

@@ -21,8 +21,7 @@ class Encoder(Component, ABC):
     that reads ``batch.features`` states ``reads_features = True``: a model then requires them, and
     refuses them for every other encoder instead of ignoring them.
 
-    A first layer made of :func:`topicforge.ops.sparse_linear` can hand its weight the gradient of
-    the words that occur instead of one for all V: :meth:`use_row_gradients`.
+    A first layer on counts is best :func:`topicforge.ops.sparse_linear`, which makes no (B, V) matrix.
 
     Raises:
         InputError: it reads features and the context has none.

@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from topicforge.errors import KernelUnavailableError
 from topicforge.ops._paths import (
@@ -106,7 +107,7 @@ def build_kernels(
         )
     library = Path(torch.__file__).parent
     plan = _Plan(source, headers or library / "include", library / "lib", compiler, list(flags))
-    record = {
+    record: dict[str, Any] = {
         "torch": torch.__version__,
         "target": OLDEST_TORCH,
         "compiler": _version_line(compiler),
@@ -225,7 +226,7 @@ class _Plan:
 
 
 def _steps(source: Path) -> list[Path]:
-    names = ("adam_catch_up", "lazy_adam", "torch_pool")
+    names = ("torch_pool",)
     paths = (source / "cpu" / f"{name}.cpp" for name in names)
     return [path for path in paths if path.is_file()]
 

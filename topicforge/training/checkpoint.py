@@ -1,7 +1,7 @@
-"""Checkpoints: what a training that was killed goes on from, and ends as if it had not been.
+"""Checkpoints: a training that was killed goes on from the newest, and ends as if it had not been.
 
     checkpoint.json           where training stood, of which settings and documents, checksum of the rest
-    checkpoint.safetensors    parameters, optimiser's moments, random generator, sums of the epoch
+    checkpoint.safetensors    parameters, optimiser's moments, random generators, sums of the epoch
 
 Both are JSON and tensors: opening one runs nothing. The tensors are written first, under a name of
 their own, the description last: a kill at any moment leaves a whole one.
@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -22,14 +22,23 @@ from torch import Tensor
 
 from topicforge import storage
 from topicforge.errors import CheckpointError
-from topicforge.training.state import State
+from topicforge.training.optimisation import Optimisation
+from topicforge.training.seeding import RandomState
+from topicforge.training.state import TrainingState
 from topicforge.wiring.network import Network
 
-if TYPE_CHECKING:
-    from topicforge.training.engine import Engine
-
-FORMAT = 1
+FORMAT = 2
 _JSON = "checkpoint.json"
+
+
+class Trained(Protocol):
+    """What a checkpoint holds of a :class:`~topicforge.training.Trainer`."""
+
+    network: Network
+    optimisation: Optimisation
+    random: RandomState
+    state: TrainingState
+    device: torch.device
 
 
 class Checkpoints:
@@ -37,7 +46,7 @@ class Checkpoints:
 
     Args:
         folder: made where it is missing.
-        run: what tells this training from another: settings and documents, as JSON holds them. A
+        run: the settings and documents that tell this training from another, as JSON holds them. A
             checkpoint of another run is refused.
         every: seconds between two of them; 0 for one after every step.
         writes: whether this process writes; all processes read.
@@ -52,28 +61,26 @@ class Checkpoints:
         self._writes = writes
         self._saved = time.monotonic()
 
-    def maybe_save(
-        self, network: Network, engine: Engine, state: State, device: torch.device
-    ) -> None:
-        """Write a checkpoint if the last one is old enough and no gradient is waiting."""
-        if self._writes and engine.between_steps and time.monotonic() - self._saved >= self._every:
-            self.save(network, engine, state, device)
+    def maybe_save(self, trainer: Trained) -> None:
+        """Write a checkpoint if the last one is old enough and no gradient is kept for later."""
+        due = time.monotonic() - self._saved >= self._every
+        if self._writes and due and trainer.optimisation.between_steps:
+            self.save(trainer)
             self._saved = time.monotonic()
 
-    def save(self, network: Network, engine: Engine, state: State, device: torch.device) -> None:
+    def save(self, trainer: Trained) -> None:
         """Write a checkpoint.
 
         Raises:
             StorageError: the folder can't be written; the last checkpoint is as it was.
         """
-        tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+        state, optimisation = trainer.state, trainer.optimisation
+        tensors = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in state.best.items()}
-        described = engine.optimiser.state_dict()
+        tensors |= {f"random.{k}": v for k, v in trainer.random.state().items()}
+        described = optimisation.optimiser.state_dict()
         for number, moments in described["state"].items():
             tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
-        tensors["random"] = torch.get_rng_state()
-        if device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(device)
         tensors["largest"] = state.sums.largest
         name = f"checkpoint-{time.time_ns():020d}.safetensors"
         with storage.writing_to(self.folder):
@@ -84,7 +91,7 @@ class Checkpoints:
                     "format": FORMAT,
                     "run": self._run,
                     "state": state.described(),
-                    "rate": engine.rate,
+                    "rate": optimisation.rate,
                     "tensors": {"file": name, "sha256": storage.sha256(self.folder / name)},
                 },
                 indent=2,
@@ -97,7 +104,7 @@ class Checkpoints:
                     old.unlink()
             storage.clear_leftovers(self.folder)
 
-    def resume(self, network: Network, engine: Engine, state: State, device: torch.device) -> bool:
+    def resume(self, trainer: Trained) -> bool:
         """Go to where the folder's checkpoint stands; returns False where there is none.
 
         Raises:
@@ -108,6 +115,7 @@ class Checkpoints:
             return False
         described = _read(path)
         _same_run(path, described["run"], self._run)
+        state, optimisation, device = trainer.state, trainer.optimisation, trainer.device
         try:
             file = self.folder / Path(str(described["tensors"]["file"])).name
             if storage.sha256(file) != described["tensors"]["sha256"]:
@@ -115,17 +123,15 @@ class Checkpoints:
             tensors = load(storage.read_bytes(file))
             state.restore(described["state"], tensors.pop("largest"))
             state.best = _under(tensors, "best.", device)
-            engine.restart(float(described["rate"]))
-            network.load_state_dict(_under(tensors, "network.", device))
+            optimisation.restart(float(described["rate"]))
+            trainer.network.load_state_dict(_under(tensors, "network.", device))
             moments: dict[int, dict[str, Tensor]] = {}
             for name, value in _under(tensors, "optimiser.", torch.device("cpu")).items():
                 number, _, key = name.partition(".")
                 moments.setdefault(int(number), {})[key] = value
-            whole = engine.optimiser.state_dict()
-            engine.optimiser.load_state_dict({**whole, "state": moments})
-            torch.set_rng_state(tensors["random"])
-            if device.type == "cuda" and "random.cuda" in tensors:
-                torch.cuda.set_rng_state(tensors["random.cuda"], device)
+            whole = optimisation.optimiser.state_dict()
+            optimisation.optimiser.load_state_dict({**whole, "state": moments})
+            trainer.random.restore(_under(tensors, "random.", torch.device("cpu")))
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"checkpoint: {path} and its tensors do not belong together, or to this model "
