@@ -226,7 +226,7 @@ class _Plan:
 
 
 def _steps(source: Path) -> list[Path]:
-    names = ("adam_catch_up", "lazy_adam", "torch_pool")
+    names = ("torch_pool",)
     paths = (source / "cpu" / f"{name}.cpp" for name in names)
     return [path for path in paths if path.is_file()]
 
