@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,29 +43,24 @@ def generator(device: torch.device) -> torch.Generator | None:
     return _GENERATORS.get({}).get(device.type)
 
 
-def randn(shape: Sequence[int], like: Tensor, dim: int = 0) -> Tensor:
-    """Standard normal numbers, of this process' documents.
+def randn(shape: Sequence[int], like: Tensor, dim: int | None = 0) -> Tensor:
+    """Standard normal numbers.
 
     Args:
         shape: ``shape[dim]`` is the number of this process' documents.
         like: gives type and device.
-        dim: dimension of the documents.
+        dim: dimension of the documents; ``None`` for numbers that are no documents', the same on every
+            process.
 
     Raises:
         InputError: ``shape[dim]`` is another number.
     """
-    full, own = _all_rows("randn", shape, dim)
-    drawn = torch.randn(
-        full, generator=generator(like.device), dtype=like.dtype, device=like.device
-    )
-    return drawn if own is None else drawn.narrow(dim, own.start, own.stop - own.start)
+    return _drawn(torch.randn, "randn", shape, like.dtype, like.device, dim)
 
 
-def rand(shape: Sequence[int], like: Tensor, dim: int = 0) -> Tensor:
+def rand(shape: Sequence[int], like: Tensor, dim: int | None = 0) -> Tensor:
     """Numbers uniform on [0, 1), otherwise as :func:`randn`."""
-    full, own = _all_rows("rand", shape, dim)
-    drawn = torch.rand(full, generator=generator(like.device), dtype=like.dtype, device=like.device)
-    return drawn if own is None else drawn.narrow(dim, own.start, own.stop - own.start)
+    return _drawn(torch.rand, "rand", shape, like.dtype, like.device, dim)
 
 
 def dropout(x: Tensor, p: float, *, entries: bool = False) -> Tensor:
@@ -83,12 +79,11 @@ def dropout(x: Tensor, p: float, *, entries: bool = False) -> Tensor:
     """
     if p in (0, 1) or torch.compiler.is_compiling():
         return F.dropout(x, p)
-    full, own = _all_rows("dropout", x.shape, 0, "entries" if entries else "documents")
     # a third of the time of torch's own Bernoulli draws; single precision at least, since a threshold
     # among the few numbers of bfloat16 is another p
     wide = torch.promote_types(x.dtype, torch.float32)
-    drawn = torch.rand(full, generator=generator(x.device), dtype=wide, device=x.device)
-    keep = (drawn if own is None else drawn[own]) >= p
+    what = "entries" if entries else "documents"
+    keep = _drawn(torch.rand, "dropout", x.shape, wide, x.device, 0, what) >= p
     return x * keep.to(x.dtype).mul_(1 / (1 - p))
 
 
@@ -131,18 +126,31 @@ def prior_draws(draw: Callable[[int], Tensor], n: int) -> Tensor:
     Raises:
         InputError: n is another number.
     """
-    (everyone,), own = _all_rows("prior_draws", (n,), 0)
-    drawn = draw(everyone)
-    return drawn if own is None else drawn[own]
-
-
-def _all_rows(
-    where: str, shape: Sequence[int], dim: int, what: str = "documents"
-) -> tuple[list[int], slice | None]:
-    """The shape with the rows of all processes, and this process' rows; ``None`` for all of them."""
     split = current()
     if split is None:
-        return list(shape), None
+        return draw(n)
+    require_rows("prior_draws", (n,), split.documents[split.rank], "documents")
+    everyone, own = split.rows()
+    return draw(everyone)[own]
+
+
+def _drawn(
+    draw: Callable[..., Tensor],
+    where: str,
+    shape: Sequence[int],
+    dtype: torch.dtype,
+    device: torch.device,
+    dim: int | None,
+    what: str = "documents",
+) -> Tensor:
+    """The numbers of all processes' documents, and of these the own."""
+    kind: dict[str, Any] = {"dtype": dtype, "device": device}
+    if (source := generator(device)) is not None:  # a compiler takes no generator, not even None
+        kind["generator"] = source
+    split = current()
+    if split is None or dim is None:
+        return draw(shape, **kind)
     n, own = split.rows(what)
     require_rows(where, shape[dim:], own.stop - own.start, what)
-    return [*shape[:dim], n, *shape[dim + 1 :]], own
+    drawn = draw([*shape[:dim], n, *shape[dim + 1 :]], **kind)
+    return drawn.narrow(dim, own.start, own.stop - own.start)

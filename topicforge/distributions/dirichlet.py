@@ -41,11 +41,10 @@ class Dirichlet(Distribution):
         # rand is in [0, 1); its complement never is 0
         if self.concentration.ndim > 1:
             boosted = gamma(self.concentration + 1, n)
-            uniform = 1 - rand(a.shape, a, dim=a.ndim - 2)
+            uniform = 1 - rand(a.shape, a, a.ndim - 2)
         else:
-            source = generator(a.device)
-            boosted = torch._standard_gamma(a + 1, generator=source)
-            uniform = 1 - torch.rand(a.shape, generator=source, dtype=a.dtype, device=a.device)
+            boosted = torch._standard_gamma(a + 1, generator=generator(a.device))
+            uniform = 1 - rand(a.shape, a, None)
         return torch.log_softmax(boosted.log() + uniform.log() / a, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from topicforge import ops
-from topicforge.distributed import generator
+from topicforge.distributed import generator, randn
 from topicforge.distributions.base import Distribution
 
 
@@ -42,13 +42,13 @@ class NormalMixture(Distribution):
         if n == 0:  # torch.multinomial draws one at least
             return self.loc[:0]
         weight = self.log_weight.detach().exp()
-        source = generator(weight.device)
-        component = torch.multinomial(weight, n or 1, replacement=True, generator=source)
+        component = torch.multinomial(
+            weight, n or 1, replacement=True, generator=generator(weight.device)
+        )
         component = component[0] if n is None else component
         loc = self.loc[component]
         scale = (0.5 * self.log_var[component]).exp()
-        eps = torch.randn(loc.shape, generator=source, dtype=loc.dtype, device=loc.device)
-        return loc + scale * eps
+        return loc + scale * randn(loc.shape, loc, None)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log sum_c pi_c N(z; mu_c, sigma2_c), (B,), streamed over components."""

@@ -38,7 +38,7 @@ class ThetaFolder:
         folder: where they are.
         n_documents: N.
         n_topics: K.
-        shard_documents: documents a shard, fewer in the last.
+        shard_documents: documents per shard, fewer in the last.
         kind: npy or parquet.
     """
 
@@ -153,7 +153,7 @@ def write_theta(
         of: what tells this model and these documents from others, as JSON holds it.
         n_documents: N.
         n_topics: K.
-        shard_documents: documents a shard.
+        shard_documents: documents per shard.
         kind: npy or parquet.
         on_shard: called with the number of documents done and N after each shard.
 

@@ -373,8 +373,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X: as in :meth:`fit`; a :class:`~topicforge.corpus.Corpus` is read through its memory maps.
             folder: for the shards, ``theta-00000.npy`` and so on; made where it is missing.
             features: (N, F), where the fit had them; an array, or a memory map.
-            format: ``npy``, or ``parquet`` with a column a topic (extra ``parquet``).
-            shard_documents: documents a shard.
+            format: ``npy``, or ``parquet`` with one column per topic (extra ``parquet``).
+            shard_documents: documents per shard.
             on_shard: called with the number of documents done and N after each shard.
 
         Raises:
@@ -415,7 +415,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
 
         Args:
-            top: words a topic; at most V.
+            top: words per topic; at most V.
             vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
         """
         check_is_fitted(self, "network_")
@@ -628,7 +628,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
 
 def load(
-    folder: str | Path, *, parts: Mapping[str, Any] | None = None, device: str = "auto"
+    folder: str | Path,
+    *,
+    parts: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    verify: bool = True,
 ) -> TopicModel:
     """Open a model folder written by :meth:`TopicModel.save`.
 
@@ -636,12 +640,13 @@ def load(
         folder: the folder.
         parts: kind -> component class, for models that were built with classes instead of names.
         device: where the model goes.
+        verify: compare the checksum of every file with the manifest; sizes are compared always.
 
     Raises:
         ModelFileError: missing, truncated or hostile files, or a plugin that is not installed; the
             message says which package and version to install.
     """
-    saved = load_model(Path(folder), parts or {})
+    saved = load_model(Path(folder), parts or {}, verify=verify)
     known = TopicModel._get_param_names()
     model = TopicModel(
         **{
@@ -673,7 +678,7 @@ def _is_option(name: str) -> bool:
 
 
 class _Printer(Callback):
-    """One plain line an epoch, for ``verbose=True``."""
+    """One plain line per epoch, for ``verbose=True``."""
 
     def on_epoch_end(self, report: EpochReport) -> None:
         """Print the loss terms."""

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 from topicforge import ops
 from topicforge.contracts import Batch, Context
 from topicforge.contracts.options import whole
-from topicforge.distributed import generator
+from topicforge.distributed import randn
 from topicforge.errors import OptionError, TrainingError
 from topicforge.parts.decoders.topics_over_words import TopicsOverWords
 from topicforge.parts.decoders.word_vectors import read_word_vectors
@@ -105,13 +105,12 @@ class EmbeddingDecoder(TopicsOverWords):
     def _start_at(self, vectors: NDArray[np.float32], of: NDArray[np.bool_]) -> None:
         values, found = torch.from_numpy(vectors).to(self.rho), torch.from_numpy(of)
         known = values[found]
-        source = generator(values.device)
-        others = torch.randn(values.shape, generator=source).to(values) * known.std(correction=0)
+        others = randn(values.shape, values, None) * known.std(correction=0)
         rho = torch.where(found.to(values.device)[:, None], values, others)
         self.rho = nn.Parameter(rho, requires_grad=self.train_vectors)
         # logits rho . alpha start at unit deviation whatever the vectors' own length
         shape = self.alpha.shape[0], values.shape[1]
-        alpha = torch.randn(shape, generator=source).to(self.alpha)
+        alpha = randn(shape, self.alpha, None)
         self.alpha = nn.Parameter(alpha / known.norm(dim=1).mean())
 
     def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:
