@@ -86,6 +86,8 @@ from topicforge.contracts import (
     options,
 )
 from topicforge.contracts.api import hookimpl
+from topicforge.corpus.lines import read_lines
+from topicforge.corpus.reader import CountTable, Reading
 from topicforge.distributions import (
     DiagonalNormal,
     Dirichlet,
@@ -108,6 +110,7 @@ __all__ = [
     "Batch",
     "Callback",
     "Context",
+    "CountTable",
     "Decoder",
     "DiagonalNormal",
     "Dirichlet",
@@ -129,6 +132,7 @@ __all__ = [
     "Point",
     "Prior",
     "Progress",
+    "Reading",
     "Regulariser",
     "Rule",
     "Samples",
@@ -139,5 +143,6 @@ __all__ = [
     "hookimpl",
     "ops",
     "options",
+    "read_lines",
     "word_layer",
 ]
