@@ -12,10 +12,9 @@ from torch.nn import functional as F
 
 from topicforge.ops import sparse_linear
 
-SPARSE = "native, sparse gradient"
 SIZES: dict[str, list[tuple[int, int, int, dict[str, float | None]]]] = {
     "cpu": [
-        (1024, V, H, {SPARSE: None, "embedding_bag": at, "torch.sparse": at, "dense": at})
+        (1024, V, H, {"embedding_bag": at, "torch.sparse": at, "dense": at})
         for V, H, at in ((5_000, 800, 1.5), (50_000, 256, 4.0))
     ],
     "gpu": [
@@ -23,7 +22,7 @@ SIZES: dict[str, list[tuple[int, int, int, dict[str, float | None]]]] = {
             4096,
             50_000,
             256,
-            {SPARSE: None, "torch.compile": 3.0, "embedding_bag": None, "dense": None},
+            {"torch.compile": 3.0, "embedding_bag": None, "dense": None},
         )
     ],
     "tiny": [
@@ -31,7 +30,7 @@ SIZES: dict[str, list[tuple[int, int, int, dict[str, float | None]]]] = {
             8,
             100,
             4,
-            {SPARSE: None, "torch.compile": None, "embedding_bag": None, "dense": None},
+            {"torch.compile": None, "embedding_bag": None, "dense": None},
         )
     ],
 }
@@ -65,7 +64,6 @@ def setting(B: int, V: int, H: int) -> Setting:
 
     functions = {
         "native": bind(partial(sparse_linear, impl="native")),
-        SPARSE: bind(partial(sparse_linear, impl="native", sparse_grad=True)),
         "embedding_bag": mixed(bag),
         "torch.compile": mixed(compiled(bag)),
         "torch.sparse": mixed(lambda weight, bias: rows() @ weight + bias),

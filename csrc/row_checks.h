@@ -5,15 +5,6 @@
 
 namespace topicforge {
 
-inline void check_written(
-    const char* op, const char* name, const Tensor& x, const Tensor& weight) {
-  check_matrix(op, name, x);
-  STD_TORCH_CHECK(
-      x.size(0) == weight.size(0) && x.size(1) == weight.size(1), op, ": ", name,
-      " must have the shape of weight");
-  STD_TORCH_CHECK(x.is_contiguous(), op, ": ", name, " is written in place and must be contiguous");
-}
-
 // Rising row numbers come once each: no two tasks write to one row.
 inline void check_rising(const char* op, const Tensor& row, int64_t words) {
   STD_TORCH_CHECK(row.scalar_type() == ScalarType::Long, op, ": row must be int64");

@@ -31,7 +31,7 @@ run() { # name, sanitizer flags
 rule link
   command = $cxx $2 \$in -o \$out -pthread" > "$rules"
   objects=
-  for source in "$root"/csrc/cpu/kernels/*.cpp; do
+  for source in "$root"/csrc/cpu/*.cpp; do
     stem=$(basename "$source" .cpp)
     grep -q "/$stem.h" "$root"/tests/csrc/check_*.cpp ||
       { echo "no tests/csrc/check_*.cpp includes $stem.h"; exit 1; }
@@ -41,7 +41,7 @@ rule link
       objects="$objects $object"
     done
   done
-  for source in "$root"/csrc/cpu/instruction_set.cpp "$root"/tests/csrc/main.cpp "$root"/tests/csrc/check_*.cpp; do
+  for source in "$root"/csrc/instruction_set.cpp "$root"/tests/csrc/main.cpp "$root"/tests/csrc/check_*.cpp; do
     object="$work/$1-$(basename "$source" .cpp).o"
     printf 'build %s: cxx %s\n' "$object" "$source" >> "$rules"
     objects="$objects $object"

@@ -138,7 +138,7 @@ def test_plugin_packages_import_the_public_modules_alone():
 def test_the_reader_sees_every_form_of_import(tmp_path):
     file = tmp_path / "example.py"
     file.write_text(
-        "import topicforge.ops.reference, os\n"
+        "import topicforge.ops.anything, os\n"
         "from topicforge import errors\n"
         "def later():\n"
         "    from topicforge.estimator.topic_model import load\n"

@@ -50,7 +50,7 @@ class TrainingError(TopicForgeError):
 
 
 class CheckpointError(TrainingError):
-    """A checkpoint is damaged, of another training, or can't be written."""
+    """A checkpoint is damaged, or of another training."""
 
 
 class ModelFileError(TopicForgeError, ValueError):

@@ -65,7 +65,7 @@ Five conventions hold everywhere:
 :mod:`topicforge.testing` checks that what a package registers keeps the contract.
 """
 
-from topicforge import distributed, ops
+from topicforge import ops
 from topicforge.contracts import (
     Batch,
     Callback,
@@ -88,6 +88,7 @@ from topicforge.contracts import (
 from topicforge.contracts.api import hookimpl
 from topicforge.corpus.lines import read_lines
 from topicforge.corpus.reader import CountTable, Reading
+from topicforge.distributed import batch_gather, batch_mean
 from topicforge.distributions import (
     DiagonalNormal,
     Dirichlet,
@@ -104,7 +105,6 @@ from topicforge.errors import (
     TrainingError,
 )
 from topicforge.evaluation import MetricInput, Score
-from topicforge.parts.layers import Dropout, word_layer
 
 __all__ = [
     "Batch",
@@ -116,7 +116,6 @@ __all__ = [
     "Dirichlet",
     "Distribution",
     "Divergence",
-    "Dropout",
     "Encoder",
     "EpochReport",
     "FitStart",
@@ -139,10 +138,10 @@ __all__ = [
     "Score",
     "TopicForgeError",
     "TrainingError",
-    "distributed",
+    "batch_gather",
+    "batch_mean",
     "hookimpl",
     "ops",
     "options",
     "read_lines",
-    "word_layer",
 ]

@@ -38,7 +38,7 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -50,6 +50,7 @@ if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 T = TypeVar("T")
@@ -144,6 +145,29 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
         file.write(save(plain))
 
 
+def write_array(file: IO[bytes], shape: tuple[int, ...], parts: Iterable[NDArray[Any]]) -> None:
+    """Write an array in the .npy format, part by part.
+
+    ``numpy.save`` loads a memory-mapped array whole, and does not say that there is no room; a
+    memory-mapped file ends the process by a signal then.
+
+    Args:
+        file: open for writing.
+        shape: of the whole array.
+        parts: of one type, of the same shape but for the first dimension, at least one.
+    """
+    import numpy as np
+
+    begun = False
+    for part in parts:
+        if not begun:
+            kind = np.lib.format.dtype_to_descr(part.dtype)
+            described = {"descr": kind, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, described)
+            begun = True
+        file.write(np.ascontiguousarray(part).data)
+
+
 def read_bytes(path: Path) -> bytes:
     """Read a regular file; a pipe or a device, which may never end, is an error.
 
@@ -210,7 +234,7 @@ def locked(file: Path, what: Path, *, wait: bool = False) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    with writing_to(file):
+    with writing_to(what):
         handle = _locked_handle(file, what, wait)
     try:
         yield
@@ -261,8 +285,9 @@ def _locked_handle(file: Path, what: Path, wait: bool) -> int:
         if _is_same(file, handle):  # it may have been removed by its holder after it was opened
             break
         os.close(handle)
-    os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} of {socket.gethostname()}\n".encode())
+    with contextlib.suppress(OSError):  # without room the lock holds, and the error has no name
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} of {socket.gethostname()}\n".encode())
     return handle
 
 

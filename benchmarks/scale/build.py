@@ -1,11 +1,11 @@
-"""Documents a second of building a corpus folder from text, as the number of documents grows.
+"""Documents per second of building a corpus folder from text, as the number of documents grows.
 
     python benchmarks/scale/build.py --sizes 10000 100000 --workers 2
 
-Text is synthetic: a line a document, words ``w0``, ``w1``, … of a Zipf vocabulary, 100 words a line. Each
-build is ``topicforge corpus build`` in a process of its own, streamed into shards; its time is that of the
-whole command, start of Python included. Printed are documents a second, bytes of text a second, bytes of
-the folder a document, and the largest memory of any one of the command's processes.
+Text is synthetic: one line per document, words ``w0``, ``w1``, … of a Zipf vocabulary, 100 words per
+line. Each build is ``topicforge corpus build`` in a process of its own, streamed into shards; its time is
+that of the whole command, start of Python included. Printed are documents per second, bytes of text per
+second, bytes of the folder per document, and the largest memory of any one of the command's processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLOCK = 5_000
 
 
 def write_text(path: Path, documents: int, vocab_size: int) -> None:
-    """Write a line a document; word v is drawn with probability proportional to 1 / (v + 1)."""
+    """Write one line per document; word v is drawn with probability proportional to 1 / (v + 1)."""
     rng = np.random.default_rng(0)
     cdf = zipf(vocab_size)
     names = np.array([f"w{v}" for v in range(vocab_size)])

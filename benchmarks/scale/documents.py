@@ -1,12 +1,12 @@
-"""Documents a second and peak memory of training, as the number of documents grows.
+"""Documents per second and peak memory of training, as the number of documents grows.
 
     python benchmarks/scale/documents.py --sizes 10000 100000 1000000 --threads 1
 
 Synthetic documents (Zipf vocabulary of 100,000, 80 distinct words each) are written straight into
 sharded corpus folders. For each size a process of its own opens the folder through memory maps and
-trains GSM with lazy Adam; the sizes take turns, and the best of the rounds counts. A rate is that of a
+trains GSM; the sizes take turns, and the best of the rounds counts. A rate is that of a
 whole epoch, by the wall clock; the smaller sizes run more epochs, the best of which counts, and so the
-comparison is never in favour of the largest. Documents a second of processor time, of the whole fit,
+comparison is never in favour of the largest. Documents per second of processor time, of the whole fit,
 stand beside it: on a machine that does other work the two part.
 
 Two peaks of memory are given. ``anonymous`` is what is compared: memory of the process alone (RssAnon
@@ -14,8 +14,8 @@ of /proc/self/status, sampled every 10 ms). ``all resident`` (ru_maxrss) also co
 the mapped corpus and of libraries' files that happen to be in memory: those belong to the system's
 cache, which drops them when another program asks.
 
-Must hold from the smallest to the largest: documents a second fall by less than 15 %, anonymous peak
-memory grows by less than 100 MB. Otherwise ``missed`` stands in the table, and the script ends with 1.
+Must hold from the smallest to the largest: documents per second fall by less than 15 %, anonymous peak
+memory grows by less than 100 MB. Otherwise the table says ``too much``, and the script ends with 1.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def train(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     epochs = max(1, min(given.most_epochs, given.least // corpus.n_documents))
     model = TopicModel(
         "nvdm-gsm", n_topics=given.topics, epochs=epochs, batch_size=given.batch,
-        optimiser="lazy-adam", encoder__hidden=(given.hidden,),
+        encoder__hidden=(given.hidden,),
     )  # fmt: skip
     with AnonymousPeak() as watched:
         began = time.process_time()
@@ -110,7 +110,7 @@ def table(found: dict[int, dict[str, float]]) -> tuple[list[str], bool]:
         ("documents/s fall by", f"{fall:.1%}", f"{MOST_FALL:.0%}", fall < MOST_FALL),
         ("anonymous peak grows by", f"{growth:.1f} MB", f"{MOST_GROWTH:.0f} MB", growth < MOST_GROWTH),
     ):  # fmt: skip
-        lines.append(f"{name} {value}, asked: less than {most}{'' if held else '  missed'}")
+        lines.append(f"{name} {value}, limit {most}{'' if held else '  too much'}")
     return lines, fall < MOST_FALL and growth < MOST_GROWTH
 
 
@@ -122,8 +122,8 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--vocabulary", type=int, default=100_000)
-    parser.add_argument("--words", type=int, default=80, help="distinct ones a document")
-    parser.add_argument("--shard", type=int, default=100_000, help="documents a shard")
+    parser.add_argument("--words", type=int, default=80, help="distinct words per document")
+    parser.add_argument("--shard", type=int, default=100_000, help="documents per shard")
     parser.add_argument("--topics", type=int, default=50)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--batch", type=int, default=1_000)

@@ -57,12 +57,10 @@ struct ByWord {
   const int64_t* sorted;    // (entries,) words
   const int64_t* place_of;  // (entries,) where each stands in the rows
   const int64_t* document;  // (entries,) by place
-  const int64_t* names;     // word of row r, or null if r is the word
   int64_t entries;
 
-  __device__ int64_t word(int64_t r) const { return names == nullptr ? r : names[r]; }
-  __device__ int64_t begin(int64_t r) const { return lower_bound(sorted, entries, word(r)); }
-  __device__ int64_t end(int64_t r) const { return lower_bound(sorted, entries, word(r) + 1); }
+  __device__ int64_t begin(int64_t word) const { return lower_bound(sorted, entries, word); }
+  __device__ int64_t end(int64_t word) const { return lower_bound(sorted, entries, word + 1); }
   __device__ int64_t place(int64_t i) const { return place_of[i]; }
   __device__ int64_t row(int64_t i) const { return document[place_of[i]]; }
 };

@@ -44,12 +44,11 @@ class WordOrder {
     sorted_ = torch::stable::detail::to<Tensor>(stack[0]);
     place_ = torch::stable::detail::to<Tensor>(stack[1]);
   }
-  ByWord order(const int64_t* names = nullptr) const {
+  ByWord order() const {
     return {
         sorted_.const_data_ptr<int64_t>(), place_.const_data_ptr<int64_t>(), document_.get(),
-        names, entries_};
+        entries_};
   }
-  const Tensor& sorted() const { return sorted_; }  // (1, nnz)
 
  private:
   int64_t entries_;

@@ -41,39 +41,8 @@ void backward(
   }
 }
 
-// The different ones of sorted numbers; waits for the device to know how many.
-Tensor unique(const Tensor& sorted) {
-  std::array<StableIValue, 4> stack{
-      torch::stable::detail::from(sorted), torch::stable::detail::from(false),
-      torch::stable::detail::from(false),
-      torch::stable::detail::from(std::optional<int64_t>(std::nullopt))};
-  STABLE_TORCH_ERROR_CODE_CHECK(
-      torch_call_dispatcher("aten::unique_consecutive", "", stack.data(), TORCH_ABI_VERSION));
-  const Tensor words = torch::stable::detail::to<Tensor>(stack[0]);
-  torch::stable::detail::to<Tensor>(stack[1]);  // released here
-  torch::stable::detail::to<Tensor>(stack[2]);
-  return words;
-}
-
 template <class T>
-void backward_rows(
-    const SparseRows<T>& x, const T* grad, int64_t H, const MakeRows<T>& make,
-    const Launch& launch) {
-  const WordOrder order(launch, x);
-  const Tensor words = unique(order.sorted());
-  const int64_t count = words.size(0);
-  int64_t* word;
-  T* rows;
-  make(count, &word, &rows);
-  if (count == 0) return;
-  STD_CUDA_CHECK(cudaMemcpyAsync(
-      word, words.const_data_ptr<int64_t>(), sizeof(int64_t) * static_cast<size_t>(count),
-      cudaMemcpyDeviceToDevice, launch.stream()));
-  launch_scaled_rows<T>(launch, order.order(word), count, x.value, grad, H, nullptr, 0, rows);
-}
-
-template <class T>
-constexpr SparseLinearFunctions<T> functions = {forward<T>, backward<T>, backward_rows<T>};
+constexpr SparseLinearFunctions<T> functions = {forward<T>, backward<T>};
 
 }  // namespace
 }  // namespace cuda

@@ -15,7 +15,7 @@ namespace topicforge {
 using Device = cuda::Launch;
 }
 #else
-#include "cpu/instruction_set.h"
+#include "instruction_set.h"
 #include "cpu/pool.h"
 namespace topicforge {
 using Device = Pool;

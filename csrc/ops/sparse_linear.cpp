@@ -48,28 +48,6 @@ std::tuple<Tensor, Tensor, Tensor> backward(
   return {grad_value, grad_weight, grad_bias};
 }
 
-std::tuple<Tensor, Tensor> backward_rows(
-    const Tensor& grad_in, const Tensor& crow, const Tensor& col, const Tensor& value,
-    int64_t words) {
-  Arguments in(kOp);
-  const Counts x(in, crow, col, value, words);
-  const Tensor grad = in.numbers("grad", grad_in, {x.documents, kAny});
-  Tensor word = empty(x.col, {0}), rows = empty(grad, {0, grad.size(1)});
-  const Device& device = device_of(grad);
-  in.with_type([&](auto zero) {
-    using T = decltype(zero);
-    const auto make = [&](int64_t count, int64_t** word_out, T** rows_out) {
-      word = empty(x.col, {count});
-      rows = empty(grad, {count, grad.size(1)});
-      *word_out = write<int64_t>(word);
-      *rows_out = write<T>(rows);
-    };
-    sparse_linear_kernels<T>().backward_rows(
-        x.rows<T>(), read<T>(grad), grad.size(1), MakeRows<T>(make), device);
-  });
-  return {word, rows};
-}
-
 }  // namespace
 
 // crow (B + 1,), col (nnz,) int64 and value (nnz,). The want_* say which gradients to make; a tensor
@@ -82,16 +60,11 @@ TOPICFORGE_SCHEMAS(m) {
       "_sparse_linear_backward(Tensor grad, Tensor crow, Tensor col, Tensor value, "
       "Tensor weight, bool want_value, bool want_weight, bool want_bias) "
       "-> (Tensor, Tensor, Tensor)");
-  // The weight's gradient as (words that occur, their rows).
-  m.def(
-      "_sparse_linear_backward_rows(Tensor grad, Tensor crow, Tensor col, Tensor value, "
-      "int n_words) -> (Tensor, Tensor)");
 }
 
 TOPICFORGE_IMPLEMENTATIONS(m) {
   m.impl("sparse_linear", TORCH_BOX(&forward));
   m.impl("_sparse_linear_backward", TORCH_BOX(&backward));
-  m.impl("_sparse_linear_backward_rows", TORCH_BOX(&backward_rows));
 }
 
 }  // namespace topicforge

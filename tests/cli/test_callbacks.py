@@ -85,7 +85,7 @@ def test_a_packages_metric_is_the_objective_of_a_search(spawn, ended, package, c
 def test_a_packages_metric_is_compared(spawn, ended, package, corpus, tmp_path):
     (tmp_path / "study.toml").write_text(
         "metrics = ['spread', 'times']\nseeds = [0]\nn_topics = [3]\n"
-        f"[corpora.one]\ntrain = '{corpus}'\ntest = '{corpus}'\n"
+        f"[corpora.one]\ntrain = '{corpus}'\nheld_out = '{corpus}'\n"
         "[compositions.mine]\npreset = 'nvdm-gsm'\nepochs = 1\n"
     )
     study = ["compare", tmp_path / "study.toml", "-o", tmp_path / "out", "-j", 1, "--json"]

@@ -45,8 +45,8 @@ def test_commands_stand_in_the_order_of_their_use(run):
 
 def test_exit_codes_are_documented(run):
     told = " ".join(run("--help").out.split())
-    assert "Exit codes: 0 done; 1 " in told
-    assert "130 interrupted" in told
+    assert "Exit codes: 0 for success; 1 " in told
+    assert "130 if it was interrupted" in told
 
 
 @pytest.mark.parametrize(

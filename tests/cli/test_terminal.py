@@ -3,11 +3,24 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+import topicforge
 from topicforge.cli import output, progress
-from topicforge.cli.output import fitting, new_table, print_json, print_tables, show_error, verbatim
+from topicforge.cli.output import (
+    emit,
+    fitting,
+    new_table,
+    note,
+    print_json,
+    print_tables,
+    results_only,
+    show_error,
+    show_warning,
+    verbatim,
+)
 from topicforge.contracts import EpochReport, FitStart
 
 START = FitStart({}, 1000, 500, 20, 3, "closed form: KL of two diagonal normals")
@@ -121,6 +134,57 @@ def test_words_are_left_out_where_the_terminal_ends(monkeypatch):
     assert fitting(words, 90) == "eins"
 
 
+HOSTILE = "\x1b]0;owned\x07 \x9b31m \u202eevil \u2066x\u2069 a\nb\rc\td \u2028 \x7f"
+
+
+@pytest.mark.parametrize("say", [show_error, note, verbatim, show_warning])
+def test_no_door_to_the_terminal_lets_a_control_character_through(say, capsys):
+    say(HOSTILE.replace("\n", " ") if say is verbatim else HOSTILE)
+    err = capsys.readouterr().err
+    assert not [c for c in err.removesuffix("\n") if not c.isprintable()]
+    assert r"\x1b]0;owned\x07 \x9b31m \u202eevil \u2066x\u2069 a" in err
+
+
+def test_results_let_none_through_either(capsys):
+    table = new_table(HOSTILE.replace("\n", ""))
+    table.add_row(HOSTILE)
+    print_tables(table)
+    emit(HOSTILE)
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 4
+    assert not [c for line in out.split("\n") for c in line if not c.isprintable()]
+    print_json({HOSTILE: [HOSTILE]})
+    out = capsys.readouterr().out
+    assert not [c for line in out.split("\n") for c in line if not c.isprintable()]
+    assert json.loads(out) == {HOSTILE: [HOSTILE]}
+
+
+def test_words_of_a_model_folder_are_shown_escaped(run, tmp_path):
+    counts = np.random.default_rng(0).integers(1, 3, (20, 2))
+    words = ["\x1b[31mred\u202e", "blue"]
+    topicforge.TopicModel(n_topics=1, epochs=1, vocabulary=words).fit(counts).save(tmp_path / "M")
+    for form in ("text", "table", "json"):
+        ran = run("topics", tmp_path / "M", "--format", form)
+        assert ran.code == 0
+        assert not {"\x1b", "\u202e"} & {*ran.out, *ran.err}
+        assert r"[31mred\u202e" in ran.out
+    ran = run("topics", tmp_path / "no\x1b[2Jthing")
+    assert "\x1b" not in ran.err
+    assert r"no\x1b[2Jthing" in ran.error
+
+
+def test_what_a_plugin_prints_is_no_result(capsys):
+    @results_only
+    def command():
+        print("a plugin says hello")
+        print_json({"score": 1})
+
+    command()
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"score": 1}
+    assert err == "a plugin says hello\n"
+
+
 def test_json_has_no_literals_that_json_lacks(capsys):
     print_json({"a": float("nan"), "b": [float("-inf"), (1, "x")], "c": Path("p"), "d": None})
     out = capsys.readouterr().out
@@ -138,10 +202,6 @@ def test_a_reader_that_closes_the_pipe_is_no_error(spawn, model):
 
 
 def test_a_pipe_is_utf_8_whatever_the_locale(spawn, ended, tmp_path):
-    import numpy as np
-
-    import topicforge
-
     counts = np.random.default_rng(0).integers(1, 3, (20, 2))
     fitted = topicforge.TopicModel(n_topics=1, epochs=1, vocabulary=["音乐", "Küche"])
     fitted.fit(counts).save(tmp_path / "M")

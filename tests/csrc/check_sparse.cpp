@@ -84,20 +84,6 @@ Results everything(int64_t B, int64_t V, int64_t K, const Pool& pool) {
       x, wide.data(), weight.data(), K, grad_value.data(), grad_weight.data(), grad_narrow.data(),
       pool);
   for (const auto& one : {out, grad_value, grad_weight, grad_narrow}) keep(all, one);
-  std::vector<int64_t> word;
-  std::vector<T> rows;
-  const auto make = [&](int64_t count, int64_t** word_out, T** rows_out) {
-    word.resize(count);
-    rows.resize(count * K);
-    *word_out = word.data();
-    *rows_out = rows.data();
-  };
-  linear.backward_rows(x, wide.data(), K, MakeRows<T>(make), pool);
-  for (size_t r = 0; r < word.size(); ++r) {
-    for (int64_t k = 0; k < K; ++k) {
-      harness::expect_near("row of a word", rows[r * K + k], grad_weight[word[r] * K + k], 0.0);
-    }
-  }
 
   // The likelihoods once more, from their definitions.
   for (int64_t b = 0; b < B; ++b) {

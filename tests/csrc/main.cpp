@@ -1,5 +1,5 @@
 // Runs every check of every family that is linked in.
-#include "cpu/instruction_set.h"
+#include "instruction_set.h"
 #include "harness.h"
 
 int main() {

@@ -1,7 +1,6 @@
 """Real processes over gloo: one start for each number of them, whatever the number of tests."""
 
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -67,10 +66,3 @@ def _run(folder, world):
         for rank, process in enumerate(started)
         if process.returncode != 0
     )
-
-
-@pytest.fixture
-def shares_memory():
-    """Skip where processes share no memory as we know how to."""
-    if sys.platform != "linux" or platform.machine().lower() not in ("x86_64", "amd64"):
-        pytest.skip("files in memory, and writes in order, are those of Linux on x86-64 alone")

@@ -1,4 +1,4 @@
-"""One training step of whole networks: in one process with B documents, in many with a share each."""
+"""One training step of whole networks: in one process with B documents, in several with a part each."""
 
 from itertools import pairwise
 
@@ -108,7 +108,7 @@ def network(mix):
     return built.train()
 
 
-def step(mix, documents, share=None, *, torchs=False):
+def step(mix, documents, split=None, *, torchs=False):
     """Loss, gradients and running statistics of two batches, since statistics remember.
 
     ``torchs``: torch's DistributedDataParallel averages the gradients, not we.
@@ -119,29 +119,28 @@ def step(mix, documents, share=None, *, torchs=False):
     noise.start(built)
     torch.manual_seed(1)
     rows = counts(documents)
-    own = slice(0, documents) if share is None else share.own_documents
+    own = slice(0, documents) if split is None else split.rows()[1]
     out = {}
     for turn in range(2):
         built.zero_grad()
-        with distributed.sharing(share):
+        with distributed.splitting(split):
             terms = run(as_batch(rows[own]), theta=noise.theta)
             divergence = terms.divergence
             if built.rule.per_document:
-                divergence = distributed.mean(divergence)
-            loss = distributed.mean(terms.reconstruction) + 0.7 * divergence
+                divergence = distributed.batch_mean(divergence)
+            loss = distributed.batch_mean(terms.reconstruction) + 0.7 * divergence
             loss.backward()
-            distributed.check_in_step(mix, torch.device("cpu"))
         out[f"{turn} loss"] = loss.detach()
         out[f"{turn} log_theta"] = terms.log_theta
         for name, parameter in built.named_parameters():
             if parameter.grad is not None:
                 out[f"{turn} gradient of {name}"] = parameter.grad.clone()
     out.update({f"buffer {n}": b.clone() for n, b in built.named_buffers() if "running" in n})
-    if share is not None and not torchs:
+    if split is not None and not torchs:
         for name, value in out.items():
             if "gradient" in name:
                 torch.distributed.all_reduce(value)
-                value /= share.world_size
+                value /= len(split.documents)
     return out
 
 
@@ -154,8 +153,8 @@ def entries_of(documents):
 def cases(world):
     def case(mix, documents, torchs):
         def run(rank):
-            share = distributed.Share(rank, documents, entries_of(documents))
-            return step(mix, sum(documents), share, torchs=torchs)
+            split = distributed.Split(rank, documents, entries_of(documents))
+            return step(mix, sum(documents), split, torchs=torchs)
 
         return run
 

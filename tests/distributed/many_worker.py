@@ -5,9 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import many_board
 import many_collectives
-import many_gradients
 import many_networks
 import many_training
 import torch
@@ -16,7 +14,7 @@ from torch import distributed as torch_distributed
 from topicforge import distributed
 from topicforge.errors import TrainingError
 
-MODULES = (many_board, many_collectives, many_gradients, many_networks, many_training)
+MODULES = (many_collectives, many_networks, many_training)
 
 
 def main(folder: Path, rank: int, world: int) -> None:
@@ -32,9 +30,9 @@ def main(folder: Path, rank: int, world: int) -> None:
     torch_distributed.barrier()
     # last, since it ends the group: the others leave, and the first still wants a sum
     if rank == 0:
-        with distributed.sharing(distributed.Share(0, (1,) * world, (1,) * world)):
+        with distributed.splitting(distributed.Split(0, (1,) * world, (1,) * world)):
             try:
-                distributed.total(torch.ones(1))
+                distributed.batch_sum(torch.ones(1))
             except TrainingError as error:
                 (folder / "left.txt").write_text(str(error), encoding="utf-8")
         os._exit(0)  # gloo's threads may abort while a broken group is taken down

@@ -17,9 +17,20 @@ def test_processes_train_what_one_process_trains(processes, name):
     _same(processes.of(f"fit {name}"), alone(name), name)
 
 
-@pytest.mark.parametrize("name", many_training.APART)
-def test_so_do_processes_that_share_no_memory(processes, name):
-    _same(processes.of(f"fit apart {name}"), alone(name), name)
+def test_parts_that_draw_for_themselves_train_one_model_from_noise_of_their_own(processes):
+    found, one = processes.of("fit foreign"), many_training.fit_foreign(0)
+    assert len(one["history"]) == 2
+    for result in found:
+        assert result["untouched"]
+        assert result["history"].isfinite().all()
+        for name, value in result.items():
+            if name.startswith(("network", "history")):
+                assert value.shape == one[name].shape
+                assert torch.equal(value, found[0][name]), name
+    # the first process draws what a single one draws, and no two draw the same
+    draws = [tuple(result["drawn"].tolist()) for result in found]
+    assert draws[0] == tuple(one["drawn"].tolist())
+    assert len(set(draws)) == processes.world
 
 
 def _same(results, wanted, name):

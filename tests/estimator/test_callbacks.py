@@ -18,8 +18,8 @@ from topicforge.errors import (
     TrainingError,
     UnknownNameError,
 )
-from topicforge.estimator.topic_model import resolve_callbacks
 from topicforge.plugin import Callback
+from topicforge.training import build_named, check_named
 
 
 class StopAt(Callback):
@@ -242,6 +242,8 @@ def test_callbacks_are_not_saved(counts, tmp_path):
     assert topicforge.load(tmp_path / "model").callbacks == ()
 
 
-def test_the_same_door_for_programs(registry):
-    watchers = resolve_callbacks(registry, [("stop-at", {"epoch": 2})])
-    assert [w.callback.epoch for w in watchers] == [2]
+def test_they_are_built_by_name_for_programs_too(registry):
+    written = check_named(registry, "callback", [("stop-at", {"epoch": 2})])
+    (named,) = build_named(registry, "callback", written)
+    assert named.part.epoch == 2
+    assert "stop-at" in named.title

@@ -47,6 +47,15 @@ def test_the_text_says_it_all_in_lines_that_fit():
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_a_fitted_model_says_what_was_fitted(planted):
+    model = TopicModel("w-lda", n_topics=3, epochs=2, prior__concentration=0.3)
+    plain = repr(model)
+    assert "prior__concentration=0.3" in plain
+    assert repr(model.fit(planted[0])) == (
+        f"{plain}\nfitted: mlp-point x softmax x dirichlet x mmd x product; K = 3, V = 30, 2 epochs trained"
+    )
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_says_how_it_differs_from_its_source(preset):
     told = TopicModel(preset).explanation()["preset"]

@@ -123,19 +123,18 @@ VOCABULARIES = {
     "a list": (WORDS, None),
     "an array": (np.array(WORDS), None),
     "word to column": ({word: v for v, word in reversed(list(enumerate(WORDS)))}, None),
-    "word to numpy's numbers": (
-        {word: np.int64(v) for v, word in enumerate(WORDS)},
-        "as a mapping",
+    "word to numpy's numbers": ({word: np.int64(v) for v, word in enumerate(WORDS)}, None),
+    "column to word": (dict(enumerate(WORDS)), "must give each word its column"),
+    "columns with a gap": (
+        {word: 2 * v for v, word in enumerate(WORDS)},
+        "must give each word its column",
     ),
-    "column to word": (dict(enumerate(WORDS)), "as a mapping"),
-    "columns with a gap": ({word: 2 * v for v, word in enumerate(WORDS)}, "as a mapping"),
-    "a set": (set(WORDS), "got a set, which has no columns"),
+    "a set": (set(WORDS), "got a set"),
     "keys": (dict.fromkeys(WORDS, 0).keys(), "got a dict_keys"),
-    "a string": ("".join(chr(97 + v) for v in range(len(WORDS))), "got a str"),
-    "a generator": ((word for word in WORDS), "got a generator"),
-    "numbers": (list(range(len(WORDS))), "word 0 is 0, a int"),
+    "a string": ("".join(chr(97 + v) for v in range(len(WORDS))), "got one string"),
+    "numbers": (list(range(len(WORDS))), "word 0 is a int"),
     "too few": (WORDS[:-1], "must name every column"),
-    "one twice": ([*WORDS[:-1], "w0"], "got 'w0' twice"),
+    "one twice": ([*WORDS[:-1], "w0"], "'w0' is both"),
 }
 OF_WORDS = {
     "TopicModel(vocabulary=)": lambda words: small(vocabulary=words).fit(COUNTS).topics(3),

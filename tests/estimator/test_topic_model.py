@@ -295,7 +295,7 @@ def test_fractional_counts_are_weights(planted):
 
 
 @pytest.mark.parametrize(
-    ("vocabulary", "match"), [(["a"] * 30, "'a' twice"), (["a", "b"], "30 in all")]
+    ("vocabulary", "match"), [(["a"] * 30, "'a' is both"), (["a", "b"], "30 columns, 2 words")]
 )
 def test_vocabulary_must_fit(planted, vocabulary, match):
     with pytest.raises(InputError, match=match):
@@ -306,7 +306,7 @@ def test_topics_are_words_where_there_are_words(planted):
     words = [f"w{v}" for v in range(30)]
     model = small(vocabulary=words).fit(planted[0])
     assert model.topics(top=4) == [[words[v] for v in t] for t in small().fit(planted[0]).topics(4)]
-    with pytest.raises(InputError, match="30 words"):
+    with pytest.raises(InputError, match="30 columns, 1 words"):
         model.topics(vocabulary=["a"])
     with pytest.raises(OptionError, match="at least 1"):
         model.topics(top=0)

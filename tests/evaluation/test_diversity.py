@@ -20,7 +20,7 @@ def test_diversity_of_short_topics_says_how_many_words_it_took():
     score = topic_diversity([list("abcd"), list("ax")])
     assert score.value == 5 / 6
     assert score.top == 4
-    assert "25 words a topic were asked for, the topics have 2 to 4" in score.rule
+    assert "25 words per topic were requested, the topics have 2 to 4" in score.rule
 
 
 def test_uniqueness_hand_worked():

@@ -9,9 +9,7 @@ from op_checks import (
     assert_same,
     assert_thread_independent,
     compiling,
-    exported,
     ready,
-    run,
     scripting,
 )
 from sparse_cases import GRID, Case, dense
@@ -95,41 +93,6 @@ def test_column_tiles(device: str, dtype: torch.dtype) -> None:
     assert_same(function, tensors, TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("impl", IMPLS)
-@pytest.mark.parametrize("case", [Case(9, 40, 6), Case(4, 9, 3, share=0.0), Case(0, 5, 3)], ids=str)
-def test_sparse_gradient_holds_the_rows_that_occur(impl: str, case: Case) -> None:
-    function, tensors = arguments(case, torch.float64)
-    value, grads = run(function, tensors, impl=impl)
-    leaves = [x.clone().requires_grad_() for x in tensors]
-    other = function(*leaves, impl=impl, sparse_grad=True)
-    weights = torch.cos(torch.arange(other.numel(), dtype=torch.float64)).view(other.shape)
-    (other * weights).sum().backward()
-    assert torch.equal(value, other)
-    grad = leaves[1].grad
-    assert grad is not None
-    assert grad.is_sparse
-    occurring = sorted(set(case.counts(torch.float64)[1].tolist()))
-    if impl == "native":  # embedding_bag keeps one row per entry
-        assert grad._indices()[0].tolist() == occurring
-    assert grad.coalesce().indices()[0].tolist() == occurring
-    assert torch.allclose(grad.to_dense(), grads[1], rtol=1e-13, atol=1e-14)
-    for leaf, want in ((leaves[0], grads[0]), (leaves[2], grads[2])):
-        assert leaf.grad is not None
-        assert torch.equal(leaf.grad, want)
-
-
-@pytest.mark.parametrize("impl", IMPLS)
-def test_sparse_adam_moves_only_rows_that_occur(impl: str) -> None:
-    case = Case(9, 40, 6, share=0.1)
-    crow, col, value = case.counts(torch.float32)
-    start, bias = dense_arguments(case, torch.float32)
-    weight = torch.nn.Parameter(start.clone())
-    sparse_linear(crow, col, value, weight, bias, impl=impl, sparse_grad=True).sum().backward()
-    torch.optim.SparseAdam([weight], lr=0.1).step()
-    moved = (weight.detach() != start).any(1).nonzero().flatten()
-    assert moved.tolist() == sorted(set(col.tolist()))
-
-
 @pytest.mark.parametrize("device", ready(NAME))
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_strides_and_short_indices(device: str, dtype: torch.dtype) -> None:
@@ -175,26 +138,19 @@ def test_opcheck(device: str, dtype: torch.dtype) -> None:
     for wants in ((True, True, True), (False, True, False)):
         args = (grad, crow, col, value, weight, *wants)
         torch.library.opcheck(ops._sparse_linear_backward.default, args)
-    rows = (grad, crow, col, value, case.V)
-    torch.library.opcheck(ops._sparse_linear_backward_rows.default, rows)
 
 
 @pytest.mark.parametrize("device", ready(NAME))
-@pytest.mark.parametrize("sparse_grad", [False, True])
-def test_second_derivative_is_refused_in_words(device: str, sparse_grad: bool) -> None:
+def test_second_derivative_is_refused_in_words(device: str) -> None:
     function, tensors = arguments(Case(4, 6, 3), torch.float64, device)
-
-    def chosen(*x: Tensor, **options: Any) -> Tensor:
-        return function(*x, sparse_grad=sparse_grad, **options)
-
     leaves = [x.requires_grad_() for x in tensors]
     # The reference is embedding_bag, which has first derivatives only, so it is no way out.
-    check_second_derivative(chosen, leaves, advice="dense product")
+    check_second_derivative(function, leaves, advice="dense product")
     first = torch.autograd.grad(
-        chosen(*leaves, impl="reference").square().sum(), leaves[:1], create_graph=True
+        function(*leaves, impl="reference").square().sum(), leaves[:1], create_graph=True
     )
     with pytest.raises(RuntimeError, match="embedding_bag"):
-        first[0].to_dense().sum().backward()
+        first[0].sum().backward()
 
 
 @pytest.mark.parametrize("device", ready(NAME))
@@ -223,17 +179,7 @@ def test_compile_and_export(device: str) -> None:
 def test_script(device: str, tmp_path: Path) -> None:
     case = Case(6, 9, 5)
     inputs = [*case.counts(torch.float32, device), *dense_arguments(case, torch.float32, device)]
-    check_scripted(sparse_linear, inputs, tmp_path, "auto", False)
-    with pytest.raises(torch.jit.Error, match="sparse_grad works in eager mode only"):
-        torch.jit.script(sparse_linear)(*inputs, sparse_grad=True)
-
-
-@compiling
-def test_tracing_refuses_sparse_gradients() -> None:
-    case = Case(3, 5, 2)
-    inputs = [*case.counts(torch.float32), *dense_arguments(case, torch.float32)]
-    with pytest.raises(Exception, match="sparse_grad works in eager mode only"):
-        exported(lambda *x: sparse_linear(*x, sparse_grad=True), tuple(inputs))
+    check_scripted(sparse_linear, inputs, tmp_path, "auto")
 
 
 @pytest.mark.parametrize("impl", IMPLS)
@@ -249,9 +195,8 @@ def test_wrong_arguments_say_so(impl: str) -> None:
 
 
 @pytest.mark.parametrize("impl", IMPLS[1:])
-@pytest.mark.parametrize("sparse_grad", [False, True])
 @pytest.mark.parametrize("H", [128, 129])
-def test_a_gradient_larger_than_the_cache_is_the_same(H: int, sparse_grad: bool, impl: str) -> None:
+def test_a_gradient_larger_than_the_cache_is_the_same(H: int, impl: str) -> None:
     # rows of 128 floats are stored past the cache from 24 MiB on, rows of 129 are never aligned
     V, B = 50_000, 512
     source = torch.Generator().manual_seed(0)
@@ -261,15 +206,13 @@ def test_a_gradient_larger_than_the_cache_is_the_same(H: int, sparse_grad: bool,
     weight = torch.randn(V, H, generator=source)
     weighting = torch.randn(B, H, generator=source)
 
-    def gradient(impl: str, sparse: bool) -> Tensor:
+    def gradient(impl: str) -> Tensor:
         leaf = weight.clone().requires_grad_()
         bias = torch.zeros(H)
-        out = sparse_linear(crow, col, value, leaf, bias, impl=impl, sparse_grad=sparse)
+        out = sparse_linear(crow, col, value, leaf, bias, impl=impl)
         (out * weighting).sum().backward()
         assert leaf.grad is not None
-        return leaf.grad.to_dense()
+        return leaf.grad
 
     # sums of a few products of size 1: rounding alone
-    torch.testing.assert_close(
-        gradient(impl, sparse_grad), gradient("reference", False), rtol=1e-5, atol=1e-5
-    )
+    torch.testing.assert_close(gradient(impl), gradient("reference"), rtol=1e-5, atol=1e-5)

@@ -91,7 +91,7 @@ def test_unknown_names_and_options_suggest_the_nearest(site):
         evaluate(TOPICS, metrics="mine")
     with pytest.raises(OptionError, match=r"in a list, got \{'add': 1\} among them"):
         evaluate(TOPICS, metrics=("mine", {"add": 1}), registry=registry)
-    with pytest.raises(OptionError, match="asked for twice, with different options"):
+    with pytest.raises(OptionError, match="requested twice, with different options"):
         evaluate(TOPICS, metrics=["mine", ("mine", {"add": 1})], registry=registry)
 
 

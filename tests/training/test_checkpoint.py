@@ -26,8 +26,7 @@ SETTINGS = {
         "preset": "gmntm", "encoder__hidden": (20,), "decoder__width": 10, "training__pretrain_epochs": 2,
         "prior__fit_documents": 100,
     },
-    "lazy": {"optimiser": "lazy-adam"},
-    "deferred": {"optimiser": "deferred-adam"},
+    "d-vae": {"preset": "d-vae", "encoder__hidden": (20,)},
     "watched": {"training": {"validation_fraction": 0.2, "patience": 2}, "learning_rate": 0.3},
     "gathered": {"training__accumulate": 3, "optimiser__gradient_clip": 1.0},
 }  # fmt: skip
@@ -123,8 +122,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     ("damage", "says"),
     [
         (lambda file, _: file.write_text("{"), "can't be read"),
-        (lambda file, _: file.write_text("[]"), "must be of format 1"),
-        (lambda file, _: file.write_text('{"format": 1, "run": 3}'), "must hold"),
+        (lambda file, _: file.write_text("[]"), "must be of format 2"),
+        (lambda file, _: file.write_text('{"format": 2, "run": 3}'), "must hold"),
         (lambda _, tensors: tensors.write_bytes(tensors.read_bytes()[:-9]), "not what was"),
         (lambda _, tensors: tensors.unlink(), "do not belong together"),
     ],

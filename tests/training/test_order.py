@@ -73,11 +73,11 @@ def test_empty_documents_are_left_out():
 @pytest.mark.parametrize("n", [10, 2 * BLOCK + 7])
 def test_held_out_and_training_documents_are_a_partition(n):
     counts = corpus(n, empty=[1])
-    training, held = Selection(counts, 0.3, 5), Selection(counts, 0.3, 5, held=True)
+    training, held = Selection(counts, 0.3, 5), Selection(counts, 0.3, 5, held_out=True)
     assert len(held) == pytest.approx(0.3 * (n - 1), abs=1.5)
     both = np.concatenate([*training, *held])
     assert sorted(both) == [i for i in range(n) if i != 1]
-    other = Selection(counts, 0.3, 6, held=True)
+    other = Selection(counts, 0.3, 6, held_out=True)
     assert np.concatenate(list(other)).tolist() != np.concatenate(list(held)).tolist()
 
 

@@ -9,11 +9,14 @@ from topicforge.cli.settings import build_model
 from topicforge.errors import MixError, OptionError, PluginError, TrainingError, UnknownNameError
 from topicforge.plugin import Progress, Regulariser
 from topicforge.registry import default_registry
-from topicforge.training import Regularisers, check_regularisers
+from topicforge.training import build_named, check_named
+from topicforge.training.regularisers import Regularisers
 
 
 def rules(*written):
-    return Regularisers(default_registry(), check_regularisers(default_registry(), written))
+    registry = default_registry()
+    checked = check_named(registry, "regulariser", written)
+    return Regularisers(build_named(registry, "regulariser", checked))
 
 
 def small(preset="nvdm-gsm", **params):
@@ -73,7 +76,7 @@ def test_a_value_outside_its_domain():
 @pytest.mark.parametrize("written", ["warm-up", {"warm-up": {}}, 3, [3], [("warm-up", 3)]])
 def test_what_is_no_list_of_rules_is_refused(written):
     with pytest.raises(OptionError, match="regularisers must be"):
-        check_regularisers(default_registry(), written)
+        check_named(default_registry(), "regulariser", written)
 
 
 # ---- several at once -------------------------------------------------------------------------
@@ -118,7 +121,7 @@ def test_a_latent_must_keep_its_shape(planted):
 
 
 def test_per_document_rules_refuse_one_number_a_batch(planted):
-    with pytest.raises(MixError, match=r"free-bits.*number a document"):
+    with pytest.raises(MixError, match=r"free-bits.*one number per document"):
         small("w-lda", regularisers=["free-bits"]).fit(planted[0])
 
 
@@ -180,6 +183,6 @@ def test_a_toml_file_names_them(tmp_path):
     path.write_text('n_topics = 3\nregularisers = [["warm-up", {epochs = 30}], "latent-noise"]\n')
     model = build_model({"preset": "nvdm-gsm"}, None, path)
     registry = default_registry()
-    assert check_regularisers(registry, model.regularisers) == (
+    assert check_named(registry, "regulariser", model.regularisers) == (
         ("warm-up", {"epochs": 30}), ("latent-noise", {}),
     )  # fmt: skip

@@ -121,7 +121,12 @@ class RaisingDivergence(Divergence):
         ("prior", NanPrior, TrainingError, r"the first part that gives no finite number is prior"),
         ("prior", RaisingPrior, PluginError, "failed with ZeroDivisionError"),
         ("encoder", LyingEncoder, PluginError, r"declares DiagonalNormal .* returned Dirichlet"),
-        ("encoder", ShortEncoder, PluginError, r"log theta must be \(50, 3\), a row a document"),
+        (
+            "encoder",
+            ShortEncoder,
+            PluginError,
+            r"one row per document, \(50, 3\), but has shape \(49, 3",
+        ),
         (
             "encoder",
             NanEncoder,

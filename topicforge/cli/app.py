@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -23,7 +24,7 @@ from topicforge.cli import (
     search,
     train,
 )
-from topicforge.cli.output import errors, show_error, show_warning
+from topicforge.cli.output import results_only, show_error, show_warning, state
 
 _ORDER = (
     "demo", "corpus", "train", "topics", "transform", "evaluate", "compare", "search", "explain",
@@ -51,31 +52,39 @@ class _Commands(TyperGroup):
             # the reader (head, less) has seen enough; what is left must not be flushed at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            show_error(
+                f"{error.filename or 'standard output'}: there is no room ({error.strerror})"
+            )
+            raise typer.Exit(1) from None
         return returned
 
 
 app = typer.Typer(
     name="topicforge",
     cls=_Commands,
-    help="Neural topic models as mixes: encoder x link x prior x divergence x decoder, each part a "
-    "plugin found by name. Start with: topicforge demo",
-    epilog="Exit codes: 0 done; 1 the data, a file or the training failed; 2 the command was wrong "
-    "(usage, unknown name, parts that do not fit, output exists); 130 interrupted, where train and "
-    "demo have saved the model (1 if there was none yet).",
+    help="Train, inspect and compare neural topic models. A model is composed of an encoder, a link, a "
+    "prior, a divergence and a decoder, which are chosen by name. To begin: topicforge demo",
+    epilog="Exit codes: 0 for success; 1 if the data, a file or the training failed; 2 if the command was "
+    "wrong (usage, an unknown name, parts that do not fit, an output that exists); 130 if it was "
+    "interrupted: train and demo have then saved the model, or exit with 1 where there was none yet.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
+app.command("demo")(results_only(demo.demo))
 app.add_typer(corpus.app, name="corpus")
-app.command("train")(train.train)
-app.command("topics")(read.topics)
-app.command("transform")(read.transform)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("search")(search.search)
-app.command("explain")(explain.explain)
+app.command("train")(results_only(train.train))
+app.command("topics")(results_only(read.topics))
+app.command("transform")(results_only(read.transform))
+app.command("evaluate")(results_only(evaluate.evaluate))
+app.command("compare")(results_only(compare.compare))
+app.command("search")(results_only(search.search))
+app.command("explain")(results_only(explain.explain))
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
@@ -91,7 +100,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def options(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Before the command: show tracebacks of errors.")
+        bool, typer.Option("--debug", help="Show tracebacks of errors. Stands before the command.")
     ] = False,
     version: Annotated[
         bool,
@@ -100,7 +109,7 @@ def options(
 ) -> None:
     """Options of every command."""
     del version
-    errors.debug = debug
+    state.debug = debug
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -115,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
         # what a program reads is UTF-8 whatever the terminal's language
         sys.stdout.reconfigure(encoding="utf-8")
-    errors.debug = False
+    state.debug = False
     with warnings.catch_warnings():
         _tidy_warnings()
         code = _run(arguments)
@@ -138,7 +147,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             # what it can do
             error.show()
             return int(error.exit_code)
-        if errors.debug:
+        if state.debug:
             raise
         if isinstance(error, TopicForgeError):
             show_error(str(error))

@@ -18,24 +18,30 @@ if TYPE_CHECKING:
 
 def compare(
     study: Annotated[
-        Path, typer.Argument(metavar="STUDY", help="A .toml file: corpora, compositions, seeds.")
+        Path,
+        typer.Argument(metavar="STUDY", help="A .toml file with corpora, compositions and seeds."),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where results are kept and found."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="The folder for results; what is in it already is not run again.",
+        ),
     ],
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", help="Processes at a time.", show_default="one per core"),
+        typer.Option("--jobs", "-j", help="The number of processes.", show_default="one per core"),
     ] = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Run cells that failed once more.")
+        bool, typer.Option("--retry-failed", help="Run cells that failed again.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Train and score corpora x compositions x topics x seeds, and rank the compositions.
+    """Train and score compositions on several corpora with several seeds, and rank them.
 
-    What is done already is not run again: after an interruption, give the same command.
+    The same command continues after an interruption: what is done is not run again.
     """
     from topicforge.experiments.compare import Store, read_plan, run, summarise
     from topicforge.experiments.compare.report import check_extras, write_report

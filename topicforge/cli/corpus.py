@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from topicforge.cli.documents import find_source
-from topicforge.cli.output import note, print_json, working
+from topicforge.cli.output import note, print_json, results_only, working
 from topicforge.cli.paths import check_output
 
 app = typer.Typer(help="Build corpus folders from texts or counts.", no_args_is_help=True)
@@ -17,11 +17,13 @@ _READING, _WORDS, _SCALE = "Reading", "Words", "Many documents"
 
 
 @app.callback()
+@results_only
 def corpus() -> None:
     """Build corpus folders from texts or counts."""
 
 
 @app.command("build")
+@results_only
 def build(
     source: Annotated[
         list[str],
@@ -54,11 +56,11 @@ def build(
     ] = None,
     text_column: Annotated[
         str | None,
-        typer.Option(help="Column of texts in a table.", rich_help_panel=_READING),
+        typer.Option(help="The column of a table that holds the texts.", rich_help_panel=_READING),
     ] = None,
     label_column: Annotated[
         str | None,
-        typer.Option(help="Column of labels in a table.", rich_help_panel=_READING),
+        typer.Option(help="The column of a table that holds the labels.", rich_help_panel=_READING),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         str | None,
@@ -113,7 +115,7 @@ def build(
     name: Annotated[
         str | None,
         typer.Option(
-            help="What scores call the corpus.",
+            help="The name of the corpus in scores.",
             show_default="after the source",
             rich_help_panel=_READING,
         ),

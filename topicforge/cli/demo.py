@@ -37,13 +37,19 @@ def demo(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Where the corpus and model folders go."
+            "--output", "-o", metavar="FOLDER", help="The folder for the corpus and the model."
         ),
     ] = Path("topicforge-demo"),
-    n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="Number of topics.")] = 20,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the documents.")] = None,
-    seed: Annotated[int, typer.Option(help="Makes the fit repeat bit for bit.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier demo.")] = False,
+    n_topics: Annotated[int, typer.Option("--n-topics", "-k", help="The number of topics.")] = 20,
+    epochs: Annotated[
+        int | None, typer.Option(help="The number of passes over the documents.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The seed of all random numbers; the same seed repeats a fit.")
+    ] = 0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the folders of an earlier demo.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print topics and scores as JSON to standard output.")
     ] = False,

@@ -22,7 +22,8 @@ Features = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A .npy file, a row a document, for an encoder that reads more than counts.",
+        help="A .npy file with one row of numbers per document, for an encoder that reads more than "
+        "counts.",
     ),
 ]
 

@@ -36,37 +36,39 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="CORPUS",
-            help="Documents, their labels, and the reference of coherence: a corpus folder, or counts.",
+            help="The documents and labels to score theta on, and the reference of coherence: a corpus "
+            "folder or a file of counts.",
         ),
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(metavar="CORPUS", help="Another corpus folder to count coherence on."),
+        typer.Option(metavar="CORPUS", help="Another corpus folder as the reference of coherence."),
     ] = None,
     texts: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="For npmi_window and c_v: a document a line, its words in order between spaces.",
+            help="Texts for npmi_window and c_v: one document per line, its words in order, separated by "
+            "spaces.",
         ),
     ] = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[:OPTION=VALUE,...]",
-            help="Only this one, also one that a package brings (topicforge plugins lists them); "
-            "repeatable.",
+            help="Compute only this metric, with its options, such as c_v:window=50; topicforge plugins "
+            "lists all. Repeatable.",
         ),
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Words a topic for coherence.", show_default="10", min=2),
+        typer.Option(metavar="N", help="The number of words per topic.", show_default="10", min=2),
     ] = None,
     topics: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Instead of a model: a topic a line, words between spaces.",
+            help="Topics instead of a model: one per line, words separated by spaces.",
             rich_help_panel=_OTHERS,
         ),
     ] = None,
@@ -74,7 +76,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Their theta of --corpus, .npy (documents, topics).",
+            help="Theta of the documents in --corpus, a .npy file (documents, topics).",
             rich_help_panel=_OTHERS,
         ),
     ] = None,
@@ -82,7 +84,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where --corpus is a file of counts: a word a line.",
+            help="The vocabulary where --corpus is a file of counts, one word per line.",
             rich_help_panel=_OTHERS,
         ),
     ] = None,
@@ -90,15 +92,19 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where --corpus is a file of counts: a label a line.",
+            help="The labels where --corpus is a file of counts, one per line.",
             rich_help_panel=_OTHERS,
         ),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print everything, values a topic included, as JSON.")
+        bool,
+        typer.Option("--json", help="Print everything as JSON, the values of each topic included."),
     ] = False,
 ) -> None:
-    """Score topics and theta; each score says its reference corpus, window and rules."""
+    """Score the topics and theta of a model, or the topics of another program.
+
+    Every score states its reference corpus, its window and its rules.
+    """
     if (model is None) == (topics is None):
         raise typer.BadParameter("give a MODEL folder or --topics FILE, one of the two")
     if model is not None and theta is not None:

@@ -8,7 +8,7 @@ import typer
 
 from topicforge.cli import settings
 from topicforge.cli.named import RegulariserNames, read_regularisers
-from topicforge.cli.output import new_table, note, print_json, print_tables
+from topicforge.cli.output import emit, new_table, note, print_json, print_tables
 
 
 def explain(
@@ -40,7 +40,7 @@ def explain(
         if json:
             print_json(model.explanation())
         else:
-            print(model.explain())
+            emit(model.explain())
         return
     from topicforge.registry import default_registry
     from topicforge.wiring.composition import fit_table
@@ -53,4 +53,4 @@ def explain(
     for row in rows:
         table.add_row(*row.values())
     print_tables(table)
-    note("\nMore about one composition: topicforge explain --encoder mlp-point --divergence kl")
+    note("More about one composition: topicforge explain --encoder mlp-point --divergence kl")

@@ -18,8 +18,8 @@ Callbacks = Annotated[
     typer.Option(
         "--callback",
         metavar="NAME[:OPTION=VALUE,...]",
-        help="A callback that a package brings (topicforge plugins lists them), with its options; "
-        "VALUE is JSON, or plain text. Repeatable.",
+        help="A callback of an installed plugin (topicforge plugins lists them), with its options. VALUE "
+        "is JSON or plain text. Repeatable.",
         rich_help_panel="Settings",
     ),
 ]
@@ -29,8 +29,8 @@ RegulariserNames = Annotated[
     typer.Option(
         "--regulariser",
         metavar="NAME[:OPTION=VALUE,...]",
-        help="A rule of training, instead of the preset's: warm-up:epochs=30, free-bits, ...; "
-        "topicforge plugins lists them. Repeatable; none turns all of them off.",
+        help="A regulariser instead of the preset's, such as warm-up:epochs=30; topicforge plugins lists "
+        "them. Repeatable; the name none turns all of them off.",
         rich_help_panel="Settings",
     ),
 ]

@@ -1,22 +1,30 @@
-"""What goes to the terminal: results on standard output, everything else on standard error."""
+"""What goes to the terminal: results on standard output, everything else on standard error.
+
+Everything that is printed goes through :func:`escaped`, because it may come from a corpus, a file name or a
+model folder, and a terminal obeys what it is sent.
+"""
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any, ParamSpec, TextIO, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.table import Table
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: progress, notes, warnings and errors; markup is off because messages quote names with brackets
 notes = Console(stderr=True, highlight=False, markup=False, emoji=False)
@@ -24,32 +32,70 @@ notes = Console(stderr=True, highlight=False, markup=False, emoji=False)
 _UNFOLDED = 10_000
 
 
+#: control characters, marks of direction, separators of lines and halves of characters
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+
 @dataclass
-class _Errors:
+class _State:
     debug: bool = False
+    #: where results go while a command runs; what plugins print goes to standard error
+    results: TextIO | None = None
 
 
-errors = _Errors()
+state = _State()
+
+
+def escaped(text: str) -> str:
+    r"""Return a text with what a terminal would obey written out: ``\x1b``, ``\u202e``, ``\n``."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def results_only(command: Callable[P, T]) -> Callable[P, T]:
+    """Keep standard output for a command's results, whatever a plugin prints meanwhile."""
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> T:
+        state.results = sys.stdout
+        try:
+            with redirect_stdout(sys.stderr):
+                return command(*arguments, **options)
+        finally:
+            state.results = None
+
+    return run
+
+
+def _results() -> TextIO:
+    return state.results or sys.stdout
+
+
+def emit(text: str = "") -> None:
+    """Print lines of a result to standard output."""
+    for line in text.split("\n"):
+        print(escaped(line), file=_results())
 
 
 def show_error(message: str) -> None:
     """Print one paragraph in red: folded on a terminal, one line in a pipe."""
-    _say(Text.assemble(("error: ", "bold red"), (message, "red")))
+    _say(Text.assemble(("error: ", "bold red"), (escaped(message), "red")))
 
 
 def show_warning(message: str) -> None:
     """Print one paragraph in yellow."""
-    _say(Text.assemble(("warning: ", "bold yellow"), message))
+    _say(Text.assemble(("warning: ", "bold yellow"), escaped(message)))
 
 
 def note(message: str) -> None:
     """Print a line beside the results."""
-    _say(Text(message))
+    _say(Text(escaped(message)))
 
 
 def verbatim(message: str) -> None:
     """Print what is meant to be pasted: the terminal folds it without breaking the line in two."""
-    notes.print(Text(message), soft_wrap=True)
+    notes.print(Text("\n".join(map(escaped, message.split("\n")))), soft_wrap=True)
 
 
 def _say(text: Text) -> None:
@@ -65,7 +111,7 @@ def is_live() -> bool:
 def working(what: str) -> Iterator[None]:
     """Show that something takes its time, on a terminal; nothing in a pipe."""
     if is_live():
-        with notes.status(Text(f"{what} ...")):
+        with notes.status(Text(escaped(f"{what} ..."))):
             yield
     else:
         yield
@@ -88,7 +134,10 @@ def counted(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def print_json(value: Any) -> None:
     """Print one JSON document, and nothing else, to standard output."""
-    print(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    lines = text.split("\n")  # JSON writes a character as \u and four digits
+    safe = (_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in lines)
+    print("\n".join(safe), file=_results())
 
 
 def _plain(value: Any) -> Any:
@@ -109,7 +158,7 @@ def fitting(words: Sequence[str], taken: int) -> str:
         words: best first.
         taken: columns of the line that are in use already.
     """
-    console = Console()
+    console = Console(file=_results())
     if not console.is_terminal:
         return " ".join(words)
     shown = words[0]
@@ -120,6 +169,13 @@ def fitting(words: Sequence[str], taken: int) -> str:
     return shown
 
 
+class _Table(Table):
+    """A table whose cells hold nothing that a terminal obeys."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        super().add_row(*(escaped(cell) for cell in cells), **options)
+
+
 def new_table(*columns: str, title: str | None = None, right: Sequence[str] = ()) -> Table:
     """Return a plain table without lines.
 
@@ -128,12 +184,10 @@ def new_table(*columns: str, title: str | None = None, right: Sequence[str] = ()
         title: above it.
         right: headings of columns that hold numbers.
     """
-    from rich.table import Table
-
-    table = Table(box=None, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = _Table(box=None, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(
-            column, justify="right" if column in right else "left", overflow="fold"
+            escaped(column), justify="right" if column in right else "left", overflow="fold"
         )  # fmt: skip
     return table
 
@@ -143,13 +197,13 @@ def print_tables(*tables: Table) -> None:
 
     On a terminal cells are folded to its width, in a pipe a row is a line.
     """
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Console(file=_results(), highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, emoji=False, width=_UNFOLDED)
+        console.width = _UNFOLDED
     for number, table in enumerate(tables):
         with console.capture() as captured:
             console.print(table)
         if number:
-            print()
+            print(file=_results())
         for line in captured.get().splitlines():
-            print(line.rstrip())
+            print(line.rstrip(), file=_results())

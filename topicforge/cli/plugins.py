@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from topicforge.cli.output import new_table, note, print_json, print_tables
+from topicforge.cli.output import emit, new_table, note, print_json, print_tables, results_only
 from topicforge.errors import PluginWarning
 
-app = typer.Typer(help="List what plugins bring, examine them, or begin one.")
+app = typer.Typer(help="List components and plugins, examine them, or write a new plugin.")
 
 
 @app.callback(invoke_without_command=True)
+@results_only
 def plugins(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -62,6 +63,7 @@ def plugins(
 
 
 @app.command("show")
+@results_only
 def show(
     name: Annotated[
         str,
@@ -85,17 +87,17 @@ def show(
         print_json(found)
         return
     for number, row in enumerate(found):
-        print("\n" * bool(number) + f"{row['kind']} {row['name']}: {row['summary']}")
-        print(f"source: {row['source']}")
-        print(f"package: {_package(row)}")
+        emit("\n" * bool(number) + f"{row['kind']} {row['name']}: {row['summary']}")
+        emit(f"source: {row['source']}")
+        emit(f"package: {_package(row)}")
         if row.get("higher_is_better") is not None:
-            print(f"better: {'higher' if row['higher_is_better'] else 'lower'}")
+            emit(f"better: {'higher' if row['higher_is_better'] else 'lower'}")
         if row.get("needs"):
-            print(f"needs beside topics: {', '.join(row['needs'])}")
+            emit(f"needs beside topics: {', '.join(row['needs'])}")
         if row.get("notes"):
-            print(f"notes: {row['notes']}")
+            emit(f"notes: {row['notes']}")
         for setting, value in row.get("settings", {}).items():
-            print(f"  {setting} = {value}")
+            emit(f"  {setting} = {value}")
         if row.get("options"):
             table = new_table("option", "type", "default", "meaning")
             for option in row["options"]:
@@ -104,10 +106,13 @@ def show(
 
 
 @app.command("doctor")
+@results_only
 def doctor(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="PACKAGE", help="One package.", show_default="all of them"),
+        typer.Argument(
+            metavar="PACKAGE", help="The package to examine.", show_default="all of them"
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -128,9 +133,9 @@ def doctor(
     if json:
         print_json([asdict(finding) for finding in findings])
     for finding in () if json else findings:
-        print(f"{finding.severity}: {finding.plugin} {finding.version}")
-        print(f"  {finding.what}")
-        print(f"  -> {finding.todo}")
+        emit(f"{finding.severity}: {finding.plugin} {finding.version}")
+        emit(f"  {finding.what}")
+        emit(f"  -> {finding.todo}")
     looked = len(chosen(registry, name))
     broken = sum(finding.severity == "broken" for finding in findings)
     note(
@@ -142,20 +147,28 @@ def doctor(
 
 
 @app.command("new")
+@results_only
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the component, such as wide-gaussian.")
+        str,
+        typer.Argument(metavar="NAME", help="The name of the component, such as wide-gaussian."),
     ],
     kind: Annotated[
         str,
         typer.Option(
             "--kind",
             "-k",
-            help="encoder, link, prior, divergence, decoder, regulariser or callback.",
+            help="The kind: encoder, link, prior, divergence, decoder, regulariser or callback.",
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where its folder is made.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="The folder in which the package's folder is made.",
+        ),
     ] = Path(),
 ) -> None:
     """Write a package topicforge-NAME with one component, a test of the contract and a README.
@@ -187,4 +200,6 @@ def _what_to_know(row: dict[str, Any]) -> str:
     if any(told):
         return "; ".join(text for text in told if text)
     n, rules = len(row["components"]), row["rules"]
-    return f"{n} components, presets, metrics, readers and corpora" + (f", {rules} divergence rules" if rules else "")
+    return f"{n} components, presets, metrics, readers and corpora" + (
+        f", {rules} divergence rules" if rules else ""
+    )

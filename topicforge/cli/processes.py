@@ -1,4 +1,4 @@
-"""Several processes as ``torchrun`` starts them: who this one is, and its place among them."""
+"""Several processes as ``torchrun`` starts them: the rank of this one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def joined() -> Iterator[int]:
     engine.init_process_group("nccl" if on_gpu else "gloo", store=shelf, rank=rank, world_size=size)
     try:
         yield engine.get_rank()
-        # who leaves first would take the connection from under who still reads from it
+        # a process that leaves first would close the connection that another still reads from
         with suppress(RuntimeError):  # the others were interrupted and are gone
             engine.barrier()
     finally:

@@ -1,4 +1,4 @@
-"""How a fit is watched: a bar with the loss terms on a terminal, a plain line an epoch in a pipe."""
+"""How a fit is watched: a bar with the loss terms on a terminal, a plain line per epoch in a pipe."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def terms(report: EpochReport) -> str:
 
 
 class Lines(Callback):
-    """A plain line an epoch."""
+    """A plain line per epoch."""
 
     def on_fit_start(self, start: FitStart) -> None:
         """Say what begins."""
@@ -49,7 +49,7 @@ class Lines(Callback):
 
 
 class Bar(Callback):
-    """A bar a phase with the time left, the last epoch's terms below.
+    """A bar per phase with the time left, the last epoch's terms below.
 
     How many steps an epoch has is known once the first has ended; from then on the bar moves with steps.
     """

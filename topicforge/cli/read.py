@@ -10,9 +10,9 @@ import typer
 
 from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, read_documents, read_features
-from topicforge.cli.output import counted, new_table, note, print_json, print_tables, working
+from topicforge.cli.output import counted, emit, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
-from topicforge.storage import check_claim, write_file, writing_to
+from topicforge.storage import check_claim, write_array, write_file, writing_to
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder (topicforge train).")]
 
@@ -27,15 +27,19 @@ class Format(StrEnum):
 
 def topics(
     model: Model,
-    top: Annotated[int, typer.Option(metavar="N", help="Words a topic.", min=1)] = 10,
+    top: Annotated[
+        int, typer.Option(metavar="N", help="The number of words per topic.", min=1)
+    ] = 10,
     format: Annotated[  # noqa: A002 - the option's name
         Format,
-        typer.Option(help="text: a topic a line, words separated by single spaces, nothing else."),
+        typer.Option(
+            help="The form of the output: text has one topic per line, its words separated by spaces."
+        ),
     ] = Format.text,
 ) -> None:
-    """Print a model's topics, best words first; topic k is column k of theta.
+    """Print the topics of a model, best words first; topic k is column k of theta.
 
-    Needs none of the plugins that the model was built with.
+    The plugins that the model was built with are not needed.
     """
     from topicforge.estimator.saved import read_topics
 
@@ -44,7 +48,7 @@ def topics(
     words = [["_".join(word.split()) for word in topic] for topic in saved.topics(top)]
     if format is Format.text:
         for topic in words:
-            print(" ".join(topic))
+            emit(" ".join(topic))
     elif format is Format.json:
         print_json({"ranking": saved.ranking, "topics": saved.topics(top)})
     else:
@@ -71,31 +75,40 @@ def transform(
         ),
     ],
     format: Annotated[  # noqa: A002 - the option's name
-        str | None, typer.Option(help="Of the documents, where their name does not tell.")
+        str | None,
+        typer.Option(help="The format of the documents, where their name does not show it."),
     ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column of texts in a table.")] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="The column of a table that holds the texts.")
+    ] = None,
     language: Annotated[
         str | None,
-        typer.Option(help="Of texts: en or zh.", show_default="that of the training corpus"),
+        typer.Option(
+            help="The language of texts: en or zh.", show_default="that of the training corpus"
+        ),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Of text files.")] = "utf-8",
+    encoding: Annotated[str, typer.Option(help="The encoding of text files.")] = "utf-8",
     features: Features = None,
     shard_documents: Annotated[
-        int, typer.Option(min=1, help="Documents a shard, in a folder.")
+        int,
+        typer.Option(min=1, help="The number of documents per shard, where a folder is written."),
     ] = 100_000,
-    shard_format: Annotated[str, typer.Option(help="Of the shards: npy or parquet.")] = "npy",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    shard_format: Annotated[
+        str, typer.Option(help="The format of the shards: npy or parquet.")
+    ] = "npy",
+    device: Annotated[
+        str,
+        typer.Option(help="The device to compute on: auto (CUDA where there is one), cpu or cuda."),
+    ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Write theta of documents: float32 (documents, topics), rows sum to one.
+    """Write the topic proportions of documents: theta, float32, one row per document.
 
     Counts must have the model's columns; texts are counted over its vocabulary. A folder is written
-    shard by shard, in memory that does not grow with the corpus: the same command again, after a
-    kill, goes on where it was.
+    shard by shard, in memory that does not grow with the corpus, and the same command continues it after
+    an interruption.
     """
-    import numpy as np
-
     from topicforge.estimator.theta import MARK, WHAT
     from topicforge.estimator.topic_model import load
 
@@ -126,7 +139,7 @@ def transform(
         with writing_to(output):
             output.absolute().parent.mkdir(parents=True, exist_ok=True)
             with write_file(output) as file:
-                np.save(file, theta, allow_pickle=False)
+                write_array(file, theta.shape, [theta])
         n_topics = theta.shape[1]
     if json:
         print_json({"theta": output, "documents": read.n_documents, "topics": n_topics, **size})

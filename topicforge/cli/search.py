@@ -18,18 +18,28 @@ _SHOWN = 10
 
 def search(
     plan: Annotated[
-        Path, typer.Argument(metavar="SEARCH", help="A .toml file: corpora, settings, space.")
+        Path,
+        typer.Argument(
+            metavar="SEARCH", help="A .toml file with corpora, settings and the space to search."
+        ),
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where the search is kept."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="The folder for the search; trials in it are not run again.",
+        ),
     ],
     trials: Annotated[
         int | None,
-        typer.Option("--trials", "-n", help="How many in all.", show_default="the file's"),
+        typer.Option(
+            "--trials", "-n", help="The number of trials in all.", show_default="the file's"
+        ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", help="Trials at a time, each a process.")
+        int, typer.Option("--jobs", "-j", help="The number of trials at a time, each in a process.")
     ] = 1,
     no_pruning: Annotated[
         bool, typer.Option("--no-pruning", help="Run every trial to its last epoch.")
@@ -38,7 +48,7 @@ def search(
 ) -> None:
     """Search for the settings that are best on held-out documents.
 
-    What is done already is not run again: after an interruption, give the same command.
+    The same command continues after an interruption: what is done is not run again.
     """
     from topicforge.experiments.search import read_plan, write_report
     from topicforge.experiments.search import search as run

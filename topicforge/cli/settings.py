@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NOT_HERE = ("vectorizer", "vocabulary", "callbacks", "verbose", "training")
 _WORDS = {"true": True, "false": False, "none": None}
 
-_MIX, _SETTINGS = "The mix", "Settings"
+_MIX, _SETTINGS = "Composition", "Settings"
 Preset = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="The named composition to start from.", rich_help_panel=_MIX),
@@ -65,7 +65,7 @@ Config = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="The same from a .json or .toml file; options win over it.",
+        help="A .json or .toml file with the same settings; options on the command line override it.",
         rich_help_panel=_MIX,
     ),
 ]

@@ -44,7 +44,7 @@ def train(
         typer.Option(
             "--n-topics",
             "-k",
-            help="Number of topics.",
+            help="The number of topics.",
             show_default="50",
             rich_help_panel=_SETTINGS,
         ),
@@ -52,7 +52,7 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Passes over the documents.",
+            help="The number of passes over the documents.",
             show_default="the preset's",
             rich_help_panel=_SETTINGS,
         ),
@@ -75,12 +75,18 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Makes the fit repeat bit for bit.", show_default="0", rich_help_panel=_SETTINGS
+            help="The seed of all random numbers; the same seed repeats a fit.",
+            show_default="0",
+            rich_help_panel=_SETTINGS,
         ),
     ] = None,
     device: Annotated[
         str | None,
-        typer.Option(help="auto, cpu, cuda.", show_default="auto", rich_help_panel=_SETTINGS),
+        typer.Option(
+            help="The device to compute on: auto (CUDA where there is one), cpu or cuda.",
+            show_default="auto",
+            rich_help_panel=_SETTINGS,
+        ),
     ] = None,
     regularisers: RegulariserNames = None,
     callback: Callbacks = None,

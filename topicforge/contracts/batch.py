@@ -1,4 +1,4 @@
-"""A batch of documents as sparse counts: the only form in which documents reach a component."""
+"""A batch of documents as sparse counts: the form in which components get documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-#: so many words for each entry cost more to look through than the entries to sort
+#: with more words per entry than this, sorting the entries is cheaper than marking the words
 _SPARSE = 40
 
 
@@ -20,10 +20,10 @@ class Batch:
 
     Args:
         crow: (B + 1,) int64, starts at 0 and never falls.
-        col: (nnz,) int64 word numbers below ``vocab_size``, each at most once a document.
+        col: (nnz,) int64 word numbers below ``vocab_size``, each at most once per document.
         count: (nnz,) floating point, > 0: occurrences of the word in the document.
         vocab_size: V.
-        features: (B, F) float32, what else is known of each document (a sentence embedding, say),
+        features: (B, F) float32, further numbers of each document (a sentence embedding, say),
             for encoders that read more than counts; ``None`` for counts alone.
     """
 
@@ -45,21 +45,20 @@ class Batch:
 
     @property
     def has_most_words(self) -> bool:
-        """Whether there are more entries than words, so that few words are missing."""
+        """Whether there are more entries than words, so that most words occur."""
         return self.col.numel() > self.vocab_size
 
     def words(self) -> tuple[Tensor, Tensor]:
-        """(R,) int64 different words, rising, and (nnz,) int64 the place of each entry's word there."""
+        """(R,) int64 different words, ascending, and (nnz,) int64 where each entry is in them."""
         if self.vocab_size > _SPARSE * self.col.numel():
             words, place = torch.unique(self.col, return_inverse=True)
             return words, place
-        # without sorting: marks in a row of all words
         there = torch.zeros(self.vocab_size, dtype=torch.bool, device=self.col.device)
         there[self.col] = True
         return there.nonzero().squeeze(1), (there.cumsum(0) - 1)[self.col]
 
     def lengths(self) -> Tensor:
-        """(B,) words a document: its counts summed; 0 for an empty document."""
+        """(B,) words per document: its counts summed; 0 for an empty document."""
         zero = self.count.new_zeros(self.n_documents)
         return zero.index_add(0, self.row, self.count)
 

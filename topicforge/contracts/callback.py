@@ -1,4 +1,4 @@
-"""The callback's contract: sees epochs and steps, may stop training, changes no mathematics."""
+"""The callback's contract: observes epochs and steps, may stop training, changes no mathematics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FitStart:
-    """What a callback learns before the first step.
+    """What a callback is given before the first step.
 
     Args:
         settings: TopicModel parameters in force, by name.
@@ -17,7 +17,7 @@ class FitStart:
         vocab_size: V.
         n_topics: K.
         epochs: epochs planned, pretraining left out.
-        estimator: the divergence rule that runs, in words.
+        estimator: the divergence rule that runs, as ``explain`` prints it.
     """
 
     settings: Mapping[str, Any]
@@ -33,18 +33,18 @@ class EpochReport:
     """One finished epoch, all means over training documents.
 
     Args:
-        epoch: 1 for the first; pretraining counts on its own.
-        epochs: how many there will be.
+        epoch: 1 for the first; pretraining has a count of its own.
+        epochs: how many are planned.
         phase: ``pretrain`` or ``train``.
         loss: weighted sum of the terms below, as minimised.
-        reconstruction: -log p(x | theta) a document, in nats.
+        reconstruction: -log p(x | theta) per document, in nats.
         divergence: the divergence before its weight (a mean over documents, or the MMD).
         divergence_weight: its weight in this epoch (warm-up).
         penalties: further terms by name.
         active_topics: topics that are the largest of at least one training document.
         documents_per_second: training throughput of this epoch.
         learning_rate: in force at the end of the epoch.
-        validation_loss: loss a held-out document, or ``None`` without held-out documents.
+        validation_loss: loss per held-out document, or ``None`` without held-out documents.
     """
 
     epoch: int
@@ -66,7 +66,7 @@ class Callback:
 
     A callback that raises ends the fit with a :class:`~topicforge.errors.CallbackError` that names
     it, and the model stays usable as after an interruption. ``on_fit_end`` is called for every
-    callback whose ``on_fit_start`` was, whatever ended the fit. ``partial_fit`` has no start and no
+    callback whose ``on_fit_start`` was called, however the fit ends. ``partial_fit`` has no start and no
     end: it calls ``on_step_end`` and ``on_epoch_end`` alone. Callbacks are not saved with a model.
     """
 

@@ -1,4 +1,4 @@
-"""What every component knows when it is built."""
+"""What every component is given when it is built."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from topicforge.contracts.start import StartData
 
 @dataclass(frozen=True)
 class Context:
-    """Sizes and corpus facts handed to every component's factory.
+    """Sizes and corpus facts for every component's factory.
 
     Args:
         vocab_size: V, number of columns of the counts.
         n_topics: K, number of topics.
-        n_latent: L, width of the latent z; equals K where the posterior lives on the simplex.
+        n_latent: L, width of the latent z; equals K where the posterior is on the simplex.
         n_features: F, numbers per document beside its counts (``Batch.features``); 0 without.
         mean_length: mean number of words per document (a document's counts summed).
         word_frequency: (V,) float32, the corpus share of every word, summing to one; ``None`` when

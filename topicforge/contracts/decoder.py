@@ -1,4 +1,4 @@
-"""The decoder's contract: topic proportions in, the likelihood of the words that occur out."""
+"""The decoder's contract: topic proportions -> the likelihood of the words that occur."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Decoder(Component, ABC):
         """Return (R, V) scores by which a topic's top words are ranked; higher is better.
 
         The default ranks by probability. A decoder that ranks otherwise (weights without the
-        background bias) says so in :attr:`ranking`.
+        background bias) states it in :attr:`ranking`.
         """
         return self.topic_word(theta)
 
     @property
     def ranking(self) -> str:
-        """The rule behind :meth:`word_scores`, in words; printed with the topics."""
+        """The rule behind :meth:`word_scores` as a sentence; printed with the topics."""
         return "probability p(word | topic)"
 
     def penalties(self) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from topicforge.contracts.latent import Latent, Space
 from topicforge.contracts.link import Link
-from topicforge.distributed import batch_draws
+from topicforge.distributed import prior_draws
 from topicforge.distributions import Distribution
 from topicforge.errors import MixError
 
@@ -25,7 +25,7 @@ class Samples:
     Args:
         z: (B, L) reparameterised sample of q, in q's own space (log theta where that is theta).
         log_theta: (B, K) the same sample through the link, without decoder noise.
-        link: maps prior samples to the simplex where the two sides live in different spaces.
+        link: maps prior samples to the simplex where posterior and prior are in different spaces.
     """
 
     z: Tensor
@@ -34,11 +34,11 @@ class Samples:
 
     def draws_in_z(self, p: Distribution) -> Tensor:
         """Return as many draws of a prior in z as there are samples, (B, L)."""
-        return batch_draws(p.rsample, self.z.shape[0])
+        return prior_draws(p.rsample, self.z.shape[0])
 
     def draws_in_theta(self, p: Distribution) -> Tensor:
         """Return log theta of as many draws of any prior as there are samples, (B, K)."""
-        draws = batch_draws(p.rsample, self.log_theta.shape[0])
+        draws = prior_draws(p.rsample, self.log_theta.shape[0])
         log_theta: Tensor = self.link(draws) if p.space == "z" else draws
         return log_theta
 
@@ -104,7 +104,7 @@ class RuleSpec:
 
 @dataclass(frozen=True)
 class Pair:
-    """What a divergence may know when it decides: types and flags, no data.
+    """What a divergence decides by: the declarations of posterior and prior, no data.
 
     Args:
         posterior: the encoder's declaration.
@@ -141,28 +141,28 @@ class Pair:
             )
 
     def common_space(
-        self, name: str, asked: Space | Literal["auto"] = "auto", instead: str = "theta"
+        self, name: str, wanted: Space | Literal["auto"] = "auto", instead: str = "theta"
     ) -> Space:
-        """Return where samples of the two sides can be compared.
+        """Return the space in which samples of posterior and prior can be compared.
 
         Args:
             name: of the divergence, for the message.
-            asked: ``auto`` for z where both sides live there, theta otherwise.
-            instead: what to ask for where z is impossible, in the words of the user's options.
+            wanted: ``auto`` for z where both are in z, theta otherwise.
+            instead: what to set where z is impossible, as the user writes it.
 
         Raises:
-            MixError: z was asked for and a side lives on the simplex: no link leads back.
+            MixError: z is wanted, and one of the two is on the simplex: no link leads back.
         """
         q, p = self.posterior.space, self.prior.space
         both_in_z = q == "z" and p == "z"
-        if asked == "auto":
+        if wanted == "auto":
             return "z" if both_in_z else "theta"
-        if asked == "z" and not both_in_z:
+        if wanted == "z" and not both_in_z:
             raise MixError(
-                f"{name} was asked to compare z with z, but the posterior lives in {q} and the prior "
-                f"in {p}; use {instead} instead"
+                f"{name} can't compare z with z: the posterior is in {q} and the prior in {p}; use "
+                f"{instead} instead"
             )
-        return asked
+        return wanted
 
 
 class Divergence(ABC):
@@ -173,5 +173,5 @@ class Divergence(ABC):
         """Return the rule for this pair; called once, before any data is read.
 
         Raises:
-            MixError: the pair is impossible; the message says why.
+            MixError: the pair is impossible; the message states why.
         """

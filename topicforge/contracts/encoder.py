@@ -18,11 +18,10 @@ class Encoder(Component, ABC):
 
     ``latent`` declares the posterior's type; where it depends on options, override
     :meth:`describe`. The declared type must be the type that :meth:`forward` returns. An encoder
-    that reads ``batch.features`` says ``reads_features = True``: a model then asks for them, and
-    refuses them for every other encoder instead of leaving them out in silence.
+    that reads ``batch.features`` states ``reads_features = True``: a model then requires them, and
+    refuses them for every other encoder instead of ignoring them.
 
-    A first layer made of :func:`topicforge.ops.sparse_linear` can hand its weight the gradient of
-    the words that occur instead of one for all V: :meth:`use_row_gradients`.
+    A first layer on counts is best :func:`topicforge.ops.sparse_linear`, which makes no (B, V) matrix.
 
     Raises:
         InputError: it reads features and the context has none.
@@ -36,7 +35,7 @@ class Encoder(Component, ABC):
         if self.reads_features and not context.n_features:
             raise InputError(
                 f"{type(self).__name__}: this encoder reads features of the documents beside their "
-                "counts, but there are none; hand them in: fit(X, features=...), (N, F)"
+                "counts, but there are none; pass them: fit(X, features=...), (N, F)"
             )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What a posterior or a prior says of itself before any data is read."""
+"""What a posterior or a prior declares before any data is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Space = Literal["z", "theta"]
 
 @dataclass(frozen=True)
 class Latent:
-    """Type and flags of one side of the divergence; every mix is decided from two of these.
+    """Type and flags of a posterior or a prior; a divergence's rule follows from the two.
 
     Args:
         distribution: the type that the posterior's or prior's distribution will have.
@@ -26,5 +26,5 @@ class Latent:
 
     @property
     def space(self) -> Space:
-        """``z``: all of R^L; ``theta``: the simplex, where samples are handed on as log theta."""
+        """``z``: all of R^L; ``theta``: the simplex, where samples are log theta."""
         return self.distribution.space

@@ -14,7 +14,7 @@ class Link(Component, ABC):
     """z (B, L) -> log theta (B, K), the logarithm of a point on the simplex.
 
     Attributes:
-        accepts: the space of the posterior it takes: ``z``, or ``theta`` (already on the simplex).
+        accepts: the space of the posterior that it accepts: ``z``, or ``theta`` (already on the simplex).
         softmax: True if it is exactly log_softmax(z) with L = K; some closed forms (the Laplace
             approximation of a Dirichlet prior) hold under that link alone.
     """

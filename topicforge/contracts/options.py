@@ -25,7 +25,7 @@ def require(holds: bool, where: str, option: str, must: str, came: Any) -> None:
         holds: the condition.
         where: component, e.g. ``prior 'dirichlet'``.
         option: option's name.
-        must: what the value must be, in words.
+        must: what the value must be.
         came: the value that came.
     """
     if not holds:
@@ -91,7 +91,7 @@ def widths(where: str, option: str, value: Any, least: int = 0) -> tuple[int, ..
         and len(given) >= least
         and all(_is_whole(width, 1) for width in given)
     )
-    must = "positive whole numbers, one a layer" + (f", at least {least}" if least else "")
+    must = "positive whole numbers, one per layer" + (f", at least {least}" if least else "")
     require(holds, where, option, must, value)
     return tuple(int(width) for width in given)
 

@@ -1,4 +1,4 @@
-"""The prior's contract: it has (is not) a distribution, rebuilt at each call."""
+"""The prior's contract: it builds its distribution anew at each call."""
 
 from __future__ import annotations
 
@@ -33,8 +33,24 @@ class Prior(Component, ABC):
     def anchors(self) -> Tensor | None:
         """(C, L) points that stand for topics (a mixture's means), or ``None``.
 
-        Where the model reads its topics from anchors, topic c is the decoder at link(anchor c).
+        A model with ``topics_from="anchors"`` reads its topics from them: topic c is the decoder at
+        link(anchor c).
         """
+        return None
+
+    def anchor_proportions(self, z: Tensor | None) -> Tensor | None:
+        """How much of each anchor documents have, for a model that reads its topics from anchors.
+
+        A mixture returns the responsibilities q(c | z), and its weights where nothing is known of a
+        document. ``None``, the default, leaves theta to the link.
+
+        Args:
+            z: (B, L) posterior means; ``None`` asks for a document without words.
+
+        Returns:
+            (B, C), or (C,) where z is ``None``; each sums to one.
+        """
+        del z
         return None
 
     @property
@@ -50,5 +66,5 @@ class Prior(Component, ABC):
             seed: for the fit's own randomness.
 
         Raises:
-            TrainingError: the fit failed; the message says why and what to change.
+            TrainingError: the fit failed; the message states why and what to change.
         """

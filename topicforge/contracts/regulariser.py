@@ -1,4 +1,4 @@
-"""The regulariser's contract: changes by name what training minimises, or which parts it moves."""
+"""The regulariser's contract: changes what training minimises, or which parts it trains."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training is.
+    """How far training has come.
 
     Args:
         epoch: epochs done, with the part of the running one: 0.0 at the first step.
-        epochs: how many there will be.
+        epochs: how many are planned.
     """
 
     epoch: float
@@ -33,7 +33,7 @@ class Regulariser:
     checkpoint starts it anew.
     """
 
-    #: it needs a divergence that is a number a document; refused with one that is a number a batch
+    #: it needs a divergence with one number per document, and is refused with one number per batch
     per_document: ClassVar[bool] = False
 
     def start(self, network: Any) -> None:
@@ -58,7 +58,7 @@ class Regulariser:
         return False
 
     def divergence(self, value: Tensor) -> Tensor:
-        """What of the mean divergence is paid for, a scalar from a scalar."""
+        """What enters the loss in place of the mean divergence, a scalar from a scalar."""
         return value
 
     def latent(self, z: Tensor) -> Tensor:
@@ -75,6 +75,6 @@ class Regulariser:
         return None
 
     def trains(self, part: str, epoch: int) -> bool:
-        """Whether a part (``encoder``, ``link``, ``prior``, ``decoder``) moves in this epoch, 0 first."""
+        """Whether a part (``encoder``, ``link``, ``prior``, ``decoder``) is trained in this epoch, from 0."""
         del part, epoch
         return True

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
+from topicforge.distributed import generator
 from topicforge.errors import TrainingError
 
 #: words that serve as contexts of all others: the most frequent ones; bounds time and memory
@@ -55,7 +56,7 @@ class StartData:
 
     Args:
         documents: gives some training documents, none empty, as scipy CSR (N, V); ``None``: there
-            are none. It is called when a part asks for them.
+            are none. It is called when a part reads them.
     """
 
     def __init__(self, documents: Callable[[], Any] | None = None) -> None:
@@ -94,7 +95,7 @@ class StartData:
         present = _present(self.documents)
         frequency = np.asarray(present.sum(0), dtype=np.float64).ravel()
         matrix = _positive_pmi(present, frequency)
-        vectors = _basis(matrix, width, int(torch.randint(2**31 - 1, ())))
+        vectors = _basis(matrix, width, _seed())
         # of a matrix without rank a singular basis is arbitrary
         vectors[np.diff(matrix.indptr) == 0] = 0
         return vectors
@@ -118,10 +119,14 @@ class StartData:
         made = self._clusters
         if made is None or width not in (None, made.vectors.shape[1]):
             counts = self.documents
-            seed = int(torch.randint(2**31 - 1, ()))
+            seed = _seed()
             width = bounded_width(counts.shape[1]) if width is None else width
             made = self._clusters = _cluster(counts, width, n_topics, seed)
         return made
+
+
+def _seed() -> int:
+    return int(torch.randint(2**31 - 1, (), generator=generator(torch.device("cpu"))))
 
 
 def _present(counts: Any) -> Any:

@@ -28,7 +28,7 @@ from topicforge.corpus.lines import unreadable
 from topicforge.corpus.sharded import ShardedCounts
 from topicforge.corpus.words import check_labels, check_vocabulary, n_classes
 from topicforge.errors import CorpusError, InputError
-from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder
+from topicforge.storage import FolderKind, read_bytes, read_folder, write_array, write_folder
 
 FORMAT = 1
 SHARDED = 2
@@ -240,16 +240,9 @@ def write_description(
 
 
 def _save_array(path: Path, array: NDArray[Any]) -> None:
-    """Write a .npy file chunk by chunk: numpy.save would load a memory-mapped array whole."""
     with path.open("wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(array.dtype),
-            "fortran_order": False,
-            "shape": array.shape,
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(array), CHUNK):
-            file.write(np.ascontiguousarray(array[start : start + CHUNK]).data)
+        starts = range(0, max(1, len(array)), CHUNK)
+        write_array(file, array.shape, (array[start : start + CHUNK] for start in starts))
 
 
 def _save_lines(path: Path, lines: Iterable[str]) -> None:

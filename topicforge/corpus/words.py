@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from topicforge.errors import CorpusError, InputError
 from topicforge.evaluation.labels import is_missing
 
 
-def check_vocabulary(words: Iterable[Any], size: int | None, where: str) -> tuple[str, ...]:
+def check_vocabulary(
+    words: Iterable[Any], size: int | None, where: str, *, phrases: bool = False
+) -> tuple[str, ...]:
     """Return words as a tuple in column order.
 
     Args:
@@ -19,13 +21,14 @@ def check_vocabulary(words: Iterable[Any], size: int | None, where: str) -> tupl
             scikit-learn's ``vocabulary_``.
         size: V, or ``None`` where the words alone decide.
         where: the caller's name or a file, for messages.
+        phrases: allow white space in a word, as other vectorisers' phrases have it.
 
     Raises:
         InputError: no order (a set), or a mapping of other numbers; not strings; an empty word, one
             with white space (a topic is written as words separated by spaces) or one that UTF-8
             can't hold; a word twice; another number of words.
     """
-    if isinstance(words, str | bytes | set | frozenset):
+    if isinstance(words, str | bytes | Set) or not isinstance(words, Iterable):
         raise InputError(
             f"{where}: the vocabulary must be a sequence of words in column order, got "
             f"{'one string' if isinstance(words, str) else 'a ' + type(words).__name__}"
@@ -45,7 +48,7 @@ def check_vocabulary(words: Iterable[Any], size: int | None, where: str) -> tupl
             raise InputError(
                 f"{where}: words must be strings, word {number} is a {type(word).__name__}"
             )
-        if not word or word.split() != [word]:
+        if not phrases and (not word or word.split() != [word]):
             raise InputError(
                 f"{where}: a word must be one line without white space, word {number} is {word!r}; "
                 "join the parts of a phrase with _"

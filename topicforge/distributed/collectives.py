@@ -2,218 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch import distributed as torch_distributed
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
-from topicforge.distributed.share import Share, current, peers_alive
-from topicforge.errors import InputError
+from topicforge.distributed.split import Split, current
+from topicforge.errors import InputError, TrainingError
 
 
-def total(x: Tensor) -> Tensor:
-    """Sum y = sum_r x_r, the same on every process; its gradient at x_r is sum_s dL_s / dy.
+def batch_sum(x: Tensor) -> Tensor:
+    """Sum over processes y = sum_r x_r, the same on each; its gradient at x_r is sum_s dL_s / dy.
 
     Args:
         x: of one shape on every process.
 
     Returns:
-        The shape of x; x itself where this process works alone.
+        The shape of x; x itself where this process has the whole batch.
 
     Raises:
         TrainingError: another process is gone.
     """
-    share = current()
-    if share is None or share.world_size == 1:
+    if current() is None:
         return x
-    result: Tensor = _Total.apply(x, share)  # type: ignore[no-untyped-call]
+    result: Tensor = _Sum.apply(x)  # type: ignore[no-untyped-call]
     return result
 
 
-def mean(x: Tensor) -> Tensor:
-    """1/B sum_i x_i over the documents of all processes, the same on every process.
+def batch_mean(x: Tensor) -> Tensor:
+    """1/B sum_i x_i over the documents of all processes, the same on each of them.
 
     Args:
         x: (own documents, ...).
 
     Returns:
-        The shape of x without its first dimension; ``x.mean(0)`` where this process works alone.
+        The shape of x without its first dimension; ``x.mean(0)`` where this process has the whole batch.
 
     Raises:
-        InputError: x has not a row for each of this process' documents.
+        InputError: x does not have one row per document of this process.
         TrainingError: another process is gone.
     """
-    return means([x])[0]
+    split = current()
+    if split is None:
+        return x.mean(0)
+    require_rows("batch_mean", x.shape, split.documents[split.rank], "documents")
+    return batch_sum(x.sum(0)) / split.n_documents
 
 
-def means(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """:func:`mean` of several tensors of one type, in one message.
+def batch_gather(x: Tensor) -> Tensor:
+    """Own rows to the rows of all processes: y = (x_0; ...; x_{N-1}), with gradients.
+
+    The gradient at x_r is sum_s dL_s / dy_r. It is a sum of tensors that are zero but for the own rows,
+    which serves any number of rows per process, none included.
 
     Args:
-        tensors: each (own documents, ...).
+        x: (own documents, ...), floating point.
 
     Returns:
-        Each the shape without its first dimension.
+        (B, ...) in the order of the ranks; x itself where this process has the whole batch.
 
     Raises:
-        InputError: a tensor has not a row for each of this process' documents.
+        InputError: x does not have one row per document of this process.
         TrainingError: another process is gone.
     """
-    share = current()
-    if share is None or share.world_size == 1:
-        return [x.mean(0) for x in tensors]
-    for x in tensors:
-        require_rows("mean", x.shape, share.documents[share.rank], "documents")
-    sums = torch.cat([x.sum(0).flatten() for x in tensors])
-    widths = [x.shape[1:].numel() for x in tensors]
-    parts = torch.split(total(sums) / share.n_documents, widths)
-    return [part.view(x.shape[1:]) for part, x in zip(parts, tensors, strict=True)]
+    split = current()
+    if split is None:
+        return x
+    require_rows("batch_gather", x.shape, split.documents[split.rank], "documents")
+    n, own = split.rows()
+    return batch_sum(F.pad(x, [0, 0] * (x.ndim - 1) + [own.start, n - own.stop]))
 
 
-def gather(x: Tensor) -> Tensor:
-    """Own rows to all rows, y = (x_0; ...; x_{N-1}); its gradient at x_r is sum_s dL_s / dy_r.
+def agree(n_documents: int, n_entries: int) -> Split:
+    """Exchange how much of the next batch each process has; a collective.
 
     Args:
-        x: (own documents, ...).
-
-    Returns:
-        (B, ...) in the order of the ranks; x itself where this process works alone.
-
-    Raises:
-        InputError: x has not a row for each of this process' documents.
-        TrainingError: another process is gone.
-    """
-    return gather_rows([x])[0]
-
-
-def gather_rows(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """:func:`gather` of several tensors, in one message for each type of number.
-
-    Args:
-        tensors: each (own documents, ...).
-
-    Returns:
-        Each (B, ...).
-
-    Raises:
-        InputError: a tensor has not a row for each of this process' documents.
-        TrainingError: another process is gone.
-    """
-    share = current()
-    if share is None or share.world_size == 1:
-        return list(tensors)
-    own = share.documents[share.rank]
-    for x in tensors:
-        require_rows("gather", x.shape, own, "documents")
-    out: list[Tensor] = list(tensors)
-    for dtype in dict.fromkeys(x.dtype for x in tensors):
-        places = [i for i, x in enumerate(tensors) if x.dtype == dtype]
-        # -1 can't be worked out of a tensor without rows
-        widths = [tensors[i].shape[1:].numel() for i in places]
-        flat = [tensors[i].reshape(own, width) for i, width in zip(places, widths, strict=True)]
-        joined: Tensor = _Gather.apply(torch.cat(flat, 1), share)  # type: ignore[no-untyped-call]
-        for i, part in zip(places, torch.split(joined, widths, 1), strict=True):
-            out[i] = part.reshape(share.n_documents, *tensors[i].shape[1:])
-    return out
-
-
-@torch.no_grad()
-def gather_entries(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Own entries to all entries, in the order of the ranks; without a gradient.
-
-    Args:
-        tensors: each (own entries,): words, counts, or what else stands beside them.
-
-    Returns:
-        Each (entries of all processes,); the tensors themselves where this process works alone.
-
-    Raises:
-        InputError: a tensor has not a number for each of this process' entries.
-        TrainingError: another process is gone.
-    """
-    share = current()
-    if share is None or share.world_size == 1:
-        return list(tensors)
-    for x in tensors:
-        require_rows("gather_entries", x.shape, share.entries[share.rank], "entries")
-    return [_joined(x[:, None], share, share.entries)[:, 0] for x in tensors]
-
-
-def anywhere(flag: bool, device: torch.device) -> bool:
-    """Return True if the flag is true on any process.
-
-    Args:
-        flag: of this process.
-        device: where the collective runs: that of the batch.
+        n_documents: of this process, 0 or more.
+        n_entries: of this process, 0 or more.
 
     Raises:
         TrainingError: another process is gone.
     """
-    share = current()
-    if share is None or share.world_size == 1:
-        return flag
-    return bool(total(torch.tensor(int(flag), device=device)))
+    # NCCL moves what is on a GPU alone
+    on_gpu = torch_distributed.get_backend() == "nccl"
+    device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
+    own = torch.tensor([n_documents, n_entries], device=device)
+    table = [torch.empty_like(own) for _ in range(torch_distributed.get_world_size())]
+    with peers_alive("agree"):
+        torch_distributed.all_gather(table, own)
+    documents, entries = torch.stack(table).T.tolist()
+    return Split(torch_distributed.get_rank(), tuple(documents), tuple(entries))
+
+
+@contextmanager
+def peers_alive(what: str) -> Iterator[None]:
+    """Turn a collective's failure into a TrainingError: nearly always another process is gone."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"distributed.{what}: the processes of one training must all be alive and do the same "
+            f"steps, but one did not answer ({str(error).splitlines()[0]}); look for the first error "
+            "that another process printed, and start all of them again"
+        ) from error
 
 
 def require_rows(where: str, shape: Sequence[int], own: int, what: str) -> None:
-    """Refuse a tensor that has not a row for each of this process' documents (or entries)."""
+    """Raise InputError unless the first dimension is this process' number of documents (or entries)."""
     rows = shape[0] if shape else "none"
     if rows != own:
         raise InputError(
             f"distributed.{where}: the first dimension must be this process' {own} {what} of the "
-            f"batch, got {rows}; what has no row for each of them must not be split over processes"
+            f"batch, got {rows}; what does not have one row for each of them cannot be split over "
+            "processes"
         )
 
 
-def _reduced(x: Tensor, share: Share, what: str) -> Tensor:
-    if share.board is not None and share.board.fits(x):
-        first, *others = share.board.everyone(x, what)
-        y = first.clone()
-        for other in others:
-            y += other
-        return y
+class _Sum(torch.autograd.Function):
+    """torch's own differentiable all_reduce is deprecated in favour of private functions."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004
+        return _reduced(x, "batch_sum")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
+        return _reduced(gradient, "batch_sum, backward")
+
+
+def _reduced(x: Tensor, what: str) -> Tensor:
     y = x.detach().clone(memory_format=torch.contiguous_format)
     with peers_alive(what):
-        torch_distributed.all_reduce(y, group=share.group)
+        torch_distributed.all_reduce(y)
     return y
-
-
-def _joined(x: Tensor, share: Share, sizes: Sequence[int]) -> Tensor:
-    """All processes' rows (or entries), ``sizes`` of each."""
-    # all must be of one shape
-    padded = x.new_zeros(max(sizes), x.shape[1])
-    padded[: len(x)] = x
-    if share.board is not None and share.board.fits(padded):
-        parts = share.board.everyone(padded, "gather")
-    else:
-        parts = [torch.empty_like(padded) for _ in sizes]
-        with peers_alive("gather"):
-            torch_distributed.all_gather(parts, padded, group=share.group)
-    return torch.cat([part[:n] for part, n in zip(parts, sizes, strict=True)])
-
-
-class _Total(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, share: Share) -> Tensor:
-        ctx.share = share
-        return _reduced(x, share, "total")
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _reduced(gradient, ctx.share, "total, backward"), None
-
-
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, share: Share) -> Tensor:
-        ctx.share = share
-        return _joined(x.detach(), share, share.documents)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _reduced(gradient, ctx.share, "gather, backward")[ctx.share.own_documents], None

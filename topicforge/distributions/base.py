@@ -17,9 +17,7 @@ class Distribution(ABC):
 
     Values on the simplex are always handed on as log theta, because small concentrations
     underflow theta itself in float32. A posterior has batch shape (B,); a prior has none.
-    Randomness comes from torch's global generator, which training seeds and restores; what is drawn
-    for each document comes from :func:`topicforge.distributed.batch_randn` and its like, so that
-    it does not depend on the number of processes.
+    Random numbers may come from torch's global generator, which training seeds and restores.
     """
 
     space: ClassVar[Literal["z", "theta"]]

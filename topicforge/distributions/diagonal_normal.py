@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
-from topicforge.distributed import batch_randn
+from topicforge.distributed import randn
 from topicforge.distributions.base import Distribution
 
 
@@ -34,10 +33,8 @@ class DiagonalNormal(Distribution):
     def rsample(self, n: int | None = None) -> Tensor:
         """Z = loc + exp(log_var / 2) * eps, eps ~ N(0, I) (Kingma and Welling 2014)."""
         shape = self.loc.shape if n is None else (n, *self.loc.shape)
-        if self.loc.ndim > 1:
-            eps = batch_randn(shape, self.loc, dim=len(shape) - self.loc.ndim)
-        else:
-            eps = torch.randn(shape, dtype=self.loc.dtype, device=self.loc.device)
+        # a posterior has a row per document, a prior has none
+        eps = randn(shape, self.loc, len(shape) - self.loc.ndim if self.loc.ndim > 1 else None)
         return self.loc + (0.5 * self.log_var).exp() * eps
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from topicforge.distributed import batch_gamma, batch_rand
+from topicforge.distributed import gamma, generator, rand
 from topicforge.distributions.base import Distribution
 
 
@@ -40,12 +40,12 @@ class Dirichlet(Distribution):
             a = a.expand(n, *a.shape)
         # rand is in [0, 1); its complement never is 0
         if self.concentration.ndim > 1:
-            gamma = batch_gamma(self.concentration + 1, n)
-            uniform = 1 - batch_rand(a.shape, a, dim=a.ndim - 2)
+            boosted = gamma(self.concentration + 1, n)
+            uniform = 1 - rand(a.shape, a, a.ndim - 2)
         else:
-            gamma = torch._standard_gamma(a + 1)
-            uniform = 1 - torch.rand_like(a)
-        return torch.log_softmax(gamma.log() + uniform.log() / a, -1)
+            boosted = torch._standard_gamma(a + 1, generator=generator(a.device))
+            uniform = 1 - rand(a.shape, a, None)
+        return torch.log_softmax(boosted.log() + uniform.log() / a, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density in theta at ``value`` = log theta (B, K), shape (B,)."""

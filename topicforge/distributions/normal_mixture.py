@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from topicforge import ops
+from topicforge.distributed import generator, randn
 from topicforge.distributions.base import Distribution
 
 
@@ -41,11 +42,13 @@ class NormalMixture(Distribution):
         if n == 0:  # torch.multinomial draws one at least
             return self.loc[:0]
         weight = self.log_weight.detach().exp()
-        component = torch.multinomial(weight, 1 if n is None else n, replacement=True)
+        component = torch.multinomial(
+            weight, n or 1, replacement=True, generator=generator(weight.device)
+        )
         component = component[0] if n is None else component
         loc = self.loc[component]
         scale = (0.5 * self.log_var[component]).exp()
-        return loc + scale * torch.randn_like(loc)
+        return loc + scale * randn(loc.shape, loc, None)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log sum_c pi_c N(z; mu_c, sigma2_c), (B,), streamed over components."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_array, validate_data
 
 from topicforge.corpus import Corpus, Counts
+from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError
 from topicforge.training import Documents
 
@@ -108,49 +109,9 @@ def _vocabulary(
     if where.endswith("transform"):
         return _known_words(model, words, where)
     chosen = model.vocabulary if model.vocabulary is not None else words
-    return None if chosen is None else column_words(chosen, counts.vocab_size, where)
-
-
-def column_words(vocabulary: Any, size: int, where: str) -> tuple[str, ...]:
-    """Return the words of the columns in their order.
-
-    Args:
-        vocabulary: V words; or ``{word: column}``, as scikit-learn's ``vocabulary_``, which is read by its
-            numbers.
-        size: V.
-        where: names the caller in an error.
-
-    Raises:
-        InputError: no order (a set), or other things than words; another number of them; a word twice.
-    """
-    if isinstance(vocabulary, (str, bytes, Set, Iterator)) or not isinstance(vocabulary, Iterable):
-        raise InputError(
-            f"{where}: vocabulary must be a list of words in column order, got a "
-            f"{type(vocabulary).__name__}, which has no columns"
-        )
-    words = tuple(vocabulary)
-    if isinstance(vocabulary, Mapping):
-        columns = list(vocabulary.values())
-        if sorted(map(repr, columns)) != sorted(map(repr, range(len(columns)))):
-            raise InputError(
-                f"{where}: vocabulary as a mapping must be {{word: column}} with the columns 0 to "
-                f"{len(columns) - 1}, got {dict(list(vocabulary.items())[:3])!r:.80}"
-            )
-        words = tuple(sorted(vocabulary, key=vocabulary.__getitem__))
-    odd = next((number for number, word in enumerate(words) if not isinstance(word, str)), None)
-    if odd is not None:
-        raise InputError(
-            f"{where}: vocabulary must hold words, but word {odd} is {words[odd]!r}, a "
-            f"{type(words[odd]).__name__}"
-        )
-    if len(words) != size:
-        raise InputError(
-            f"{where}: vocabulary must name every column, {size} in all, got {len(words)} words"
-        )
-    twice = next((word for word, times in Counter(words).items() if times > 1), None)
-    if twice is not None:
-        raise InputError(f"{where}: vocabulary must hold each word once, got {twice!r} twice")
-    return words
+    return (
+        None if chosen is None else check_vocabulary(chosen, counts.vocab_size, where, phrases=True)
+    )
 
 
 def _known_words(model: Any, words: Sequence[str] | None, where: str) -> tuple[str, ...] | None:

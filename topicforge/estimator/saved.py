@@ -28,7 +28,7 @@ from topicforge.estimator.ranking import top_words
 from topicforge.estimator.settings import Settings, build_network
 from topicforge.registry import default_registry
 from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder, write_tensors
-from topicforge.training import TrainingOptions
+from topicforge.training import TrainingOptions, building
 from topicforge.wiring.composition import PARTS, Composition, compose
 from topicforge.wiring.network import Network
 
@@ -244,7 +244,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
             "or written by another program?"
         ) from error
-    with torch.random.fork_rng():
+    with building(0):
         network = build_network(settings, context)
     _restore(network, weights, folder)
     return SavedModel(
@@ -278,9 +278,9 @@ def _composition(saved: Mapping[str, Any], given: Mapping[str, Any]) -> Composit
                 chosen[kind] = registry.find(kind, f"{package}:{name}")
             except UnknownNameError as error:
                 raise ModelFileError(
-                    f"load: {kind} {name!r} comes from the package {package} {part['version']}, which is "
-                    f"not installed or not working here (`topicforge plugins` shows it): "
-                    f"pip install {package}=={part['version']}. The topics can be read without it: "
+                    f"load: {kind} {name!r} comes from the package {package!r}, version "
+                    f"{part['version']!r}, which is not installed or not working here (`topicforge "
+                    "plugins` shows it); install it if you trust it. The topics can be read without it: "
                     "`topicforge topics`"
                 ) from error
     try:

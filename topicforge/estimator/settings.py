@@ -10,7 +10,7 @@ from topicforge.contracts import Context, PresetSpec
 from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
 from topicforge.estimator.ranking import RANKINGS
 from topicforge.registry import Registry, option_defaults
-from topicforge.training import TrainingOptions, Written, check_regularisers
+from topicforge.training import TrainingOptions, Written, check_named
 from topicforge.training.options import OPTIMISER, PARAMETERS, TRAINING, parameter
 from topicforge.wiring.composition import PARTS, Composition, compose
 from topicforge.wiring.network import Network
@@ -207,7 +207,7 @@ def resolve(
         n_latent=plain.get("n_latent"),
         topics_from=topics_from,
         ranking=ranking,
-        regularisers=check_regularisers(registry, plain.get("regularisers", ())),
+        regularisers=check_named(registry, "regulariser", plain.get("regularisers", ())),
         origins={key: "given" if key in given else "preset" for key in merged},
     )
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topicforge.errors import InputError, MissingExtraError, OptionError, OutputError, StorageError
-from topicforge.storage import claim_folder, read_claim, write_file
+from topicforge.storage import claim_folder, read_claim, write_array, write_file
 
 MARK = "theta.json"
 FORMAT = 1
@@ -38,7 +38,7 @@ class ThetaFolder:
         folder: where they are.
         n_documents: N.
         n_topics: K.
-        shard_documents: documents a shard, fewer in the last.
+        shard_documents: documents per shard, fewer in the last.
         kind: npy or parquet.
     """
 
@@ -112,12 +112,7 @@ class ThetaFolder:
             if self.kind == "parquet":
                 _write_parquet(file, parts, self.n_topics)
                 return
-            # plain writes: a memory map of a full disk ends the process by SIGBUS
-            shape = (len(self.rows(number)), self.n_topics)
-            described = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, described)
-            for part in parts:
-                file.write(np.ascontiguousarray(part, dtype="<f4").data)
+            write_array(file, (len(self.rows(number)), self.n_topics), parts)
 
     def _shape(self, path: Path) -> tuple[int, ...]:
         if self.kind == "parquet":
@@ -158,7 +153,7 @@ def write_theta(
         of: what tells this model and these documents from others, as JSON holds it.
         n_documents: N.
         n_topics: K.
-        shard_documents: documents a shard.
+        shard_documents: documents per shard.
         kind: npy or parquet.
         on_shard: called with the number of documents done and N after each shard.
 

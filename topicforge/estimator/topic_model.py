@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,29 +16,30 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
-from topicforge.corpus import Counts, ShardedCounts
+from topicforge.corpus import Counts
+from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
-from topicforge.estimator.inputs import column_words, is_language, read_input, words_left_out
+from topicforge.estimator.inference import associate, checksum_of, completion, infer
+from topicforge.estimator.inputs import is_language, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.ranking import ASSOCIATION, Association, Seen, top_words
+from topicforge.estimator.ranking import ASSOCIATION, Seen, top_words
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.registry import default_registry
+from topicforge.storage import sha256
 from topicforge.training import (
     Checkpoints,
     Documents,
+    Named,
     Processes,
     RandomState,
-    Regularisers,
     Selection,
     Trainer,
-    Watcher,
-    in_order,
-    of_rows,
-    padded,
-    resolve_callbacks,
+    build_named,
+    building,
+    check_named,
     shared_seed,
 )
 from topicforge.wiring.network import Network
@@ -46,7 +48,6 @@ _NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "vocabula
                  "verbose")  # fmt: skip
 #: parameters that may differ when a training goes on: they change nothing of what comes out
 _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
-_INFERENCE_BATCH = 1024
 _START_DOCUMENTS = 20_000
 
 
@@ -156,6 +157,17 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 raise TypeError(unknown_parameter(name, self._get_param_names()))
             setattr(self, name, value)
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        text: str = super().__repr__(N_CHAR_MAX)
+        if not hasattr(self, "network_"):
+            return text
+        parts = " x ".join(part.spec.name for part in self.settings_.composition.parts.values())
+        epochs = sum(report.phase == "train" for report in self.history_)
+        return (
+            f"{text}\nfitted: {parts}; K = {self._n_features_out}, V = {self.n_features_in_:,}, "
+            f"{epochs} epochs trained"
+        )
+
     # ---- parameters ---------------------------------------------------------------------
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -245,10 +257,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             CallbackError: a callback raised; if at least one epoch was done, the model is usable.
         """
         del y
-        settings, watchers = self._check_parameters()
+        settings, callbacks = self._check_parameters()
         read = read_input(self, X, features, fitting=True)
         kept = None if checkpoint is None else (Path(checkpoint), float(checkpoint_every))
-        network, trainer, random = self._build(settings, watchers, read, kept)
+        trainer = self._build(settings, callbacks, read, kept)
         n_empty = self._warn_of_empty(read.documents)
         start = FitStart(
             settings=self._in_force(settings),
@@ -260,17 +272,16 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         )
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:
-            with random.active(trainer.device):
-                trainer.fit(read.documents, start)
+            trainer.fit(read.documents, start)
         except (KeyboardInterrupt, CallbackError) as interrupt:
             if not trainer.history:
                 raise
             interruption = interrupt
         try:
-            self._adopt(settings, read, network, trainer, random)
+            self._adopt(settings, read, trainer)
         except KeyboardInterrupt as interrupt:
             # reading the topics out is short beside the training that it would throw away
-            self._adopt(settings, read, network, trainer, random)
+            self._adopt(settings, read, trainer)
             interruption = interrupt
         if interruption is not None:
             self.unfinished_ = True
@@ -298,24 +309,23 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                     "TopicModel.partial_fit: a model opened from a folder has no optimiser to go on "
                     "with; call fit, or partial_fit on the object that was trained"
                 )
-            settings, watchers = self._check_parameters()
+            settings, callbacks = self._check_parameters()
             read = read_input(self, X, features, fitting=True)
-            network, trainer, random = self._build(settings, watchers, read)
+            trainer = self._build(settings, callbacks, read)
         else:
             settings = self.settings_
             X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
-            network, trainer, random = self.network_, self._trainer, self._random
+            trainer = self._trainer
         failure = None
         try:
-            with random.active(trainer.device):
-                trainer.fit_more(read.documents)
+            trainer.fit_more(read.documents)
         except CallbackError as error:
             if not trainer.history:
                 raise
             failure = error
-        self._adopt(settings, read, network, trainer, random)
+        self._adopt(settings, read, trainer)
         if failure is not None:
             raise failure
         return self
@@ -336,7 +346,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         documents = read_input(self, X, features, fitting=False).documents
         if documents.features is None:
             self._warn_of_empty(documents)
-        return self._theta(documents)
+        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
+        start = 0
+        for part in self._infer(documents, range(len(documents))):
+            theta[start : start + len(part)] = part
+            start += len(part)
+        return theta
 
     def transform_to(
         self,
@@ -358,8 +373,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X: as in :meth:`fit`; a :class:`~topicforge.corpus.Corpus` is read through its memory maps.
             folder: for the shards, ``theta-00000.npy`` and so on; made where it is missing.
             features: (N, F), where the fit had them; an array, or a memory map.
-            format: ``npy``, or ``parquet`` with a column a topic (extra ``parquet``).
-            shard_documents: documents a shard.
+            format: ``npy``, or ``parquet`` with one column per topic (extra ``parquet``).
+            shard_documents: documents per shard.
             on_shard: called with the number of documents done and N after each shard.
 
         Raises:
@@ -373,8 +388,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if documents.features is None:
             self._warn_of_empty(documents)
         return write_theta(
-            folder, lambda rows: self._inferred(documents, rows),
-            of={"model": _state_checksum(self.network_), "documents": documents.checksum()},
+            folder, lambda rows: self._infer(documents, rows),
+            of={"model": checksum_of(self.network_), "documents": documents.checksum()},
             n_documents=len(documents), n_topics=self._n_features_out,
             shard_documents=shard_documents, kind=format, on_shard=on_shard,
         )  # fmt: skip
@@ -391,30 +406,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         del y
         check_is_fitted(self, "network_")
-        read = read_input(self, X, features, fitting=False).documents
-        seen, held = (Documents(half, read.features) for half in _halves(read.counts))
-        if held.counts.n_entries == 0:
-            raise InputError(
-                "TopicModel.score: document completion needs documents with at least two distinct "
-                "words, got none"
-            )
-        network, device = self.network_, self._device()
-        total = words = 0.0
-        with torch.no_grad():
-            halves = zip(
-                in_order(seen, _INFERENCE_BATCH, device), in_order(held, _INFERENCE_BATCH, device),
-                strict=True,
-            )  # fmt: skip
-            for first, second in halves:
-                if network.topics_from == "anchors":
-                    theta = network.link(network.posterior(first).mean).exp()
-                else:
-                    theta = network.infer(first)
-                # Apple's GPUs have no float64
-                likelihood = network.decoder.log_likelihood(theta, second)
-                total += float(likelihood.cpu().double().sum())
-                words += float(second.count.cpu().double().sum())
-        return total / words
+        documents = read_input(self, X, features, fitting=False).documents
+        return completion(self.network_, documents, self._device())
 
     def topics(
         self, top: int = 10, vocabulary: Sequence[str] | None = None
@@ -422,7 +415,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
 
         Args:
-            top: words a topic; at most V.
+            top: words per topic; at most V.
             vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
         """
         check_is_fitted(self, "network_")
@@ -431,7 +424,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         order = top_words(self.word_scores_, top)
         words = self.vocabulary_
         if vocabulary is not None:
-            words = column_words(vocabulary, self.n_features_in_, "TopicModel.topics")
+            where = "TopicModel.topics"
+            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
         if words is None:
             return [[int(v) for v in row] for row in order]
         return [[words[v] for v in row] for row in order]
@@ -455,7 +449,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # ---- inside -------------------------------------------------------------------------
 
-    def _check_parameters(self) -> tuple[Settings, list[Watcher]]:
+    def _check_parameters(self) -> tuple[Settings, list[Named]]:
         if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
             raise OptionError(
                 f"TopicModel: n_topics must be a whole number of at least 1, got {self.n_topics!r}"
@@ -465,7 +459,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise OptionError(
                 f"TopicModel: seed must be None or a whole number from 0 to 2**63 - 1, got {self.seed!r}"
             )
-        return self._resolve(), resolve_callbacks(default_registry(), self.callbacks)
+        registry = default_registry()
+        written = check_named(registry, "callback", self.callbacks)
+        return self._resolve(), build_named(registry, "callback", written)
 
     def _in_force(self, settings: Settings) -> dict[str, Any]:
         """The parameters, with what the preset and the defaults put where nothing was said."""
@@ -504,10 +500,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _build(
         self,
         settings: Settings,
-        watchers: Sequence[Watcher],
+        callbacks: Sequence[Named],
         read: Any,
         kept: tuple[Path, float] | None = None,
-    ) -> tuple[Network, Trainer, RandomState]:
+    ) -> Trainer:
         documents: Documents = read.documents
         counts, worded = documents.counts, len(documents) - documents.n_empty()
         if not worded:
@@ -526,22 +522,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             vocabulary=read.vocabulary,
             start_data=StartData(lambda: _sample(counts).to_scipy()),
         )
-        device = self._device()
-        random = RandomState(shared_seed(self.seed, device))
-        with random.active(device):
+        device, processes = self._device(), Processes.present()
+        random = RandomState(shared_seed(self.seed, device), device, processes.rank)
+        if self.verbose:
+            callbacks = [*callbacks, Named(_Printer(), "verbose", "verbose=True")]
+        with building(random.seed):
             network = build_network(settings, context)
+        with random.active():
             network.start()
             context.start_data.clear()
             network.to(device)
-            if self.verbose:
-                watchers = [*watchers, Watcher(_Printer(), "verbose=True")]
-            processes = Processes.present()
-            trainer = Trainer(
-                network, settings.training, device, Regularisers(default_registry(), settings.regularisers),
-                watchers if processes.rank == 0 else [], random.seed, processes,
+            return Trainer(
+                network, settings.training, device,
+                build_named(default_registry(), "regulariser", settings.regularisers),
+                callbacks if processes.rank == 0 else [], random, processes,
                 self._checkpoints(settings, read, kept, processes),
             )  # fmt: skip
-        return network, trainer, random
 
     def _checkpoints(
         self,
@@ -552,23 +548,20 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     ) -> Checkpoints | None:
         if kept is None:
             return None
-        counts = read.documents.counts
+        parameters = {k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN}
         run = {
-            **{k: v for k, v in self._in_force(settings).items() if k not in _OF_THE_RUN},
-            "documents": counts.n_documents,
-            "entries": counts.n_entries,
-            "words": counts.vocab_size,
-            "word_totals": _checksum(counts.word_totals()),
+            **parameters,
+            "documents": read.documents.checksum(),
+            "vocabulary": hashlib.sha256(json.dumps(read.vocabulary).encode()).hexdigest(),
+            "inputs": {k: _content(v) for k, v in parameters.items() if "__" in k},
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
-    def _adopt(
-        self, settings: Settings, read: Any, network: Network, trainer: Trainer, random: RandomState
-    ) -> None:
+    def _adopt(self, settings: Settings, read: Any, trainer: Trainer) -> None:
         """Make a finished fit ours: the only place where fitted attributes are set."""
+        network = trainer.network
         further = trainer is getattr(self, "_trainer", None)
         self._trainer = trainer
-        self._random = random
         self.vectorizer_ = read.vectorizer
         if read.feature_names is not None:
             self.feature_names_in_ = read.feature_names
@@ -581,7 +574,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         if settings.ranking == "association":
             if not further:
                 self._seen = Seen()
-            self._seen.take(read.documents.checksum(), self._association(network, read.documents))
+            self._seen.take(
+                read.documents.checksum(), associate(network, read.documents, self._device())
+            )
             word_scores, ranking = self._seen.association().scores(), ASSOCIATION
         self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
         self.history_ = trainer.history
@@ -605,37 +600,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.ranking_ = ranking
         self.unfinished_ = False
 
-    @torch.no_grad()
-    def _association(self, network: Network, documents: Documents) -> Association:
-        """One pass over the documents of this fit, or of this partial fit."""
-        network.eval()
-        sums = Association(network.context.n_topics, documents.counts.vocab_size)
-        chosen = Selection(documents.counts).batches(_INFERENCE_BATCH)
-        for batch in of_rows(documents, chosen, self._device()):
-            sums.add(batch, network.infer(batch).float().cpu().numpy())
-        return sums
-
-    def _theta(self, documents: Documents) -> NDArray[np.float32]:
-        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
-        start = 0
-        for part in self._inferred(documents, range(len(documents))):
-            theta[start : start + len(part)] = part
-            start += len(part)
-        return theta
-
-    @torch.no_grad()
-    def _inferred(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
-        """Yield theta of a range of documents, batch by batch."""
-        network, device = self.network_, self._device()
-        network.to(device).eval()
-        for batch in in_order(documents, _INFERENCE_BATCH, device, rows):
-            inferred = network.infer(padded(batch))[: batch.n_documents]
-            theta = inferred.float().cpu().numpy()
-            if documents.features is None:
-                empty = (batch.crow.diff() == 0).cpu().numpy()
-                if empty.any():
-                    theta[empty] = network.prior_theta().float().cpu().numpy()
-            yield theta
+    def _infer(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
+        return infer(self.network_, documents, rows, self._device())
 
     def _warn_of_empty(self, documents: Documents) -> int:
         """Say how many documents are empty, and return it."""
@@ -707,7 +673,7 @@ def _is_option(name: str) -> bool:
 
 
 class _Printer(Callback):
-    """One plain line an epoch, for ``verbose=True``."""
+    """One plain line per epoch, for ``verbose=True``."""
 
     def on_epoch_end(self, report: EpochReport) -> None:
         """Print the loss terms."""
@@ -724,29 +690,10 @@ def _sample(counts: Counts) -> Counts:
     return counts.select(Selection(counts).sample(_START_DOCUMENTS))
 
 
-def _checksum(values: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
-
-
-def _state_checksum(network: Network) -> str:
-    """What tells a trained network from any other."""
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(np.ascontiguousarray(value.cpu().reshape(-1).view(torch.uint8)).data)
-    return digest.hexdigest()
-
-
-def _halves(counts: Counts) -> tuple[Counts, Counts]:
-    """Split each document's distinct words alternately: the first, third, ... and the others."""
-    counts = counts.select(slice(None)) if isinstance(counts, ShardedCounts) else counts
-    indptr = np.asarray(counts.indptr)
-    place = np.arange(indptr[-1]) - np.repeat(indptr[:-1], np.diff(indptr))
-    halves = []
-    for parity in (0, 1):
-        keep = place % 2 == parity
-        row_of = np.concatenate([[0], np.cumsum(keep)])
-        halves.append(
-            Counts(row_of[indptr], counts.indices[keep], counts.counts[keep], counts.vocab_size)
-        )
-    return halves[0], halves[1]
+def _content(value: Any) -> str | None:
+    """Return the checksum of an option's array, or of its file, which may change under its name."""
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return hashlib.sha256(np.ascontiguousarray(value).view(np.uint8).data).hexdigest()
+    if isinstance(value, str | Path) and Path(value).is_file():
+        return sha256(Path(value))
+    return None

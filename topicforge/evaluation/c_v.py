@@ -36,7 +36,7 @@ def c_v(
         topics: K lists of words, the most probable first.
         texts: reference documents as sequences of tokens; read twice, so a list and no generator.
         window: width of the sliding window in tokens; 110 in the source.
-        top: words a topic, at least 2.
+        top: words per topic, at least 2.
         reference: name of the corpus, for the provenance.
 
     Returns:

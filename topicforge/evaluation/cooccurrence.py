@@ -1,4 +1,4 @@
-"""How often words occur together in documents, counted for the words asked for and no others."""
+"""How often words occur together in documents, counted for the words requested and no others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Cooccurrence:
         """Return n_ij among ``words``: (n, n) int64, dense; meant for one topic's words.
 
         Raises:
-            InputError: a word that was not asked for when counting.
+            InputError: a word that was not requested when counting.
         """
         strangers = [word for word in words if word not in self._index]
         if strangers:

@@ -19,13 +19,13 @@ def topic_diversity(topics: Iterable[Sequence[str]], *, top: int = 25) -> Score:
     """TD = distinct words / all words, among the ``top`` first words of all topics.
 
     Args:
-        topics: K lists of words, the most probable first. Ten words a topic are the commonest
+        topics: K lists of words, the most probable first. Ten words per topic are the commonest
             export, so a topic with fewer than ``top`` words counts with all it has, and the score
             says so.
-        top: words a topic.
+        top: words per topic.
 
     Returns:
-        Score in (0, 1]; it belongs to the list, so there is none a topic.
+        Score in (0, 1]; it belongs to the list, so a topic has none.
 
     Raises:
         OptionError: ``top`` is not a whole number of at least 1.
@@ -39,7 +39,9 @@ def topic_diversity(topics: Iterable[Sequence[str]], *, top: int = 25) -> Score:
     if min(lengths) < top:
         shortest, longest = min(lengths), max(lengths)
         had = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
-        rule += f"; {top} words a topic were asked for, the topics have {had}: all of them counted"
+        rule += (
+            f"; {top} words per topic were requested, the topics have {had}: all of them counted"
+        )
     return Score(
         name="td",
         value=len(distinct_words(words)) / sum(lengths),
@@ -57,7 +59,7 @@ def topic_uniqueness(topics: Iterable[Sequence[str]], *, top: int = 10) -> Score
 
     Args:
         topics: K lists of words, the most probable first.
-        top: words a topic.
+        top: words per topic.
 
     Returns:
         Score in [1/K, 1], with each topic's.
@@ -91,7 +93,7 @@ def inverted_rbo(topics: Iterable[Sequence[str]], *, top: int = 10, p: float = 0
 
     Args:
         topics: K lists of words, the most probable first.
-        top: D, words a topic.
+        top: D, words per topic.
         p: weight of going one word deeper, in (0, 1).
 
     Returns:

@@ -83,15 +83,15 @@ def evaluate(
 
     Returns:
         :class:`Scores`: metric name → :class:`Score`. A package's metric that fails where it was
-        not asked for by name is skipped, and ``skipped`` says how it failed.
+        not requested by name is skipped, and ``skipped`` says how it failed.
 
     Raises:
         UnknownNameError: a metric or an option that does not exist, the nearest is named; or a short
             name that several packages share.
-        MissingExtraError: c_v asked for by name without gensim.
-        PluginError: a package's metric asked for by name failed; it and its version are named.
+        MissingExtraError: c_v requested by name without gensim.
+        PluginError: a package's metric requested by name failed; it and its version are named.
         OptionError: an option outside its domain.
-        InputError: a metric asked for by name lacks an input; unusable input.
+        InputError: a metric requested by name lacks an input; unusable input.
     """
     given = MetricInput(
         topics,
@@ -145,7 +145,7 @@ def _all(registry: MetricSource | None) -> list[_Task]:
 
 
 def _asked(metrics: Iterable[Asked] | str, registry: MetricSource | None) -> list[_Task]:
-    """What was asked for, in order; the same twice counts once."""
+    """The metrics requested, in order; the same twice counts once."""
     tasks: dict[str, _Task] = {}
     for item in (metrics,) if isinstance(metrics, str) else metrics:
         asked, options = item if isinstance(item, tuple) and len(item) == 2 else (item, {})
@@ -166,7 +166,7 @@ def _asked(metrics: Iterable[Asked] | str, registry: MetricSource | None) -> lis
         known = tasks.setdefault(name, _Task(name, spec, options))
         if (known.spec, dict(known.options)) != (spec, dict(options)):
             raise OptionError(
-                f"evaluate: metric {name!r} was asked for twice, with different options; evaluate "
+                f"evaluate: metric {name!r} was requested twice, with different options; evaluate "
                 "them one after the other"
             )
     return list(tasks.values())

@@ -41,7 +41,7 @@ def npmi(
         topics: K lists of words, the most probable first.
         bow: (N, V) counts of the reference corpus, scipy sparse or dense.
         vocabulary: V words in the order of the columns.
-        top: words a topic, at least 2.
+        top: words per topic, at least 2.
         never: value of a pair that never co-occurs, within [-1, 1]; -1 is the formula's limit.
         unseen: what to do about a word the reference lacks: ``never`` counts its pairs as never
             co-occurring, ``error`` raises.
@@ -82,7 +82,7 @@ def npmi_window(
         topics: K lists of words, the most probable first.
         texts: reference documents as sequences of tokens.
         window: width of the sliding window in tokens.
-        top: words a topic, at least 2.
+        top: words per topic, at least 2.
         never: value of a pair that never co-occurs, within [-1, 1].
         unseen: ``never`` or ``error``, as in :func:`npmi`.
         reference: name of the corpus, for the provenance.

@@ -18,7 +18,7 @@ class Score:
         reference: the corpus the words or documents were counted in; None where none is needed.
         window: what counts as occurring together: ``"document"``, or the width of a sliding window
             in tokens; None where nothing co-occurs.
-        top: words a topic that were used; None where topics' words play no part.
+        top: words per topic that were used; None where topics' words play no part.
         rule: how the cases the formula leaves open were decided (pairs never seen, ties, halves).
         source: paper, and equation where it has a number.
     """

@@ -70,7 +70,7 @@ def check_metric_names(names: tuple[str, ...], known: tuple[str, ...]) -> None:
     """Raise for the first of ``names`` that is not among ``known``.
 
     Args:
-        names: metric names asked for.
+        names: the metric names requested.
         known: metric names there are.
 
     Raises:

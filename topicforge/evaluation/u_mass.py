@@ -43,7 +43,7 @@ def u_mass(
         topics: K lists of words, the most probable first.
         bow: (N, V) counts of the reference corpus, scipy sparse or dense.
         vocabulary: V words in the order of the columns.
-        top: words a topic, at least 2.
+        top: words per topic, at least 2.
         smoothing: s > 0, in documents; Mimno's is 1.
         aggregate: over the pairs of a topic: ``mean`` or ``sum``.
         unseen: what to do where D(w_l) = 0 and the formula has no value: ``floor`` counts the pair

@@ -12,7 +12,7 @@ def check_unseen(
     """Check the rule for unseen words, and raise under ``error`` where there are any.
 
     Args:
-        counts: the words asked for, counted.
+        counts: the words requested, counted.
         unseen: the rule.
         choices: the rules the metric has.
         where: the metric, for messages.

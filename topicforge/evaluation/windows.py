@@ -31,7 +31,7 @@ def window_cooccurrence(
 
     A text of n tokens has max(1, n - window + 1) windows, each of ``window`` consecutive tokens
     (the whole text where it is shorter); a text without tokens has none. Repeats of a word within a
-    window count once. All tokens take part in the distance, also those that are not asked for.
+    window count once. All tokens take part in the distance, also those that are not requested.
 
     The windows that hold a word are unions of intervals, and between two ends of intervals nothing
     changes; only those stretches are counted, weighted with their length. Memory: about two million
@@ -97,7 +97,7 @@ def _pieces(ids: Ids, window: int, n_words: int) -> Iterator[Ids]:
 
 
 def _intervals(ids: Ids, window: int, n_windows: int) -> tuple[Ids, Ids, Ids]:
-    """(word, first window, last window) of each token asked for, in reading order."""
+    """(word, first window, last window) of each token requested, in reading order."""
     position = np.flatnonzero(ids >= 0)
     first = np.maximum(position - window + 1, 0)
     last = np.minimum(position, n_windows - 1)

@@ -74,7 +74,7 @@ class Documents:
             return train, held_out
         kept, held = (
             np.concatenate(
-                [np.empty(0, np.int64), *Selection(train.counts, share, seed, held=held)]
+                [np.empty(0, np.int64), *Selection(train.counts, share, seed, held_out=held)]
             )
             for held in (False, True)
         )

@@ -10,13 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
-    "adam_catch_up",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
     "implementation",
     "kernels_report",
-    "lazy_adam_rows",
     "mixture_kl_bound",
     "mixture_log_prob",
     "mixture_responsibilities",
@@ -26,10 +24,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from topicforge.ops._adam_catch_up import adam_catch_up
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
-    from topicforge.ops._lazy_adam_rows import lazy_adam_rows
     from topicforge.ops._library import implementation, kernels_report
     from topicforge.ops._mixture import (
         mixture_kl_bound,
@@ -43,13 +39,11 @@ if TYPE_CHECKING:
 # Modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
 _HOMES = {
-    "adam_catch_up": "_adam_catch_up",
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
     "implementation": "_library",
     "kernels_report": "_library",
-    "lazy_adam_rows": "_lazy_adam_rows",
     "mixture_kl_bound": "_mixture",
     "mixture_log_prob": "_mixture",
     "mixture_responsibilities": "_mixture",

@@ -178,12 +178,3 @@ def check_matrix(where: str, name: str, x: Tensor, letters: str) -> None:
     """Raise InputError unless ``x`` has two dimensions, called ``letters`` in the message."""
     if x.dim() != 2:
         raise InputError(f"{where}: {name} must have shape {letters}, but has {tuple(x.shape)}")
-
-
-def check_columns(where: str, name: str, x: Tensor, other: str, y: Tensor, letter: str) -> None:
-    """Raise InputError unless ``x`` and ``y`` have the same second dimension ``letter``."""
-    if x.shape[1] != y.shape[1]:
-        raise InputError(
-            f"{where}: {name} and {other} must have the same number {letter} of columns, but "
-            f"have {x.shape[1]} and {y.shape[1]}"
-        )

@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from topicforge.errors import KernelUnavailableError
 from topicforge.ops._paths import (
@@ -106,7 +107,7 @@ def build_kernels(
         )
     library = Path(torch.__file__).parent
     plan = _Plan(source, headers or library / "include", library / "lib", compiler, list(flags))
-    record = {
+    record: dict[str, Any] = {
         "torch": torch.__version__,
         "target": OLDEST_TORCH,
         "compiler": _version_line(compiler),
@@ -180,14 +181,11 @@ class _Plan:
         sets = instruction_sets()
         many = ["-DTOPICFORGE_X86_SETS=1"] if len(sets) > 1 else []
         objects = []
-        for path in [
-            *self._sources("*.cpp"),
-            *self._sources("ops/*.cpp"),
-            *self._sources("cpu/*.cpp"),
-        ]:
+        for path in [*self._sources("*.cpp"), *self._sources("ops/*.cpp"), *_steps(self.source)]:
             objects.append(f"{path.parent.name}_{path.stem}.o")
             lines += _compile("cxx", path, objects[-1], many)
-        for path in self._sources("cpu/kernels/*.cpp"):
+        per_set = set(self._sources("cpu/*.cpp")) - set(_steps(self.source))
+        for path in sorted(per_set | set(self._sources("cpu/kernels/*.cpp"))):
             for name in sets:
                 objects.append(f"{path.stem}.{name}.o")
                 extra = [*many, f"-DTOPICFORGE_SET={name}", *_SETS[name]]
@@ -225,6 +223,12 @@ class _Plan:
 
     def _sources(self, pattern: str) -> list[Path]:
         return sorted(self.source.glob(pattern))
+
+
+def _steps(source: Path) -> list[Path]:
+    names = ("torch_pool",)
+    paths = (source / "cpu" / f"{name}.cpp" for name in names)
+    return [path for path in paths if path.is_file()]
 
 
 def compile_cuda_objects(folder: Path, *, verbose: bool = False) -> list[Path]:

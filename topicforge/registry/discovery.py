@@ -75,12 +75,12 @@ def _load(plugin: Declared, record: PluginRecord) -> tuple[PluginRecord, Registe
 
 
 def _check_api(module: Any) -> None:
-    says = getattr(module, "TOPICFORGE_API", None)
-    if type(says) is int and says == API_VERSION:
+    stated = getattr(module, "TOPICFORGE_API", None)
+    if type(stated) is int and stated == API_VERSION:
         return
-    stated = "does not state it" if says is None else f"states {says!r}"
+    what = "does not state it" if stated is None else f"states {stated!r}"
     raise _WrongApiError(
-        f"the plugin contract has number {API_VERSION}, but the module {stated} (TOPICFORGE_API)"
+        f"the plugin contract has number {API_VERSION}, but the module {what} (TOPICFORGE_API)"
     )
 
 

@@ -28,8 +28,8 @@ class Finding:
     """One thing to know about one plugin.
 
     Args:
-        severity: ``broken``: it does not work; ``warning``: it works, and something will surprise;
-            ``note``: somebody wanted it so.
+        severity: ``broken``: it does not work; ``warning``: it works, with a surprise;
+            ``note``: it is blocked on purpose.
         plugin: ``distribution:entry_point``.
         version: of the distribution.
         what: what is the matter, and where.

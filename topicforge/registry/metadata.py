@@ -50,7 +50,7 @@ class Declared:
     Args:
         name: the entry point's.
         value: the module it names.
-        distribution: who declares it, in normal form (lower case, hyphens).
+        distribution: the one that declares it, in normal form (lower case, hyphens).
         version: of the distribution.
         load: imports the module, or raises what is wrong with the metadata.
         shadowed_by: version of the copy of the same distribution that is found first; set on
@@ -162,10 +162,10 @@ def _entry_points_text(distribution: Distribution) -> str:
 
 def _identity(distribution: Any) -> tuple[str, str]:
     """Normal name and version; a half-removed package may have lost either."""
-    said = []
+    found = []
     for attribute in ("name", "version"):
         try:
-            said.append(getattr(distribution, attribute) or UNKNOWN)
+            found.append(getattr(distribution, attribute) or UNKNOWN)
         except Exception:  # missing or damaged METADATA surfaces as TypeError, KeyError, ...
-            said.append(UNKNOWN)
-    return canonicalize_name(said[0]), said[1]
+            found.append(UNKNOWN)
+    return canonicalize_name(found[0]), found[1]

@@ -114,16 +114,16 @@ def check_state_dict(spec: ComponentSpec) -> None:
     No tensor is a plain attribute, neither after construction nor after ``start``: it would not be
     saved with the model, nor move to a device with it.
     """
-    what, first = title_of(spec), toy_part(spec)
-    for when in ("construction", "start()"):
-        for name in _plain_tensors(first):
+    what, first, started = title_of(spec), toy_part(spec), toy_part(spec)
+    started.start()
+    for when, component in (("construction", first), ("start()", started)):
+        for name in _plain_tensors(component):
             raise CheckError(
                 f"{what}: after {when} it has the tensor {name!r} as a plain attribute, but such a "
                 "tensor is neither saved with the model nor moved to its device. To correct it: "
                 f"self.register_buffer({name.rpartition('.')[2]!r}, ...), or nn.Parameter if it is "
                 "trained."
             )
-        first.start()
     with torch.no_grad():
         for parameter in first.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

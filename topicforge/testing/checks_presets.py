@@ -42,7 +42,7 @@ def check_preset_trains(spec: PresetSpec) -> None:
     given: dict[str, Any] = {"n_topics": N_TOPICS, "epochs": 2, "batch_size": 16, "device": "cpu"}
     if settings.training.pretrain_epochs:
         given["training__pretrain_epochs"] = 1
-    model = TopicModel(spec, **given)
+    model = TopicModel(spec, **given)  # type: ignore[arg-type]
     must = "a preset must train as it stands"
     with raising_nothing(title_of(spec), "training", must, "see the traceback above"):
         features = features_for(settings.composition)

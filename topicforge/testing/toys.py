@@ -32,7 +32,7 @@ def toy_counts(n_documents: int = N_DOCUMENTS, seed: int = 0) -> sp.csr_matrix:
 
 
 def toy_features(n_documents: int = N_DOCUMENTS, seed: int = 0) -> NDArray[np.float32]:
-    """Return (N, 8) float32 standard normal numbers, one row a document."""
+    """Return (N, 8) float32 standard normal numbers, one row per document."""
     rng = np.random.default_rng(seed + 1000)
     return rng.standard_normal((n_documents, N_FEATURES)).astype(np.float32)
 

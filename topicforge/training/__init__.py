@@ -1,31 +1,30 @@
-"""The loop, its options, its schedules, its randomness."""
+"""The training loop, its options, its schedules, its random numbers."""
 
 from topicforge.training.batches import in_order, of_rows, padded
 from topicforge.training.checkpoint import Checkpoints
 from topicforge.training.documents import Documents
+from topicforge.training.named import Named, Written, build_named, check_named
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes, shared_seed
-from topicforge.training.regularisers import Regularisers, Written, check_regularisers
-from topicforge.training.seeding import RandomState
+from topicforge.training.seeding import RandomState, building
 from topicforge.training.selection import Selection
 from topicforge.training.trainer import Trainer
-from topicforge.training.watchers import Watcher, resolve_callbacks
 
 __all__ = [
     "Checkpoints",
     "Documents",
+    "Named",
     "Processes",
     "RandomState",
-    "Regularisers",
     "Selection",
     "Trainer",
     "TrainingOptions",
-    "Watcher",
     "Written",
-    "check_regularisers",
+    "build_named",
+    "building",
+    "check_named",
     "in_order",
     "of_rows",
     "padded",
-    "resolve_callbacks",
     "shared_seed",
 ]

@@ -1,17 +1,15 @@
-"""Checkpoints: what a training that was killed goes on from, and ends as if it had not been.
+"""Checkpoints: a training that was killed goes on from the newest, and ends as if it had not been.
 
     checkpoint.json           where training stood, of which settings and documents, checksum of the rest
-    checkpoint.safetensors    parameters, optimiser's moments, random generator, sums of the epoch
+    checkpoint.safetensors    parameters, optimiser's moments, random generators, sums of the epoch
 
 Both are JSON and tensors: opening one runs nothing. The tensors are written first, under a name of
-their own, the description is renamed into place last: a kill at any moment leaves a whole one.
+their own, the description last: a kill at any moment leaves a whole one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load
 from torch import Tensor
 
+from topicforge import storage
 from topicforge.errors import CheckpointError
-from topicforge.training.state import State
-from topicforge.wiring.network import Network
 
 if TYPE_CHECKING:
-    from topicforge.training.engine import Engine
+    from topicforge.training.trainer import Trainer
 
-FORMAT = 1
+FORMAT = 2
 _JSON = "checkpoint.json"
 
 
@@ -38,7 +35,7 @@ class Checkpoints:
 
     Args:
         folder: made where it is missing.
-        run: what tells this training from another: settings and documents, as JSON holds them. A
+        run: the settings and documents that tell this training from another, as JSON holds them. A
             checkpoint of another run is refused.
         every: seconds between two of them; 0 for one after every step.
         writes: whether this process writes; all processes read.
@@ -53,62 +50,50 @@ class Checkpoints:
         self._writes = writes
         self._saved = time.monotonic()
 
-    def maybe_save(
-        self, network: Network, engine: Engine, state: State, device: torch.device
-    ) -> None:
-        """Write a checkpoint if the last one is old enough and no gradient is waiting."""
-        if self._writes and engine.between_steps and time.monotonic() - self._saved >= self._every:
-            self.save(network, engine, state, device)
+    def maybe_save(self, trainer: Trainer) -> None:
+        """Write a checkpoint if the last one is old enough and no gradient is kept for later."""
+        due = time.monotonic() - self._saved >= self._every
+        if self._writes and due and trainer.optimisation.between_steps:
+            self.save(trainer)
             self._saved = time.monotonic()
 
-    def save(self, network: Network, engine: Engine, state: State, device: torch.device) -> None:
+    def save(self, trainer: Trainer) -> None:
         """Write a checkpoint.
 
         Raises:
-            CheckpointError: the folder can't be written.
+            StorageError: the folder can't be written; the last checkpoint is as it was.
         """
-        tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+        state, optimisation = trainer.state, trainer.optimisation
+        tensors = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in state.best.items()}
-        described = engine.optimiser.state_dict()
+        tensors |= {f"random.{k}": v for k, v in trainer.random.state().items()}
+        described = optimisation.optimiser.state_dict()
         for number, moments in described["state"].items():
             tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
-        tensors["random"] = torch.get_rng_state()
-        if device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(device)
         tensors["largest"] = state.sums.largest
-        # a buffer may share its memory with another
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         name = f"checkpoint-{time.time_ns():020d}.safetensors"
-        try:
+        with storage.writing_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, self.folder / name)
+            storage.write_tensors(self.folder / name, tensors)
             text = json.dumps(
                 {
                     "format": FORMAT,
                     "run": self._run,
                     "state": state.described(),
-                    "rate": engine.rate,
-                    "tensors": {"file": name, "sha256": _flushed(self.folder / name)},
+                    "rate": optimisation.rate,
+                    "tensors": {"file": name, "sha256": storage.sha256(self.folder / name)},
                 },
                 indent=2,
                 allow_nan=False,
             )
-            fresh = self.folder / f".{_JSON}"
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.folder / _JSON)
+            with storage.write_file(self.folder / _JSON) as file:
+                file.write(text.encode())
             for old in self.folder.glob("checkpoint-*.safetensors"):
                 if old.name != name:
                     old.unlink()
-        except OSError as error:
-            raise CheckpointError(
-                f"checkpoint: {self.folder} can't be written ({error}); make room, or choose another "
-                "folder"
-            ) from error
+            storage.clear_leftovers(self.folder)
 
-    def resume(self, network: Network, engine: Engine, state: State, device: torch.device) -> bool:
+    def resume(self, trainer: Trainer) -> bool:
         """Go to where the folder's checkpoint stands; returns False where there is none.
 
         Raises:
@@ -119,24 +104,23 @@ class Checkpoints:
             return False
         described = _read(path)
         _same_run(path, described["run"], self._run)
+        state, optimisation, device = trainer.state, trainer.optimisation, trainer.device
         try:
             file = self.folder / Path(str(described["tensors"]["file"])).name
-            if _sha256(file) != described["tensors"]["sha256"]:
+            if storage.sha256(file) != described["tensors"]["sha256"]:
                 raise CheckpointError(f"checkpoint: {file} is not what was written; {_REMOVE}")
-            tensors = load_file(file)
+            tensors = load(storage.read_bytes(file))
             state.restore(described["state"], tensors.pop("largest"))
             state.best = _under(tensors, "best.", device)
-            engine.restart(float(described["rate"]))
-            network.load_state_dict(_under(tensors, "network.", device))
+            optimisation.restart(float(described["rate"]))
+            trainer.network.load_state_dict(_under(tensors, "network.", device))
             moments: dict[int, dict[str, Tensor]] = {}
             for name, value in _under(tensors, "optimiser.", torch.device("cpu")).items():
                 number, _, key = name.partition(".")
                 moments.setdefault(int(number), {})[key] = value
-            whole = engine.optimiser.state_dict()
-            engine.optimiser.load_state_dict({**whole, "state": moments})
-            torch.set_rng_state(tensors["random"])
-            if device.type == "cuda" and "random.cuda" in tensors:
-                torch.cuda.set_rng_state(tensors["random.cuda"], device)
+            whole = optimisation.optimiser.state_dict()
+            optimisation.optimiser.load_state_dict({**whole, "state": moments})
+            trainer.random.restore(_under(tensors, "random.", torch.device("cpu")))
         except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"checkpoint: {path} and its tensors do not belong together, or to this model "
@@ -154,7 +138,7 @@ def _under(tensors: Mapping[str, Tensor], prefix: str, device: torch.device) -> 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(storage.read_bytes(path))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"checkpoint: {path} can't be read ({error}); {_REMOVE}") from error
     if not isinstance(read, dict) or read.get("format") != FORMAT:
@@ -172,14 +156,3 @@ def _same_run(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -
                 f"checkpoint: {path} is of another training: its {key} is {found.get(key)!r:.80}, "
                 f"here it is {wanted.get(key)!r:.80}; give the same command again, or {_REMOVE}"
             )
-
-
-def _flushed(path: Path) -> str:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

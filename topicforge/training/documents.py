@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topicforge.corpus import Counts
+from topicforge.corpus import Counts, ShardedCounts
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,28 @@ class Documents:
         )
 
     def checksum(self) -> str:
-        """What tells these documents from others: sizes, lengths in order, how often each word comes."""
+        """Return a SHA-256 over every count and feature in order, however the counts are stored."""
         counts = self.counts
-        digest = hashlib.sha256(f"{len(self)} {counts.vocab_size} {self.n_features}".encode())
-        for start in range(0, len(self), _STEP):
-            lengths = counts.lengths(start, start + _STEP)
-            digest.update(np.ascontiguousarray(lengths, dtype=np.int64).data)
-        digest.update(np.ascontiguousarray(counts.word_totals(), dtype=np.float64).data)
-        return digest.hexdigest()
+        parts = [hashlib.sha256() for _ in range(4)]
+        for shard in counts.shards if isinstance(counts, ShardedCounts) else (counts,):
+            for start in range(0, shard.n_documents, _STEP):
+                lengths = shard.lengths(start, start + _STEP)
+                parts[0].update(np.ascontiguousarray(lengths, dtype=np.int64).data)
+            for start in range(0, shard.n_entries, _STEP):
+                rows = slice(start, start + _STEP)
+                parts[1].update(np.ascontiguousarray(shard.indices[rows], dtype=np.int32).data)
+                parts[2].update(np.ascontiguousarray(shard.counts[rows], dtype=np.float64).data)
+            shard.release()
+        if self.features is not None:
+            step = max(1, _STEP // self.n_features)
+            for start in range(0, len(self), step):
+                chunk = np.ascontiguousarray(self.features[start : start + step])
+                parts[3].update(chunk.view(np.uint8).data)
+        sizes = f"{len(self)} {counts.vocab_size} {self.n_features}"
+        return hashlib.sha256(
+            b"".join([sizes.encode(), *(part.digest() for part in parts)])
+        ).hexdigest()
 
 
-#: lengths looked at in one go
+#: lengths or entries looked at in one go
 _STEP = 1 << 20

@@ -13,7 +13,7 @@ PARAMETERS = ("epochs", "batch_size", "learning_rate", "optimiser")
 OPTIMISER = ("beta1", "eps", "weight_decay", "gradient_clip")
 
 _CHOICES = {
-    "optimiser": ("adam", "deferred-adam", "lazy-adam"),
+    "optimiser": ("adam",),
     "learning_rate_schedule": ("constant", "step", "cosine"),
     "reconstruction_scale": ("document", "length"),
     "precision": ("float32", "bfloat16"),
@@ -33,13 +33,7 @@ class TrainingOptions:
         epochs: passes over the documents.
         batch_size: documents per step.
         learning_rate: step size of the optimiser.
-        optimiser: ``adam``, which on the CPU keeps the first layer's gradient by rows where a batch can't
-            have most words; ``deferred-adam``: the same to rounding, at a cost that follows the batch's
-            words: in the encoder's first layer an absent word takes its steps when it next comes
-            (:class:`~topicforge.training.deferred_adam.DeferredAdam`); ``lazy-adam``: a step moves
-            only the words of the batch, which changes results
-            (:class:`~topicforge.training.lazy_adam.LazyAdam`). Everything else, and an encoder whose
-            first layer gives dense gradients, takes plain Adam.
+        optimiser: ``adam`` (Kingma and Ba 2015), torch's own.
         beta1: Adam's decay of the first moment, in [0, 1); ProdLDA and W-LDA use 0.99 against component
             collapse.
         eps: Adam's epsilon, added to the root of the second moment.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from topicforge.corpus import Counts
 
-#: documents that lie together on disk and are looked at together
+#: consecutive documents that are looked at together
 BLOCK = 4096
 
 
@@ -21,18 +21,18 @@ class Selection:
 
     Args:
         counts: N documents.
-        share: of each block's documents held out, in [0, 1).
+        fraction: of each block's documents held out, in [0, 1).
         seed: of the choice.
-        held: True for those held out, False for the others.
+        held_out: True for those held out, False for the others.
     """
 
     def __init__(
-        self, counts: Counts, share: float = 0.0, seed: int = 0, *, held: bool = False
+        self, counts: Counts, fraction: float = 0.0, seed: int = 0, *, held_out: bool = False
     ) -> None:
         self._counts = counts
-        self._share = share
+        self._fraction = fraction
         self._seed = seed % 2**63
-        self._held = held
+        self._held_out = held_out
         self.n_blocks = -(-counts.n_documents // BLOCK)
         self._size = sum(len(self.block(number)) for number in range(self.n_blocks))
         counts.release()
@@ -45,11 +45,11 @@ class Selection:
         """Return the rising document numbers of a block."""
         start = number * BLOCK
         rows = start + np.flatnonzero(self._counts.lengths(start, start + BLOCK))
-        count = round(self._share * len(rows))
+        count = round(self._fraction * len(rows))
         if not count:
-            return rows[:0] if self._held else rows
+            return rows[:0] if self._held_out else rows
         order = np.random.default_rng([self._seed, number]).permutation(len(rows))
-        return rows[np.sort(order[:count] if self._held else order[count:])]
+        return rows[np.sort(order[:count] if self._held_out else order[count:])]
 
     def __iter__(self) -> Iterator[NDArray[np.int64]]:
         """Yield the blocks in order."""

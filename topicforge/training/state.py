@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from topicforge.contracts import EpochReport
 
 
-class Sums:
-    """What an epoch's report is made of, so far.
+class EpochSums:
+    """Sums over the batches of an epoch, for its report.
 
     Args:
         n_topics: K.
@@ -33,12 +33,12 @@ class Sums:
         self.largest += torch.bincount(largest, minlength=len(self.largest)).cpu()
 
     def means(self) -> dict[str, float]:
-        """Return each term a document."""
+        """Return the mean of each term per document."""
         return {name: value / self.documents for name, value in self.terms.items()}
 
 
 @dataclass
-class State:
+class TrainingState:
     """Phase, epoch and step to do next, and what was seen.
 
     Args:
@@ -46,20 +46,20 @@ class State:
         epoch: 0 for the first of its phase.
         step: 0 for the first of its epoch.
         sums: of the running epoch.
-        history: one report a finished epoch.
-        best_loss: lowest held-out loss, where somebody watches it.
+        history: one report per finished epoch.
+        best_loss: lowest held-out loss, under early stopping.
         best: the parameters that had it.
-        waited: epochs since.
+        since_best: epochs since then.
     """
 
     phase: str = "pretrain"
     epoch: int = 0
     step: int = 0
-    sums: Sums = field(default_factory=lambda: Sums(0))
+    sums: EpochSums = field(default_factory=lambda: EpochSums(0))
     history: list[EpochReport] = field(default_factory=list)
     best_loss: float = math.inf
     best: dict[str, Tensor] = field(default_factory=dict)
-    waited: int = 0
+    since_best: int = 0
 
     def begin(self, phase: str) -> None:
         """Go to the first step of a phase."""
@@ -69,14 +69,14 @@ class State:
         """Go to the first step of the next epoch."""
         self.epoch, self.step = self.epoch + 1, 0
 
-    def watch(self, loss: float, network: nn.Module) -> int:
-        """Keep the parameters if this is the best held-out loss; return epochs waited since."""
+    def keep_best(self, loss: float, network: nn.Module) -> int:
+        """Keep the parameters if this is the best held-out loss; return the epochs since the best."""
         if loss < self.best_loss:
-            self.best_loss, self.waited = loss, 0
+            self.best_loss, self.since_best = loss, 0
             self.best = {k: v.detach().clone() for k, v in network.state_dict().items()}
         else:
-            self.waited += 1
-        return self.waited
+            self.since_best += 1
+        return self.since_best
 
     def described(self) -> dict[str, Any]:
         """All but the tensors, as JSON holds it."""
@@ -88,19 +88,19 @@ class State:
             "terms": self.sums.terms,
             "history": [asdict(report) for report in self.history],
             "best_loss": None if math.isinf(self.best_loss) else self.best_loss,
-            "waited": self.waited,
+            "since_best": self.since_best,
         }
 
     def restore(self, described: Mapping[str, Any], largest: Tensor) -> None:
-        """Take over what :meth:`described` said."""
+        """Take over what :meth:`described` returned."""
         self.phase = str(described["phase"])
         self.epoch, self.step = int(described["epoch"]), int(described["step"])
-        self.sums = Sums(len(largest))
+        self.sums = EpochSums(len(largest))
         self.sums.documents = int(described["documents"])
         self.sums.terms = {str(k): float(v) for k, v in described["terms"].items()}
         self.sums.largest = largest
-        # the same list: callbacks hold it
+        # the same list: callbacks have it
         self.history[:] = [EpochReport(**report) for report in described["history"]]
         best = described["best_loss"]
         self.best_loss = math.inf if best is None else float(best)
-        self.waited = int(described["waited"])
+        self.since_best = int(described["since_best"])

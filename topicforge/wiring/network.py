@@ -26,7 +26,7 @@ from topicforge.contracts import (
     Rule,
     Samples,
 )
-from topicforge.distributions import Distribution, NormalMixture
+from topicforge.distributions import Distribution
 from topicforge.errors import InputError, MixError, PluginError, TopicForgeError
 from topicforge.registry import build
 from topicforge.wiring.composition import Composition
@@ -38,8 +38,7 @@ class Terms:
 
     Args:
         reconstruction: (B,) -log p(x | theta).
-        divergence: (B,) if the rule is per document, else a scalar; where several processes share a
-            batch, a scalar of all its documents.
+        divergence: (B,) if the rule is per document, else a scalar of all documents of the batch.
         penalties: further scalars by name.
         log_theta: (B, K), the proportions without decoder noise, detached.
     """
@@ -80,8 +79,8 @@ class Network(nn.Module):
         if context.n_features and not self.encoder.reads_features:
             raise InputError(
                 f"TopicModel: encoder {parts['encoder'].spec.name!r} reads counts alone, so the "
-                f"{context.n_features} features a document would change nothing; leave them out, or "
-                "take an encoder that reads them"
+                f"{context.n_features} features per document would change nothing; leave them out, or "
+                "choose an encoder that reads them"
             )
         self.rule: Rule = composition.rule
         self.context = context
@@ -93,15 +92,22 @@ class Network(nn.Module):
             self._check_anchors(parts["prior"].spec.name)
 
     def start(self) -> None:
-        """Let every part set its parameters from corpus facts and files."""
-        for part in (self.encoder, self.link, self.prior, self.decoder):
-            part.start()
+        """Let every part set its parameters from corpus facts and files.
+
+        Raises:
+            PluginError: a part failed; or the prior has another width than the latent space.
+        """
+        for kind in ("encoder", "link", "prior", "decoder"):
+            with self._blamed(kind):
+                getattr(self, kind).start()
         p = self._prior()
+        with self._blamed("prior"):
+            shape = p.mean.shape
         expected = self.context.n_latent if p.space == "z" else self.context.n_topics
-        if p.mean.shape != (expected,):
+        if shape != (expected,):
             raise PluginError(
                 f"{self._titles['prior']}: its distribution must have shape ({expected},), got "
-                f"{tuple(p.mean.shape)}; size it by context.n_latent"
+                f"{tuple(shape)}; size it by context.n_latent"
             )
 
     def forward(
@@ -167,29 +173,79 @@ class Network(nn.Module):
                 ("decoder", (self.decoder.log_likelihood(log_theta.exp(), batch),)),
             ):
                 bad = not all(bool(value.isfinite().all()) for value in values)
-                if distributed.anywhere(bad, q.mean.device):
+                if distributed.batch_sum(q.mean.new_tensor(float(bad))) > 0:
                     return self._titles[kind]
         return self._titles["divergence"]
+
+    @torch.no_grad()
+    def check(self, batch: Batch, terms: Terms) -> None:
+        """Refuse parts whose first numbers can't be right, before time is spent on training them.
+
+        Args:
+            batch: the first documents.
+            terms: what :meth:`forward` returned for them.
+
+        Raises:
+            PluginError: a positive log-likelihood; a negative divergence of a rule that calls itself
+                exact; word distributions of another shape, or that don't sum to one.
+        """
+        found = float(terms.reconstruction.min()) if batch.n_documents else 0.0
+        # zero, up to the rounding of a sum over a document's words
+        if found < -1e-3 * (1 + float(batch.lengths().max() if batch.n_documents else 0)):
+            raise PluginError(
+                f"{self._titles['decoder']}: log_likelihood must be the logarithm of a probability, at "
+                f"most 0, but is {-found:.4g} for a document of the first batch; return "
+                f"sum_v x_v log p_v, not its negative"
+            )
+        least = float(terms.divergence.min()) if terms.divergence.numel() else 0.0
+        if self.rule.exactness == "closed form" and least < -1e-2:
+            raise PluginError(
+                f"{self._titles['divergence']}: a rule in closed form ({self.rule.summary}) must give at "
+                f"least 0, but gave {least:.4g} in the first batch; look at its sign, or give its "
+                f"exactness as 'approximation'"
+            )
+        training = self.training
+        self.eval()
+        with self._blamed("decoder"):
+            topic_word, scores = self.topic_word(), self.word_scores()
+        self.train(training)
+        expected = (self.context.n_topics, self.context.vocab_size)
+        for method, value in (("topic_word", topic_word), ("word_scores", scores)):
+            if value.shape != expected:
+                raise PluginError(
+                    f"{self._titles['decoder']}: {method} must give one row per topic and one column "
+                    f"per word, (K, V) = {expected}, but gave {tuple(value.shape)}"
+                )
+        apart = float((topic_word.sum(1) - 1).abs().max())
+        if not (apart < 1e-2 and float(topic_word.min()) >= 0):
+            raise PluginError(
+                f"{self._titles['decoder']}: the rows of topic_word must be distributions, but one sums "
+                f"to 1 {apart:+.4g}, and the smallest number is {float(topic_word.min()):.4g}"
+            )
 
     def infer(self, batch: Batch) -> Tensor:
         """Theta at the posterior's mean, (B, K), over the topics that :meth:`topic_word` lists.
 
-        Where topics are read from a mixture's components these are the responsibilities q(c | x)
-        of eq. 18, so that column k of theta always belongs to topic k.
+        Where topics are read from the prior's anchors, the prior may say how much of each a document
+        has, so that column k of theta always belongs to topic k.
         """
         mean = self.posterior(batch).mean
         if self.topics_from == "anchors":
-            p = self._prior()
-            if isinstance(p, NormalMixture):
-                return p.responsibilities(mean)
+            with self._blamed("prior"):
+                shares = self.prior.anchor_proportions(mean)
+            if shares is not None:
+                return self._one_per_topic(shares, (batch.n_documents,))
         theta: Tensor = self.link(mean).exp()
         return theta
 
     def prior_theta(self) -> Tensor:
-        """Theta of the prior's mean, (K,): what an empty document gets."""
+        """Theta of the prior, (K,): what an empty document gets."""
+        if self.topics_from == "anchors":
+            with self._blamed("prior"):
+                shares = self.prior.anchor_proportions(None)
+            if shares is not None:
+                return self._one_per_topic(shares, ())
         p = self._prior()
-        if self.topics_from == "anchors" and isinstance(p, NormalMixture):
-            return p.log_weight.exp()
         mean = p.mean[None]
         return (mean if p.space == "theta" else self.link(mean)).exp()[0]
 
@@ -212,16 +268,25 @@ class Network(nn.Module):
         return self.decoder.word_scores(self.anchor_theta())
 
     def _divergence(self, q: Distribution, p: Distribution, samples: Samples) -> Tensor:
-        """(B,) a document, or what is no mean over documents: of all documents, on every process."""
+        """(B,) per document; or what is no mean over documents: a scalar of those of all processes."""
         rule = self.rule
         if rule.per_document:
-            return rule.compute(q, p, samples)
-        z, log_theta = distributed.gather_rows([samples.z, samples.log_theta])
-        if rule.reads_posterior:
-            q = q.map_tensors(distributed.gather)
-        # all rows are here: what the rule draws is drawn in full, equally on every process
-        with distributed.alone():
-            return rule.compute(q, p, Samples(z, log_theta, self.link))
+            value = rule.compute(q, p, samples)
+        else:
+            z, log_theta = map(distributed.batch_gather, (samples.z, samples.log_theta))
+            if rule.reads_posterior:
+                q = q.map_tensors(distributed.batch_gather)
+            # all rows are here, on every process
+            with distributed.splitting(None):
+                value = rule.compute(q, p, Samples(z, log_theta, self.link))
+        expected = samples.z.shape[:1] if rule.per_document else ()
+        if value.shape != expected:
+            raise PluginError(
+                f"{self._titles['divergence']}: the rule {rule.summary!r} must give "
+                f"{'one number per document' if rule.per_document else 'one number per batch'}, "
+                f"{tuple(expected)}, but gave {tuple(value.shape)}"
+            )
+        return value
 
     def _prior(self) -> Distribution:
         with self._blamed("prior"):
@@ -234,13 +299,20 @@ class Network(nn.Module):
         return p
 
     def _through_link(self, z: Tensor, batch: Batch) -> Tensor:
+        sizes = self.context
+        width = sizes.n_latent if self.link.accepts == "z" else sizes.n_topics
+        if z.shape != (batch.n_documents, width):
+            raise PluginError(
+                f"{self._titles['encoder']}: a sample of its posterior must have one row per document, "
+                f"{(batch.n_documents, width)}, but has shape {tuple(z.shape)}"
+            )
         with self._blamed("link", "encoder"):
             log_theta: Tensor = self.link(z)
         expected = (batch.n_documents, self.context.n_topics)
         if log_theta.shape != expected:
             raise PluginError(
                 f"{self._titles['link']}, after {self._titles['encoder']}: log theta must be {expected}, "
-                f"a row a document, but z of shape {tuple(z.shape)} became {tuple(log_theta.shape)}"
+                f"one row per document, but z of shape {tuple(z.shape)} became {tuple(log_theta.shape)}"
             )
         return _full(log_theta)
 
@@ -262,10 +334,19 @@ class Network(nn.Module):
             log_likelihood = self.decoder.log_likelihood(theta, batch)
         if log_likelihood.shape != (batch.n_documents,):
             raise PluginError(
-                f"{self._titles['decoder']}: log_likelihood must give one number a document, "
+                f"{self._titles['decoder']}: log_likelihood must give one number per document, "
                 f"({batch.n_documents},), but gave {tuple(log_likelihood.shape)}"
             )
         return -log_likelihood
+
+    def _one_per_topic(self, shares: Tensor, documents: tuple[int, ...]) -> Tensor:
+        expected = (*documents, self.context.n_topics)
+        if shares.shape != expected:
+            raise PluginError(
+                f"{self._titles['prior']}: anchor_proportions must give one number per anchor, "
+                f"{expected}, but gave {tuple(shares.shape)}"
+            )
+        return shares
 
     def _check_anchors(self, prior_name: str) -> None:
         anchors = self.prior.anchors()

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from topicforge import TopicModel, load
-from topicforge.plugin import Batch, Context, InputError, OptionError, distributed
+from topicforge.plugin import Batch, Context, InputError, OptionError
 
 from topicforge_contextual.encoders import CombinedEncoder, ContextualEncoder
 
@@ -100,29 +100,3 @@ def test_options_out_of_their_domain(encoder, given, word):
 def test_features_of_another_width_are_refused(encoder):
     with pytest.raises(InputError, match="2 columns, got 3"):
         encoder(CONTEXT)(batch([[1.0, 2.0, 3.0]] * 2))
-
-
-def test_masks_belong_to_documents_whichever_process_has_them():
-    """Three documents in one process, and one and two of them in two, from the same seed."""
-    counts = sp.csr_array(np.random.default_rng(0).integers(1, 9, (3, 50)), dtype=np.float32)
-    features = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
-    context = Context(vocab_size=50, n_topics=2, n_latent=2, n_features=2)
-    torch.manual_seed(0)
-    encoder = CombinedEncoder(context, hidden=(20,), width=8, dropout=0.5, word_dropout=0.5).train()
-
-    def hidden(rows, share):
-        own = counts[rows]
-        crow, col = (torch.from_numpy(part).long() for part in (own.indptr, own.indices))
-        documents = Batch(crow, col, torch.from_numpy(own.data), 50, features[rows])
-        torch.manual_seed(1)
-        with torch.no_grad(), distributed.sharing(share):
-            return encoder.body(encoder.read(documents))
-
-    together = hidden(slice(0, 3), distributed.Share(0, (3,), (150,)))
-    assert 0 < int((together == 0).sum()) < together.numel()
-    for rank, rows in enumerate((slice(0, 1), slice(1, 3))):
-        found = hidden(rows, distributed.Share(rank, (1, 2), (50, 100)))
-        # products of other shapes may round in another order
-        torch.testing.assert_close(found, together[rows], rtol=1e-5, atol=1e-6)
-    # and one process without a share draws the same
-    torch.testing.assert_close(hidden(slice(0, 3), None), together, rtol=1e-5, atol=1e-6)

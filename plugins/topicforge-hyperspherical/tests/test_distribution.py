@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from scipy import special, stats
-from topicforge.plugin import distributed
 
 from topicforge_hyperspherical.angle import draw_angle, log_normaliser, resultant_defect
 from topicforge_hyperspherical.distribution import VonMisesFisher, kl_von_mises_fisher
@@ -79,21 +78,3 @@ def test_angle_gradient_is_the_implicit_one(width):
     expected = -slope / (cdf(kappa)[1] / z)
     # trapezoids of 5e-5 and a step of 1e-4: squares of both, times a tail's 1 / density
     torch.testing.assert_close(came, expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("n", [None, 4])
-def test_draws_belong_to_documents_whichever_process_has_them(n, monkeypatch):
-    """Three documents in one process, and one and two of them in two, from the same seed."""
-    direction = torch.stack([unit(5, seed) for seed in range(3)])
-    kappa = torch.tensor([0.5, 20.0, 300.0], dtype=torch.float64)
-    torch.manual_seed(1)
-    together = VonMisesFisher(direction, kappa).rsample(n)
-    # what arrives from the other process; the collective itself is the core's and has its own tests
-    monkeypatch.setattr(
-        distributed, "gather", lambda x: kappa.view(3, *[1] * (x.ndim - 1)).expand(3, *x.shape[1:])
-    )
-    for rank, rows in enumerate((slice(0, 1), slice(1, 3))):
-        torch.manual_seed(1)
-        with distributed.sharing(distributed.Share(rank, (1, 2), (1, 2))):
-            found = VonMisesFisher(direction[rows], kappa[rows]).rsample(n)
-        assert torch.equal(found, together[..., rows, :])

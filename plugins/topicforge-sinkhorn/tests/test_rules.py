@@ -85,7 +85,7 @@ def test_refuses_sides_without_gradients(divergence):
     [SinkhornDivergence(cost="squared-euclidean"), SlicedWassersteinDivergence(space="z")],
 )
 def test_z_can_not_be_compared_with_theta(divergence):
-    with pytest.raises(MixError, match=r"posterior lives in z and the prior in theta"):
+    with pytest.raises(MixError, match=r"posterior is in z and the prior in theta"):
         divergence.resolve(pair(Point, Dirichlet))
 
 

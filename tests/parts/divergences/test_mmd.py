@@ -151,7 +151,7 @@ def test_which_kernel_runs_where():
     assert "t = 0.25" in forced.summary
     assert not rule().per_document
     assert not forced.per_document
-    with pytest.raises(MixError, match=r"posterior lives in z and the prior in theta.*'diffusion'"):
+    with pytest.raises(MixError, match=r"posterior is in z and the prior in theta.*'diffusion'"):
         rule(p=Dirichlet, kernel="imq")
 
 

@@ -23,7 +23,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from topicforge.corpus.analyzer import Analyzer
 from topicforge.corpus.reader import Document
 from topicforge.corpus.streaming.scratch import read_json
-from topicforge.storage import write_file, write_json
+from topicforge.storage import write_array, write_file, write_json
 
 #: a piece ends early where its texts reach this: a shard of whole books must fit in memory, too
 PIECE_CHARACTERS = 1 << 26
@@ -151,4 +151,4 @@ def read_words(path: Path) -> Iterator[Record]:
 def save_array(path: Path, values: NDArray[Any]) -> None:
     """Write a .npy file, whole or not at all."""
     with write_file(path) as file:
-        np.save(file, values, allow_pickle=False)
+        write_array(file, values.shape, [values])

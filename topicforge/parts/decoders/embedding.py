@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from topicforge import ops
 from topicforge.contracts import Batch, Context
 from topicforge.contracts.options import whole
+from topicforge.distributed import randn
 from topicforge.errors import OptionError, TrainingError
 from topicforge.parts.decoders.topics_over_words import TopicsOverWords
 from topicforge.parts.decoders.word_vectors import read_word_vectors
@@ -91,7 +92,7 @@ class EmbeddingDecoder(TopicsOverWords):
         if self.given_width not in (None, width):
             raise OptionError(
                 f"{_WHERE}: option 'width' must be the vectors' own width {width}, got "
-                f"{self.given_width}; leave it out"
+                f"{self.given_width}; set it to that or to None"
             )
         if read.found.mean() < 0.5:
             warnings.warn(
@@ -104,11 +105,12 @@ class EmbeddingDecoder(TopicsOverWords):
     def _start_at(self, vectors: NDArray[np.float32], of: NDArray[np.bool_]) -> None:
         values, found = torch.from_numpy(vectors).to(self.rho), torch.from_numpy(of)
         known = values[found]
-        others = torch.randn_like(values) * known.std(correction=0)
+        others = randn(values.shape, values, None) * known.std(correction=0)
         rho = torch.where(found.to(values.device)[:, None], values, others)
         self.rho = nn.Parameter(rho, requires_grad=self.train_vectors)
         # logits rho . alpha start at unit deviation whatever the vectors' own length
-        alpha = torch.randn(self.alpha.shape[0], values.shape[1]).to(self.alpha)
+        shape = self.alpha.shape[0], values.shape[1]
+        alpha = randn(shape, self.alpha, None)
         self.alpha = nn.Parameter(alpha / known.norm(dim=1).mean())
 
     def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from topicforge import ops
 from topicforge.contracts import Batch, Context, Encoder, Latent
 from topicforge.contracts.options import is_number, positive, require, share, whole
 from topicforge.contracts.start import WIDTH, bounded_width
 from topicforge.distributions import DiagonalNormal
 from topicforge.errors import InputError
-from topicforge.parts.layers import Dropout, word_layer
+from topicforge.parts.layers import Dropout
 
 _WHERE = "encoder 'spectral'"
 #: |log variance| at the start stays below this, so that its exp is a usable float32
@@ -35,18 +36,10 @@ class SpectralEncoder(Encoder):
         word_dropout: share of a document's words that are hidden from the encoder in training,
             in [0, 1).
         log_var_start: value of log sigma2 at the start, with its weights at zero.
-
-    Attributes:
-        row_sparse: give the word vectors a gradient of the words that occur alone, see
-            :meth:`~topicforge.contracts.Component.use_row_gradients`.
     """
 
-    row_sparse: bool = False
-    row_shared: bool = False
-    row_parameter: ClassVar[str] = "word"
     latent: ClassVar[Latent] = Latent(DiagonalNormal)
     idf: Tensor
-    zero: Tensor
 
     def __init__(
         self,
@@ -66,7 +59,6 @@ class SpectralEncoder(Encoder):
         self.word_dropout = Dropout(share(_WHERE, "word_dropout", word_dropout), entries=True)
         self.word = nn.Parameter(torch.randn(context.vocab_size, width))
         self.register_buffer("idf", torch.ones(context.vocab_size))
-        self.register_buffer("zero", torch.zeros(width))
         self.loc = nn.Linear(width, context.n_latent)
         self.log_var = nn.Linear(width, context.n_latent)
         nn.init.zeros_(self.loc.bias)
@@ -94,11 +86,8 @@ class SpectralEncoder(Encoder):
                 f"{self.context.vocab_size} words, got {batch.vocab_size}; count with the same words"
             )
         value = self.word_dropout(batch.count.log1p() * self.idf[batch.col])
-        sparse = self.row_sparse and self.training
-        f = word_layer(
-            batch.crow, batch.col, value, self.word, self.zero,
-            sparse_grad=sparse, shared=self.row_shared and self.training,
-        )  # fmt: skip
+        zero = self.word.new_zeros(self.word.shape[1])
+        f = ops.sparse_linear(batch.crow, batch.col, value, self.word, zero)
         h = F.normalize(f, dim=1, eps=1e-6)
         return DiagonalNormal(self.loc(h), self.log_var(h))
 

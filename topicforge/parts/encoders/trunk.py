@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from topicforge import ops
 from topicforge.contracts import Batch
 from topicforge.contracts.options import one_of, share, widths
-from topicforge.parts.layers import Dropout, Mlp, activation, word_layer
+from topicforge.parts.layers import Dropout, Mlp, activation
 
 INPUTS = ("counts", "normalized", "log1p", "log1p-normalized")
 
@@ -46,18 +46,7 @@ class Trunk(nn.Module):
         transform: one of :data:`INPUTS`.
         word_dropout: share of a document's distinct words hidden from the encoder in training, the
             others scaled up; the decoder still has to explain all of them (denoising).
-
-    Attributes:
-        row_sparse: give the first layer's weight a gradient of the words that occur alone
-            (:meth:`topicforge.contracts.Component.use_row_gradients`).
-        row_shared: that gradient is the average over processes already
-            (:meth:`topicforge.contracts.Component.share_row_gradients`).
-        row_parameter: name of that weight.
     """
-
-    row_sparse: bool = False
-    row_shared: bool = False
-    row_parameter: ClassVar[str] = "weight"
 
     def __init__(
         self,
@@ -85,10 +74,6 @@ class Trunk(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return (B, width)."""
         value = self.word_dropout(input_values(batch, self.transform))
-        sparse = self.row_sparse and self.training
-        h = word_layer(
-            batch.crow, batch.col, value, self.weight, self.bias,
-            sparse_grad=sparse, shared=self.row_shared and self.training,
-        )  # fmt: skip
+        h = ops.sparse_linear(batch.crow, batch.col, value, self.weight, self.bias)
         features: Tensor = self.dropout(self.rest(self.activation(h)))
         return features

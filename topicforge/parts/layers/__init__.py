@@ -7,7 +7,6 @@ from topicforge.parts.layers.frequency_bias import start_at_log_frequency
 from topicforge.parts.layers.head import Head
 from topicforge.parts.layers.linear import Linear, product
 from topicforge.parts.layers.mlp import Mlp
-from topicforge.parts.layers.word_layer import word_layer
 
 __all__ = [
     "BatchNorm",
@@ -19,5 +18,4 @@ __all__ = [
     "product",
     "start_at_log_frequency",
     "variant",
-    "word_layer",
 ]

@@ -10,10 +10,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from topicforge.contracts.options import require
-from topicforge.distributed import current, mean, total
+from topicforge.distributed import batch_mean, batch_sum, current
 
 _EPS = 1e-3  # as the ProdLDA authors
-_MOMENTUM = 0.1  # share of the newest batch in the running statistics
+_MOMENTUM = 0.1  # weight of the newest batch in the running statistics
 
 
 #: what is learned, by the value of a component's option ``batch_norm``
@@ -69,13 +69,13 @@ class BatchNorm(nn.Module):
         Where several processes share a batch the statistics are those of all its documents; the
         squares are summed after the mean is known, so that nothing cancels.
         """
-        share = current()
-        if share is not None and share.world_size > 1 and self._learns_from(x):
+        split = current()
+        if split is not None and self._learns_from(x):
             wide = x.to(self.running_mean.dtype)  # half precision is no place for sums
-            mean_x = mean(wide)
+            mean_x = batch_mean(wide)
             centred = wide - mean_x
-            var = mean(centred.square())
-            self._remember(mean_x, var, share.n_documents)
+            var = batch_mean(centred.square())
+            self._remember(mean_x, var, split.n_documents)
             y = centred * self._scaled((var + _EPS).rsqrt())
             return (y if self.bias is None else y + self.bias).to(x.dtype)
         return F.batch_norm(
@@ -104,11 +104,11 @@ class BatchNorm(nn.Module):
         """
         if x is not None and self._learns_from(x):
             n = _documents(x)
-            mean_x = mean(x)
+            mean_x = batch_mean(x)
             centred = x - mean_x
             # in full precision under autocast too: these are sums over the whole batch
             with torch.autocast(weight.device.type, enabled=False):
-                covariance = total(centred.T @ centred) / n
+                covariance = batch_sum(centred.T @ centred) / n
                 gain = weight.new_ones(len(weight)) if self.scale is None else self.scale
                 folded, shift, mean_y, var = _Fold.apply(weight, mean_x, covariance, gain)  # type: ignore[no-untyped-call]
             self._remember(mean_y, var, n)
@@ -165,6 +165,6 @@ class _Fold(torch.autograd.Function):
 
 
 def _documents(x: Tensor) -> int:
-    """B of the whole batch, whichever process has them."""
-    share = current()
-    return x.shape[0] if share is None else share.n_documents
+    """B of the whole batch, over all processes."""
+    split = current()
+    return x.shape[0] if split is None else split.n_documents

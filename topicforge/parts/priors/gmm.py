@@ -93,6 +93,11 @@ class GmmPrior(Prior):
         """The components' means, (C, L)."""
         return self.loc
 
+    def anchor_proportions(self, z: Tensor | None) -> Tensor:
+        """Responsibilities q(c | z) (VaDE, eq. 16), (B, C); the weights pi where z is ``None``."""
+        p = self.distribution()
+        return p.log_weight.exp() if z is None else p.responsibilities(z)
+
     @property
     def starts_from_latents(self) -> bool:
         """True under ``start="fit"``."""

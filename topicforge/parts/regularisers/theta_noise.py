@@ -40,5 +40,5 @@ class ThetaNoise(Regulariser):
         p = self._prior.distribution()
         if p.space != "theta":
             p = Dirichlet(theta.new_full((theta.shape[1],), 0.1))
-        noise = distributed.batch_draws(p.rsample, theta.shape[0]).exp()
+        noise = distributed.prior_draws(p.rsample, theta.shape[0]).exp()
         return (1 - self.share) * theta + self.share * noise

@@ -10,7 +10,6 @@ from topicforge.plugin import (
     Batch,
     Context,
     DiagonalNormal,
-    Dropout,
     Encoder,
     InputError,
     Latent,
@@ -79,7 +78,7 @@ class ContextualEncoder(Encoder):
         layers: list[nn.Module] = []
         for before, after in zip(sizes, widths, strict=False):
             layers += [nn.Linear(before, after), nn.Softplus()]
-        layers.append(Dropout(options.share(self.where, "dropout", dropout)))
+        layers.append(nn.Dropout(options.share(self.where, "dropout", dropout)))
         self.body = nn.Sequential(*layers)
         self.loc = BatchHead(widths[-1], context.n_latent)
         self.log_var = BatchHead(widths[-1], context.n_latent)
@@ -144,7 +143,7 @@ class CombinedEncoder(ContextualEncoder):
     ) -> None:
         self._width = options.whole(self.where, "width", width)
         super().__init__(context, hidden=hidden, dropout=dropout)
-        self.hide = Dropout(options.share(self.where, "word_dropout", word_dropout), entries=True)
+        self.hide = nn.Dropout(options.share(self.where, "word_dropout", word_dropout))
         self.words = nn.Parameter(torch.empty(context.vocab_size, self._width))
         nn.init.xavier_uniform_(self.words)
         self.bias = nn.Parameter(torch.zeros(self._width))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from topicforge.plugin import distributed
 from torch import Tensor
 
 _NODES, _WEIGHTS = (torch.from_numpy(x) for x in np.polynomial.legendre.leggauss(128))
@@ -112,30 +111,17 @@ class ImplicitAngle(torch.autograd.Function):
         return None, gradients[0] * torch.where(below, -integral, integral), None
 
 
-def draw_angle(kappa: Tensor, width: int, *, documents: bool = False) -> Tensor:
+def draw_angle(kappa: Tensor, width: int) -> Tensor:
     """Draw the angle to the mean direction, by rejection from a transformed Beta.
-
-    How many numbers a draw takes depends on its kappa. So where several processes share a batch,
-    each draws for all of its documents and keeps its own.
 
     Args:
         kappa: (...) float64, >= 0.
         width: L >= 2.
-        documents: the last dimension of kappa is this process' documents.
-
-    Raises:
-        InputError: with ``documents``, not a kappa for each of them.
-        TrainingError: with ``documents``, another process is gone.
 
     Source: Wood 1994, algorithm VM*.
     """
-    share = distributed.current() if documents else None
     with torch.no_grad():
-        if share is None:
-            angle = _reject(kappa.detach(), width)
-        else:
-            whole = distributed.gather(kappa.detach().movedim(-1, 0).contiguous())
-            angle = _reject(whole.movedim(0, -1), width)[..., share.own_documents]
+        angle = _reject(kappa.detach(), width)
     result: Tensor = ImplicitAngle.apply(angle, kappa, width)
     return result
 

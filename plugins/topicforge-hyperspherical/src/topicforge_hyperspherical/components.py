@@ -9,7 +9,6 @@ import torch
 from topicforge.plugin import (
     Batch,
     Context,
-    Dropout,
     Encoder,
     Latent,
     Link,
@@ -76,7 +75,7 @@ class VmfEncoder(Encoder):
         self.weight = nn.Parameter(torch.empty(context.vocab_size, hidden))
         nn.init.xavier_uniform_(self.weight)
         self.bias = nn.Parameter(torch.zeros(hidden))
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.direction = nn.Linear(hidden, context.n_latent)
         self.norm = nn.BatchNorm1d(context.n_latent)
         if self.fixed is None:

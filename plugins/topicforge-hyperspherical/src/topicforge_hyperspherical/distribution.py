@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar, Literal
 
 import torch
-from topicforge.plugin import Distribution, Samples, distributed
+from topicforge.plugin import Distribution, Samples
 from torch import Tensor
 
 from topicforge_hyperspherical.angle import draw_angle, log_normaliser, resultant_defect
@@ -42,12 +42,8 @@ class VonMisesFisher(Distribution):
         """
         mu = self.direction if n is None else self.direction.expand(n, *self.direction.shape)
         kappa = self.kappa if n is None else self.kappa.expand(n, *self.kappa.shape)
-        documents = self.direction.ndim > 1
-        angle = draw_angle(kappa.double(), mu.shape[-1], documents=documents)[..., None]
-        if documents:
-            noise = distributed.batch_randn(mu.shape, mu, dim=mu.ndim - self.direction.ndim)
-        else:
-            noise = torch.randn_like(mu)
+        angle = draw_angle(kappa.double(), mu.shape[-1])[..., None]
+        noise = torch.randn_like(mu)
         tangent = noise - (noise * mu).sum(-1, keepdim=True) * mu
         tangent = tangent / torch.linalg.vector_norm(tangent, dim=-1, keepdim=True)
         return angle.cos().to(mu.dtype) * mu + angle.sin().to(mu.dtype) * tangent

@@ -1,0 +1,182 @@
+"""What the network asks of its parts: a prior's proportions, and numbers that can be right."""
+
+import numpy as np
+import pytest
+import torch
+
+from topicforge import TopicModel
+from topicforge.errors import PluginError
+from topicforge.parts.decoders.mixture import MixtureDecoder
+from topicforge.plugin import Distribution, Divergence, Latent, Prior, Rule
+
+SMALL = {"n_topics": 3, "epochs": 1, "batch_size": 50, "encoder__hidden": (8,)}
+
+
+class Heavy(Distribution):
+    """A third party's mixture, unknown to the core: uniform over balls around two points."""
+
+    space = "z"
+
+    def __init__(self, centres):
+        self.centres = centres
+
+    @property
+    def mean(self):
+        return self.centres.mean(0)
+
+    def rsample(self, n=None):
+        chosen = self.centres[torch.randint(len(self.centres), (n or 1,))]
+        drawn = chosen + torch.rand_like(chosen) - 0.5
+        return drawn[0] if n is None else drawn
+
+
+class HeavyPrior(Prior):
+    latent = Latent(Heavy, trainable=False)
+
+    def __init__(self, context):
+        super().__init__(context)
+        self.register_buffer("centres", 2 * torch.eye(context.n_topics, context.n_latent))
+
+    def distribution(self):
+        return Heavy(self.centres)
+
+    def anchors(self):
+        return self.centres
+
+    def anchor_proportions(self, z):
+        if z is None:
+            return torch.tensor([0.5, 0.3, 0.2])
+        return torch.softmax(-torch.cdist(z, self.centres), -1)
+
+
+class Flat(HeavyPrior):
+    """Says nothing of proportions."""
+
+    def anchor_proportions(self, z):
+        return super(HeavyPrior, self).anchor_proportions(z)
+
+
+class Wide(HeavyPrior):
+    def anchor_proportions(self, z):
+        return super().anchor_proportions(z)[..., :2]
+
+
+def fitted(counts, **more):
+    return TopicModel(
+        "nvdm-gsm", **{**SMALL, "divergence": "mmd", "training": {"topics_from": "anchors"}, **more}
+    ).fit(counts)
+
+
+@pytest.mark.filterwarnings("ignore:.*are empty")
+def test_a_foreign_mixture_gives_theta_its_own_way(planted):
+    counts = planted[0].tolil()
+    counts[7] = 0
+    counts = counts.tocsr()
+    model = fitted(counts, prior=HeavyPrior)
+    theta = model.transform(counts)
+    network = model.network_
+    np.testing.assert_allclose(theta[7], [0.5, 0.3, 0.2], atol=1e-6)
+    np.testing.assert_allclose(theta.sum(1), 1, atol=1e-5)
+    anchors = network.prior.anchors()
+    np.testing.assert_allclose(
+        model.topic_word_,
+        network.decoder.topic_word(network.link(anchors).exp()).detach(),
+        atol=1e-6,
+    )
+
+
+def test_without_its_word_theta_is_the_links(planted):
+    model = fitted(planted[0], prior=Flat)
+    network = model.network_
+    assert network.prior.anchor_proportions(None) is None
+    mean = network.prior.distribution().mean
+    torch.testing.assert_close(network.prior_theta(), network.link(mean[None]).exp()[0])
+
+
+def test_proportions_of_another_number_are_refused(planted):
+    model = fitted(planted[0], prior=Wide, training={"topics_from": "one-hot"})
+    model.network_.topics_from = "anchors"
+    with pytest.raises(PluginError, match=r"one number per anchor, \(3,\), but gave \(2,\)"):
+        model.network_.prior_theta()
+
+
+class Flipped(MixtureDecoder):
+    def log_likelihood(self, theta, batch):
+        return -super().log_likelihood(theta, batch)
+
+
+class Turned(MixtureDecoder):
+    def topic_word(self, theta):
+        return super().topic_word(theta).T
+
+
+class Unnormalised(MixtureDecoder):
+    def topic_word(self, theta):
+        return 2 * super().topic_word(theta)
+
+
+class OneScore(MixtureDecoder):
+    def word_scores(self, theta):
+        return super().word_scores(theta)[:1]
+
+
+class Scalar(Divergence):
+    """Says per document, and gives a mean."""
+
+    exactness = "approximation"
+
+    def resolve(self, sides):
+        del sides
+        return Rule(self.compute, self.exactness, "z", "a test", "a mean")
+
+    def compute(self, q, p, samples):
+        del p, samples
+        return q.loc.square().mean()
+
+
+class Negative(Scalar):
+    exactness = "closed form"
+
+    def compute(self, q, p, samples):
+        del p, samples
+        return -1 - q.loc.square().sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "says"),
+    [
+        ("decoder", Flipped, r"log_likelihood must be the logarithm of a probability, at most 0"),
+        (
+            "decoder",
+            Turned,
+            r"topic_word must give one row per topic .* \(3, 30\), but gave \(30, 3",
+        ),
+        (
+            "decoder",
+            Unnormalised,
+            r"rows of topic_word must be distributions, but one sums to 1 \+1",
+        ),
+        ("decoder", OneScore, r"word_scores must give one row per topic .* but gave \(1, 30\)"),
+        ("divergence", Scalar, r"must give one number per document, \(50,\), but gave \(\)"),
+        ("divergence", Negative, r"in closed form \(a mean\) must give at least 0, but gave -"),
+    ],
+)
+def test_wrong_numbers_are_refused_in_the_first_batch(planted, monkeypatch, kind, part, says):
+    steps = []
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda *a, **k: (steps.append(1), step(*a, **k)))
+    with pytest.raises(PluginError, match=says) as caught:
+        TopicModel("nvdm-gsm", **SMALL, **{kind: part}).fit(planted[0])
+    assert part.__name__ in str(caught.value)
+    assert not steps
+
+
+def test_right_numbers_are_looked_at_once(planted, monkeypatch):
+    looked = []
+    topic_word = MixtureDecoder.topic_word
+    monkeypatch.setattr(
+        MixtureDecoder, "topic_word", lambda *a: (looked.append(1), topic_word(*a))[1]
+    )
+    TopicModel("nvdm-gsm", **{**SMALL, "epochs": 3, "ranking": "decoder"}).fit(planted[0])
+    # once for the words and once for their scores, before training and after it
+    assert len(looked) == 4
