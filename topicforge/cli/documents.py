@@ -27,6 +27,14 @@ Features = Annotated[
     ),
 ]
 
+NoVerify = Annotated[
+    bool,
+    typer.Option(
+        "--no-verify",
+        help="Compare the sizes of files only, and not their checksums, which reads every file once.",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Found:
@@ -86,7 +94,7 @@ def _registry() -> Any:
     return default_registry()
 
 
-def open_corpus(path: Path) -> Corpus:
+def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
     """Open a corpus folder.
 
     Raises:
@@ -94,7 +102,7 @@ def open_corpus(path: Path) -> Corpus:
     """
     from topicforge.corpus import Corpus
 
-    return Corpus.open(path)
+    return Corpus.open(path, verify=verify)
 
 
 def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Corpus:
@@ -130,6 +138,7 @@ def read_documents(
     text_column: str | None,
     language: str | None,
     encoding: str,
+    verify: bool = True,
 ) -> Corpus | Counts:
     """Read documents and count them over the columns of a fitted model.
 
@@ -140,6 +149,7 @@ def read_documents(
         text_column: for tables of texts.
         language: of texts; ``None`` for that of the fit.
         encoding: of text files.
+        verify: compare the checksums of a corpus folder.
 
     Raises:
         CorpusError: unreadable.
@@ -149,7 +159,7 @@ def read_documents(
     from topicforge.corpus.folder import DESCRIPTION
 
     if (path / DESCRIPTION).is_file():
-        corpus = open_corpus(path)
+        corpus = open_corpus(path, verify=verify)
         check_words(model, corpus.vocabulary, path)
         return corpus
     found = find_source([str(path)], format)
