@@ -26,6 +26,14 @@ Features = Annotated[
     ),
 ]
 
+NoVerify = Annotated[
+    bool,
+    typer.Option(
+        "--no-verify",
+        help="Compare the sizes of files only, and not their checksums, which reads every file once.",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Found:
@@ -66,7 +74,7 @@ def find_source(source: list[str], format: str | None, *, as_paths: bool = True)
     return Found(source if len(source) > 1 else one, reader, reader.gives)
 
 
-def open_corpus(path: Path) -> Corpus:
+def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
     """Open a corpus folder.
 
     Raises:
@@ -74,7 +82,7 @@ def open_corpus(path: Path) -> Corpus:
     """
     from topicforge.corpus import Corpus
 
-    return Corpus.open(path)
+    return Corpus.open(path, verify=verify)
 
 
 def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Corpus:
@@ -110,6 +118,7 @@ def read_documents(
     text_column: str | None,
     language: str | None,
     encoding: str,
+    verify: bool = True,
 ) -> Corpus | Counts:
     """Read documents and count them over the columns of a fitted model.
 
@@ -120,6 +129,7 @@ def read_documents(
         text_column: for tables of texts.
         language: of texts; ``None`` for that of the fit.
         encoding: of text files.
+        verify: compare the checksums of a corpus folder.
 
     Raises:
         CorpusError: unreadable.
@@ -129,7 +139,7 @@ def read_documents(
     from topicforge.corpus.folder import DESCRIPTION
 
     if (path / DESCRIPTION).is_file():
-        corpus = open_corpus(path)
+        corpus = open_corpus(path, verify=verify)
         check_words(model, corpus.vocabulary, path)
         return corpus
     found = find_source([str(path)], format)
