@@ -147,7 +147,8 @@ def resolve(
         if isinstance(preset, PresetSpec)
         else registry.find("preset", preset or DEFAULT_PRESET)
     )
-    base = {"optimiser": TrainingOptions.optimiser, **spread(spec.settings)}
+    named = spread(spec.settings)
+    base = {"optimiser": TrainingOptions.optimiser, **named}
     given = {k: v for k, v in spread(explicit).items() if v is not None or "__" in k}
     for group in (*PARTS, "optimiser"):
         if group in given and given[group] != base.get(group):
@@ -195,7 +196,9 @@ def resolve(
         n_latent=plain.get("n_latent"),
         ranking=ranking,
         regularisers=check_named(registry, "regulariser", plain.get("regularisers", ())),
-        origins={key: "given" if key in given else "preset" for key in merged},
+        origins={
+            key: "given" if key in given else "preset" for key in merged if key in {*given, *named}
+        },
     )
 
 
