@@ -86,6 +86,8 @@ from topicforge.contracts import (
     options,
 )
 from topicforge.contracts.api import hookimpl
+from topicforge.corpus.lines import read_lines
+from topicforge.corpus.reader import CountTable, Reading
 from topicforge.distributed import batch_gather, batch_mean
 from topicforge.distributions import (
     DiagonalNormal,
@@ -108,6 +110,7 @@ __all__ = [
     "Batch",
     "Callback",
     "Context",
+    "CountTable",
     "Decoder",
     "DiagonalNormal",
     "Dirichlet",
@@ -128,6 +131,7 @@ __all__ = [
     "Point",
     "Prior",
     "Progress",
+    "Reading",
     "Regulariser",
     "Rule",
     "Samples",
@@ -139,4 +143,5 @@ __all__ = [
     "hookimpl",
     "ops",
     "options",
+    "read_lines",
 ]

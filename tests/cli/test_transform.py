@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 import time
@@ -149,3 +150,18 @@ def test_a_parquet_shard_has_a_column_a_topic(run, corpus, model, tmp_path):
     columns = [column.to_numpy() for column in table.columns]
     np.testing.assert_array_equal(np.stack(columns, axis=1), expected)
     assert run("transform", model, corpus, "-o", tmp_path / "u", "--shard-format", "csv").code == 2
+
+
+def test_a_changed_file_is_found_unless_told_otherwise(run, model, corpus, tmp_path):
+    copy, output = tmp_path / "C", tmp_path / "theta.npy"
+    shutil.copytree(corpus, copy)
+    path = copy / "counts.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\1")
+    for command in (
+        ("transform", model, copy, "-o", output),
+        ("train", copy, "-o", tmp_path / "M"),
+    ):
+        ran = run(*command)
+        assert ran.code == 1
+        assert "counts.npy: is not what was written" in ran.error
+    assert run("transform", model, copy, "-o", output, "--no-verify").code == 0

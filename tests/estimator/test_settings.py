@@ -1,6 +1,7 @@
 import pytest
 
-from topicforge.errors import OptionError, UnknownNameError
+from topicforge import TopicModel
+from topicforge.errors import MixError, OptionError, UnknownNameError
 from topicforge.estimator.settings import resolve
 from topicforge.parts.presets import PRESETS
 from topicforge.registry import default_registry
@@ -51,7 +52,7 @@ def test_every_parameter_in_force_says_where_it_comes_from():
     assert resolved.origins["epochs"] == resolved.origins["training__accumulate"] == "given"
     assert resolved.origins["optimiser__beta1"] == resolved.origins["prior"] == "preset"
     assert set(resolved.origins) <= set(resolved.parameters())
-    assert "optimiser__eps" not in resolved.origins
+    assert not {"optimiser", "optimiser__eps"} & set(resolved.origins)
 
 
 def test_a_replaced_part_takes_its_options_with_it():
@@ -69,9 +70,12 @@ def test_the_link_follows_another_posterior():
     assert resolved.composition.link.spec.name == "simplex"
 
 
-def test_topics_come_from_one_hot_where_the_prior_with_anchors_is_replaced():
-    assert settings("gmntm").topics_from == "anchors"
-    assert settings("gmntm", prior="gaussian").topics_from == "one-hot"
+def test_topics_come_from_the_components_where_the_prior_says_so(planted):
+    assert settings("gmntm").composition.prior.options["topics"] == "components"
+    assert settings("gmntm", prior="gaussian").composition.prior.options == {}
+    wrong = TopicModel("gmntm", n_topics=3, prior__n_components=4)
+    with pytest.raises(MixError, match=r"it has 4 and n_topics is 3; .*prior__n_components"):
+        wrong.fit(planted[0])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,6 @@ def test_topics_come_from_one_hot_where_the_prior_with_anchors_is_replaced():
         ({"optimiser": "adm"}, OptionError, "adam"),
         ({"optimiser__beta1": 1.0}, OptionError, "optimiser__beta1 must be below 1"),
         ({"training__patience": 3}, OptionError, "validation_fraction"),
-        ({"training__topics_from": "elsewhere"}, OptionError, "anchors"),
     ],
 )
 def test_bad_settings_are_named(explicit, error, match):

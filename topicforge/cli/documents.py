@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from topicforge.cli.output import note
-from topicforge.errors import InputError
+from topicforge.errors import CorpusError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,14 @@ Features = Annotated[
         metavar="FILE",
         help="A .npy file with one row of numbers per document, for an encoder that reads more than "
         "counts.",
+    ),
+]
+
+NoVerify = Annotated[
+    bool,
+    typer.Option(
+        "--no-verify",
+        help="Compare the sizes of files only, and not their checksums, which reads every file once.",
     ),
 ]
 
@@ -51,22 +60,41 @@ def find_source(source: list[str], format: str | None, *, as_paths: bool = True)
         as_paths: whether no named corpus is meant.
 
     Raises:
-        CorpusError: no reader fits, see :func:`~topicforge.corpus.formats.files_and_reader`.
-        OptionError: no reader is called ``format``.
+        UnknownNameError: no reader is called ``format``.
+        CorpusError: no corpus of that name, or no reader fits, see
+            :func:`~topicforge.corpus.formats.files_and_reader`.
     """
-    from topicforge.corpus.formats import files_and_reader
+    from topicforge.corpus.formats import READERS, files_and_reader, is_known
     from topicforge.corpus.sources import CORPORA
 
     one = source[0]
-    if not as_paths and len(source) == 1 and one in CORPORA:
-        return Found(CORPORA[one], None, CORPORA[one].gives)
-    if not as_paths and Path(one).name == one and not Path(one).suffix and not Path(one).exists():
-        return Found(one, None, "texts")  # no name of a corpus, which build_corpus says
-    _, reader = files_and_reader(source, format)
+    is_name = len(source) == 1 and Path(one).name == one and not Path(one).exists()
+    if not as_paths and is_name and not has_magic(one):
+        named = CORPORA.get(one)
+        if named is None and (not Path(one).suffix or ":" in one):
+            try:
+                named = _registry().find("corpus", one)
+            except UnknownNameError as error:
+                raise CorpusError(f"{one}: there is no such file or folder, and {error}") from error
+        if named is not None:
+            return Found(named, None, named.gives)
+    readers = dict(READERS)
+    if format is not None and format not in readers:
+        readers[format] = _registry().find("reader", format)
+    elif format is None and not Path(one).is_dir() and not is_known(Path(one)):
+        # a built-in reader's name can't be taken, so that plugins only add to the names of files
+        readers.update((spec.qualified_name, spec) for spec in _registry().specs("reader"))
+    _, reader = files_and_reader(source, format, readers)
     return Found(source if len(source) > 1 else one, reader, reader.gives)
 
 
-def open_corpus(path: Path) -> Corpus:
+def _registry() -> Any:
+    from topicforge.registry import default_registry  # torch: two seconds that built-in ones spare
+
+    return default_registry()
+
+
+def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
     """Open a corpus folder.
 
     Raises:
@@ -74,7 +102,7 @@ def open_corpus(path: Path) -> Corpus:
     """
     from topicforge.corpus import Corpus
 
-    return Corpus.open(path)
+    return Corpus.open(path, verify=verify)
 
 
 def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Corpus:
@@ -110,6 +138,7 @@ def read_documents(
     text_column: str | None,
     language: str | None,
     encoding: str,
+    verify: bool = True,
 ) -> Corpus | Counts:
     """Read documents and count them over the columns of a fitted model.
 
@@ -120,6 +149,7 @@ def read_documents(
         text_column: for tables of texts.
         language: of texts; ``None`` for that of the fit.
         encoding: of text files.
+        verify: compare the checksums of a corpus folder.
 
     Raises:
         CorpusError: unreadable.
@@ -129,7 +159,7 @@ def read_documents(
     from topicforge.corpus.folder import DESCRIPTION
 
     if (path / DESCRIPTION).is_file():
-        corpus = open_corpus(path)
+        corpus = open_corpus(path, verify=verify)
         check_words(model, corpus.vocabulary, path)
         return corpus
     found = find_source([str(path)], format)

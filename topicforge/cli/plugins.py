@@ -21,7 +21,7 @@ def plugins(
     context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """List plugins, components, presets, metrics and divergence rules, each with its package and version.
+    """List plugins and what they registered, each with its package and version.
 
     A plugin that did not load has a row with the reason; --json has its traceback.
     """
@@ -56,7 +56,10 @@ def plugins(
             row["divergence"], row["posterior"], row["prior"],
             f"{row['exactness']} in {row['space']}", _package(row),
         )  # fmt: skip
-    print_tables(found, components, presets, metrics, rules)
+    readers = new_table("name", "what it is", "package", title="READERS AND CORPORA")
+    for row in (*told["readers"], *told["corpora"]):
+        readers.add_row(row["name"], row["summary"], _package(row))
+    print_tables(found, components, presets, metrics, readers, rules)
 
 
 @app.command("show")
@@ -197,4 +200,6 @@ def _what_to_know(row: dict[str, Any]) -> str:
     if any(told):
         return "; ".join(text for text in told if text)
     n, rules = len(row["components"]), row["rules"]
-    return f"{n} components, presets and metrics" + (f", {rules} divergence rules" if rules else "")
+    return f"{n} components, presets, metrics, readers and corpora" + (
+        f", {rules} divergence rules" if rules else ""
+    )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from topicforge.cli.device import check_device
-from topicforge.cli.documents import Features, read_documents, read_features
+from topicforge.cli.documents import Features, NoVerify, read_documents, read_features
 from topicforge.cli.output import counted, emit, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
 from topicforge.storage import check_claim, write_array, write_file, writing_to
@@ -100,6 +100,7 @@ def transform(
         str,
         typer.Option(help="The device to compute on: auto (CUDA where there is one), cpu or cuda."),
     ] = "auto",
+    no_verify: NoVerify = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -119,11 +120,11 @@ def transform(
         check_output(output, None, force)
     check_device(device)
     with working(f"opening {model}"):
-        fitted = load(model, device=device)
+        fitted = load(model, device=device, verify=not no_verify)
     with working(f"reading {documents}"):
         read = read_documents(
             documents, fitted, format=format, text_column=text_column, language=language,
-            encoding=encoding,
+            encoding=encoding, verify=not no_verify,
         )  # fmt: skip
     size: dict[str, int] = {}
     if to_folder:

@@ -11,7 +11,7 @@ import typer
 
 from topicforge.cli import settings
 from topicforge.cli.device import check_device
-from topicforge.cli.documents import Features, open_corpus, read_features
+from topicforge.cli.documents import Features, NoVerify, open_corpus, read_features
 from topicforge.cli.named import Callbacks, RegulariserNames, read_named, read_regularisers
 from topicforge.cli.output import note, print_json
 from topicforge.cli.paths import check_output
@@ -98,6 +98,7 @@ def train(
             help="Time between two checkpoints, kept beside MODEL; 0 for every step.",
         ),
     ] = 60.0,
+    no_verify: NoVerify = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing model.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the outcome as JSON to standard output.")
@@ -127,7 +128,7 @@ def train(
     }  # fmt: skip
     model = settings.build_model(given, set_, config)
     model.callbacks = read_named(callback, "--callback")
-    documents = open_corpus(corpus)
+    documents = open_corpus(corpus, verify=not no_verify)
     language = documents.description.get("language")
     if language is not None:
         # kept in the model folder: how texts that are handed to `transform` will be read

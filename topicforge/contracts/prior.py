@@ -33,13 +33,13 @@ class Prior(Component, ABC):
     def anchors(self) -> Tensor | None:
         """(C, L) points that stand for topics (a mixture's means), or ``None``.
 
-        A model with ``topics_from="anchors"`` reads its topics from them: topic c is the decoder at
-        link(anchor c).
+        Where there are anchors, the model reads its topics from them: topic c is the decoder at
+        link(anchor c). There must be one for each topic.
         """
         return None
 
     def anchor_proportions(self, z: Tensor | None) -> Tensor | None:
-        """How much of each anchor documents have, for a model that reads its topics from anchors.
+        """How much of each anchor documents have.
 
         A mixture returns the responsibilities q(c | z), and its weights where nothing is known of a
         document. ``None``, the default, leaves theta to the link.

@@ -332,6 +332,9 @@ def _sparse(X: Any, where: str) -> sp.csr_array:
             # before anything walks the arrays: an offset beyond their end would read foreign memory
             X = kind(X)
             X.check_format(full_check=True)
+        if X.format in ("coo", "bsr") and X.dtype.itemsize < 8:
+            # the conversion sums duplicates in the matrix's own type, where 200 + 100 may be 44
+            X = X.astype(np.float64 if X.dtype.kind == "f" else np.int64)
         return sp.csr_array(X)
     except (ValueError, IndexError) as error:
         raise InputError(f"{where}: the sparse matrix must be consistent, but {error}") from error

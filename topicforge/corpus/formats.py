@@ -23,49 +23,58 @@ PathLike = str | os.PathLike[str]
 _COLUMNS = ("text_column", "label_column")
 _counts = partial(ReaderSpec, gives="counts", in_parts=False)
 
+_TEXT, _TABLE = ("encoding",), ("encoding", *_COLUMNS)
+_DELIMITED = (*_TABLE, "delimiter", "header", "quoting")
+
 #: the built-in readers by name
 READERS: Mapping[str, ReaderSpec] = {
     spec.name: spec
     for spec in (
         ReaderSpec(
-            "lines", plain.read_line_documents, "a document per line", ("*.txt", "*.text"),
-            options=("encoding",),
+            "lines", plain.read_line_documents, summary="one document per line",
+            files=("*.txt", "*.text"), options=_TEXT,
         ),
         ReaderSpec(
-            "folder", plain.read_folder, "a document per file, labelled by subfolder",
-            options=("encoding",), in_parts=False,
+            "folder", plain.read_folder, summary="one document per file, labelled by subfolder",
+            options=_TEXT, in_parts=False,
         ),
         ReaderSpec(
-            "csv", tables.read_csv, "a table with a column of texts", ("*.csv",),
-            options=("encoding", *_COLUMNS, "delimiter", "header", "quoting"),
+            "csv", tables.read_csv, summary="a table with a column of texts", files=("*.csv",),
+            options=_DELIMITED,
         ),
         ReaderSpec(
-            "tsv", tables.read_tsv, "the same, separated by tabs", ("*.tsv", "*.tab"),
-            options=("encoding", *_COLUMNS, "delimiter", "header", "quoting"),
+            "tsv", tables.read_tsv, summary="a table separated by tabs", files=("*.tsv", "*.tab"),
+            options=_DELIMITED,
         ),
         ReaderSpec(
-            "jsonl", tables.read_jsonl, "a JSON object per line", ("*.jsonl", "*.ndjson"),
-            options=("encoding", *_COLUMNS),
+            "jsonl", tables.read_jsonl, summary="one JSON object per line",
+            files=("*.jsonl", "*.ndjson"), options=_TABLE,
         ),
         ReaderSpec(
-            "json", tables.read_json, "a list of JSON objects or texts", ("*.json",),
-            options=("encoding", *_COLUMNS),
+            "json", tables.read_json, summary="a list of JSON objects or texts", files=("*.json",),
+            options=_TABLE,
         ),
         ReaderSpec(
-            "parquet", tables.read_parquet, "a Parquet table", ("*.parquet",),
+            "parquet", tables.read_parquet, summary="a Parquet table", files=("*.parquet",),
             options=_COLUMNS, compressed=False,
         ),
         _counts(
-            "npz", matrices.read_npz, "a sparse matrix of scipy.sparse.save_npz", ("*.npz",),
-            compressed=False,
+            "npz", matrices.read_npz, summary="a sparse matrix of scipy.sparse.save_npz",
+            files=("*.npz",), compressed=False,
         ),
-        _counts("matrix-market", matrices.read_matrix_market, "a MatrixMarket file", ("*.mtx",)),
         _counts(
-            "svmlight", matrices.read_svmlight, "an svmlight or libsvm file",
-            ("*.svmlight", "*.svm", "*.libsvm"), options=("first_index",),
+            "matrix-market", matrices.read_matrix_market, summary="a MatrixMarket file",
+            files=("*.mtx",),
         ),
-        _counts("uci", matrices.read_uci, "a UCI docword file", ("docword*",)),
-        _counts("lda-c", matrices.read_lda_c, "a file of Blei's lda-c", ("*.ldac", "*.lda-c")),
+        _counts(
+            "svmlight", matrices.read_svmlight, summary="an svmlight or libsvm file",
+            files=("*.svmlight", "*.svm", "*.libsvm"), options=("first_index",),
+        ),
+        _counts("uci", matrices.read_uci, summary="a UCI docword file", files=("docword*",)),
+        _counts(
+            "lda-c", matrices.read_lda_c, summary="a file of Blei's lda-c",
+            files=("*.ldac", "*.lda-c"),
+        ),
     )
 }  # fmt: skip
 
@@ -126,6 +135,11 @@ def reader_of(
     return found
 
 
+def is_known(path: Path) -> bool:
+    """Whether a built-in reader reads files of this name."""
+    return _by_name(path, READERS) is not None
+
+
 def _by_name(path: Path, readers: Mapping[str, ReaderSpec]) -> ReaderSpec | None:
     name = path.name.lower()
     for ending in PACKED:
@@ -136,6 +150,7 @@ def _by_name(path: Path, readers: Mapping[str, ReaderSpec]) -> ReaderSpec | None
         for pattern in spec.files
         if fnmatchcase(name, pattern)
     ]
+    # of equals the first: a built-in
     return max(fitting, key=lambda one: one[0])[1] if fitting else None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,10 +115,11 @@ class ReaderSpec:
 
     name: str
     read: Callable[[Path, Reading], Any]
-    summary: str = ""
-    files: Collection[str] = ()
+    _: KW_ONLY
+    summary: str
+    files: tuple[str, ...] = ()
     gives: Literal["texts", "counts"] = "texts"
-    options: Collection[str] = ()
+    options: tuple[str, ...] = ()
     in_parts: bool = True
     compressed: bool = True
     distribution: str = ""
@@ -152,7 +153,8 @@ class CorpusSpec:
 
     name: str
     read: Callable[[], Any]
-    summary: str = ""
+    _: KW_ONLY
+    summary: str
     gives: Literal["texts", "counts"] = "texts"
     defaults: Callable[[], Mapping[str, Any]] = dict
     distribution: str = ""

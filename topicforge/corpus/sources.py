@@ -71,17 +71,17 @@ CORPORA: Mapping[str, CorpusSpec] = {
     for spec in (
         CorpusSpec(
             "python-docs", read_python_docs,
-            "docstrings of the Python standard library, numpy, scipy, scikit-learn and torch, as "
+            summary="docstrings of the Python standard library, numpy, scipy, scikit-learn and torch, as "
             "installed here, labelled by subpackage",
             defaults=_python_docs,
         ),
         CorpusSpec(
             "reuters", read_reuters,
-            "395 Reuters news stories as counts, from the PyPI package lda", gives="counts",
+            summary="395 Reuters news stories as counts, from the PyPI package lda", gives="counts",
         ),
         CorpusSpec(
             "20newsgroups", read_20newsgroups,
-            "11,314 posts to 20 newsgroups, downloaded by scikit-learn on first use",
+            summary="11,314 posts to 20 newsgroups, downloaded by scikit-learn on first use",
             defaults=lambda: {"pruning": {"min_df": 10, "max_df": 0.5}},
         ),
     )

@@ -32,7 +32,8 @@ class WordVectorizer(CountVectorizer):  # type: ignore[misc]
         pruning: Pruning | None = None,
         vocabulary: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(analyzer=analyzer or Analyzer(), vocabulary=vocabulary)
+        # the analyser folds case; with lowercase scikit-learn warns of capitals in the vocabulary
+        super().__init__(analyzer=analyzer or Analyzer(), lowercase=False, vocabulary=vocabulary)
         self.pruning = pruning
 
     def fit_transform(self, raw_documents: Iterable[str], y: Any = None) -> Any:

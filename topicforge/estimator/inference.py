@@ -52,7 +52,7 @@ def completion(network: Network, documents: Documents, device: torch.device) -> 
         in_order(seen, _BATCH, device), in_order(held, _BATCH, device), strict=True
     )  # fmt: skip
     for first, second in halves:
-        if network.topics_from == "anchors":
+        if network.reads_anchors:
             theta = network.link(network.posterior(first).mean).exp()
         else:
             theta = network.infer(first)

@@ -143,7 +143,6 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parts": parts,
         "estimator": settings.composition.estimator,
         "training": asdict(settings.training),
-        "topics_from": settings.topics_from,
         "word_ranking": settings.ranking,
         # an object of a class that nobody registered has no name to be found by
         "regularisers": [
@@ -231,7 +230,6 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
             composition=composition,
             training=TrainingOptions(**{k: v for k, v in training.items() if k in known}),
             n_latent=int(described["sizes"]["n_latent"]),
-            topics_from=str(described["topics_from"]),
             ranking=str(described["word_ranking"]),
             regularisers=_named(described["regularisers"]),
         )

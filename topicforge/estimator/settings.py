@@ -20,7 +20,6 @@ DEFAULT_PRESET = "default"
 GROUPS = (*PARTS, "optimiser", "training")
 #: parameters beside those of training and the five parts, with their defaults
 OTHERS: dict[str, Any] = {"n_latent": None, "ranking": "decoder", "regularisers": ()}
-_TOPICS_FROM = "training__topics_from"
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,6 @@ class Settings:
         composition: the parts and the rule.
         training: options of the loop.
         n_latent: L, or ``None`` for K.
-        topics_from: see :class:`~topicforge.wiring.network.Network`.
         ranking: ``decoder`` or ``association``, see :mod:`topicforge.estimator.ranking`.
         regularisers: as (name, options) and objects, in order.
         origins: parameter -> ``given`` or ``preset``, for those that are not at their default.
@@ -42,7 +40,6 @@ class Settings:
     composition: Composition
     training: TrainingOptions
     n_latent: int | None
-    topics_from: str
     ranking: str
     regularisers: Written = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -55,7 +52,6 @@ class Settings:
             **{kind: part.spec.name for kind, part in parts.items()},
             **{name: getattr(self, name) for name in OTHERS},
             **{parameter(name): value for name, value in asdict(self.training).items()},
-            _TOPICS_FROM: self.topics_from,
             **{
                 f"{kind}__{option}": part.options.get(option, default)
                 for kind, part in parts.items()
@@ -151,7 +147,8 @@ def resolve(
         if isinstance(preset, PresetSpec)
         else registry.find("preset", preset or DEFAULT_PRESET)
     )
-    base = {"optimiser": TrainingOptions.optimiser, **spread(spec.settings)}
+    named = spread(spec.settings)
+    base = {"optimiser": TrainingOptions.optimiser, **named}
     given = {k: v for k, v in spread(explicit).items() if v is not None or "__" in k}
     for group in (*PARTS, "optimiser"):
         if group in given and given[group] != base.get(group):
@@ -178,14 +175,6 @@ def resolve(
             raise UnknownNameError(
                 f"TopicModel: unknown setting {key!r}." + did_you_mean(key, known)
             )
-    topics_from = options["training"].pop("topics_from", "one-hot")
-    if topics_from not in ("one-hot", "anchors"):
-        raise OptionError(
-            f"TopicModel: {_TOPICS_FROM} must be 'one-hot' or 'anchors', got {topics_from!r}"
-        )
-    if topics_from == "anchors" and _TOPICS_FROM not in given and "prior" in given:
-        # the preset read its topics from a prior that was replaced
-        topics_from = "one-hot" if merged["prior"] != base.get("prior") else topics_from
     for group, names in (("optimiser", OPTIMISER), ("training", TRAINING)):
         for option in options[group]:
             if option not in names:
@@ -205,16 +194,17 @@ def resolve(
         composition=compose(registry, {kind: merged.get(kind) for kind in PARTS}, options),
         training=TrainingOptions(**chosen, **options["optimiser"], **options["training"]),
         n_latent=plain.get("n_latent"),
-        topics_from=topics_from,
         ranking=ranking,
         regularisers=check_named(registry, "regulariser", plain.get("regularisers", ())),
-        origins={key: "given" if key in given else "preset" for key in merged},
+        origins={
+            key: "given" if key in given else "preset" for key in merged if key in {*given, *named}
+        },
     )
 
 
 def build_network(settings: Settings, context: Context) -> Network:
     """Build the network that the settings describe."""
-    return Network(settings.composition, context, topics_from=settings.topics_from)
+    return Network(settings.composition, context)
 
 
 def _let_link_follow(registry: Registry, merged: Mapping[str, Any]) -> dict[str, Any]:

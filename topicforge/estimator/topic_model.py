@@ -628,7 +628,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
 
 def load(
-    folder: str | Path, *, parts: Mapping[str, Any] | None = None, device: str = "auto"
+    folder: str | Path,
+    *,
+    parts: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    verify: bool = True,
 ) -> TopicModel:
     """Open a model folder written by :meth:`TopicModel.save`.
 
@@ -636,12 +640,13 @@ def load(
         folder: the folder.
         parts: kind -> component class, for models that were built with classes instead of names.
         device: where the model goes.
+        verify: compare the checksum of every file with the manifest; sizes are compared always.
 
     Raises:
         ModelFileError: missing, truncated or hostile files, or a plugin that is not installed; the
             message says which package and version to install.
     """
-    saved = load_model(Path(folder), parts or {})
+    saved = load_model(Path(folder), parts or {}, verify=verify)
     known = TopicModel._get_param_names()
     model = TopicModel(
         **{

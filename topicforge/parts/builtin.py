@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from topicforge.contracts.api import hookimpl
+from topicforge.corpus import CORPORA, READERS
 from topicforge.evaluation import METRICS
 from topicforge.parts import decoders, divergences, encoders, links, priors, regularisers
 from topicforge.parts.presets import PRESETS
@@ -88,4 +89,14 @@ def topicforge_register(register: Any) -> None:
             metric.name, metric.function,
             summary=metric.summary, source=metric.source, needs=metric.needs,
             higher_is_better=metric.higher_is_better,
+        )  # fmt: skip
+    for reader in READERS.values():
+        register.reader(
+            reader.name, reader.read, summary=reader.summary, files=reader.files, gives=reader.gives,
+            options=reader.options, in_parts=reader.in_parts, compressed=reader.compressed,
+        )  # fmt: skip
+    for corpus in CORPORA.values():
+        register.corpus(
+            corpus.name, corpus.read, summary=corpus.summary, gives=corpus.gives,
+            defaults=corpus.defaults,
         )  # fmt: skip

@@ -127,7 +127,7 @@ GMNTM_PAPER: dict[str, Any] = {
     "divergence": "kl",
     "decoder": "mlp",
     "decoder__hidden": (2000, 500, 500),
-    "training__topics_from": "anchors",
+    "prior__topics": "components",
     "learning_rate": 2e-3,
     "optimiser__eps": 1e-4,
     "training__learning_rate_schedule": "step",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, get_args
 
 from topicforge.contracts import Component, ComponentSpec, Latent, PresetSpec, Rule, RuleSpec
 from topicforge.contracts.divergence import Exactness
 from topicforge.contracts.latent import Space
+from topicforge.corpus.reader import CorpusSpec, ReaderSpec, Reading
 from topicforge.distributions import Distribution
 from topicforge.errors import PluginError, did_you_mean
 from topicforge.evaluation import MetricSpec
@@ -172,3 +174,31 @@ def check_metric(where: str, spec: MetricSpec) -> None:
     holds = callable(function) and not isinstance(function, type)
     _require(holds, where, "the metric must be a function", function)
     _check_signature(where, "the function", function, "the MetricInput")
+
+
+def check_reader(where: str, spec: ReaderSpec) -> None:
+    """Raise :class:`PluginError` unless a reader has texts, patterns, known options and a function."""
+    _check_gives(where, spec)
+    files: Any = spec.files
+    holds = isinstance(files, tuple) and all(isinstance(p, str) and p == p.lower() for p in files)
+    _require(holds, where, "files must be a tuple of patterns in lower case, ('*.csv',)", files)
+    known = [field.name for field in fields(Reading)]
+    options: Any = spec.options
+    holds = isinstance(options, tuple) and all(name in known for name in options)
+    _require(holds, where, f"options must be a tuple of {', '.join(known)}", options)
+
+
+def check_corpus(where: str, spec: CorpusSpec) -> None:
+    """Raise :class:`PluginError` unless a named corpus has texts and functions."""
+    _check_gives(where, spec)
+    _require(callable(spec.defaults), where, "defaults must be a function", spec.defaults)
+
+
+def _check_gives(where: str, spec: Any) -> None:
+    holds = isinstance(spec.name, str) and bool(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", spec.name))
+    _require(holds, where, "a name must be lower-case letters, digits, single hyphens", spec.name)
+    _check_texts(where, summary=spec.summary)
+    _require(callable(spec.read), where, "read must be a function", spec.read)
+    _require(
+        spec.gives in ("texts", "counts"), where, "gives must be 'texts' or 'counts'", spec.gives
+    )

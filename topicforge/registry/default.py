@@ -67,10 +67,11 @@ def using(registry: Registry) -> Iterator[None]:
 
 
 def list_components(kind: str | None = None) -> list[Any]:
-    """Return the records of all components, presets and metrics, or those of one kind.
+    """Return the records of everything registered by name, or those of one kind.
 
     Args:
-        kind: encoder, link, prior, divergence, decoder, regulariser, callback, preset or metric;
+        kind: encoder, link, prior, divergence, decoder, regulariser, callback, preset, metric,
+            reader or corpus;
             ``None`` for all.
 
     Raises:

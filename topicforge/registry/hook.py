@@ -14,10 +14,10 @@ from topicforge.registry.register import Register
 
 @hookspec
 def topicforge_register(register: Register) -> None:
-    """Register components, divergence rules, presets, metrics: ``register.prior("wide", ...)``.
+    """Register parts, divergence rules, presets, metrics, readers and corpora.
 
     Args:
-        register: has one method for every kind.
+        register: has one method for every kind: ``register.prior("wide", ...)``.
     """
 
 

@@ -24,8 +24,16 @@ from topicforge.contracts import (
     Regulariser,
     RuleSpec,
 )
+from topicforge.corpus.reader import CorpusSpec, ReaderSpec
 from topicforge.evaluation import MetricSpec
-from topicforge.registry.checks import check_component, check_metric, check_preset, check_rule
+from topicforge.registry.checks import (
+    check_component,
+    check_corpus,
+    check_metric,
+    check_preset,
+    check_reader,
+    check_rule,
+)
 
 #: fields of a record that are not the plugin's to say
 _FILLED_IN = {"kind", "distribution", "version"}
@@ -75,6 +83,8 @@ KINDS: dict[str, KindEntry] = {
     "divergence_rule": KindEntry(RuleSpec, check_rule, plural="rules"),
     "preset": KindEntry(PresetSpec, check_preset, plural="presets"),
     "metric": KindEntry(MetricSpec, check_metric, plural="metrics"),
+    "reader": KindEntry(ReaderSpec, check_reader, plural="readers"),
+    "corpus": KindEntry(CorpusSpec, check_corpus, plural="corpora"),
 }
 #: the kinds whose records have a name by which they are found
 NAMED = tuple(kind for kind, entry in KINDS.items() if entry.spec is not RuleSpec)

@@ -13,7 +13,8 @@ class Register:
     """Takes a plugin's registrations: ``register.prior("wide", WidePrior, summary=..., source=...)``.
 
     There is one method for every kind: ``encoder``, ``link``, ``prior``, ``divergence``,
-    ``decoder``, ``regulariser``, ``callback``, ``divergence_rule``, ``preset``, ``metric``. Each
+    ``decoder``, ``regulariser``, ``callback``, ``divergence_rule``, ``preset``, ``metric``,
+    ``reader``, ``corpus``. Each
     takes the arguments of the kind's record and checks them at once. All registrations of a plugin
     enter the registry together after its hook has returned, or none does.
 

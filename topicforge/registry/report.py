@@ -32,7 +32,7 @@ def spec_row(spec: Any) -> Row:
             row[field.name] = value
     if isinstance(spec, ComponentSpec):
         row["options"] = _literals(option_defaults(spec))
-    elif hasattr(spec, "options"):
+    elif isinstance(getattr(spec, "options", None), Mapping):
         row["options"] = _literals(spec.options)
     return row
 

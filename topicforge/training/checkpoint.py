@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -22,12 +22,23 @@ from torch import Tensor
 
 from topicforge import storage
 from topicforge.errors import CheckpointError
-
-if TYPE_CHECKING:
-    from topicforge.training.trainer import Trainer
+from topicforge.training.optimisation import Optimisation
+from topicforge.training.seeding import RandomState
+from topicforge.training.state import TrainingState
+from topicforge.wiring.network import Network
 
 FORMAT = 2
 _JSON = "checkpoint.json"
+
+
+class Trained(Protocol):
+    """What a checkpoint holds of a :class:`~topicforge.training.Trainer`."""
+
+    network: Network
+    optimisation: Optimisation
+    random: RandomState
+    state: TrainingState
+    device: torch.device
 
 
 class Checkpoints:
@@ -50,14 +61,14 @@ class Checkpoints:
         self._writes = writes
         self._saved = time.monotonic()
 
-    def maybe_save(self, trainer: Trainer) -> None:
+    def maybe_save(self, trainer: Trained) -> None:
         """Write a checkpoint if the last one is old enough and no gradient is kept for later."""
         due = time.monotonic() - self._saved >= self._every
         if self._writes and due and trainer.optimisation.between_steps:
             self.save(trainer)
             self._saved = time.monotonic()
 
-    def save(self, trainer: Trainer) -> None:
+    def save(self, trainer: Trained) -> None:
         """Write a checkpoint.
 
         Raises:
@@ -93,7 +104,7 @@ class Checkpoints:
                     old.unlink()
             storage.clear_leftovers(self.folder)
 
-    def resume(self, trainer: Trainer) -> bool:
+    def resume(self, trainer: Trained) -> bool:
         """Go to where the folder's checkpoint stands; returns False where there is none.
 
         Raises:

@@ -55,21 +55,13 @@ class Network(nn.Module):
     Args:
         composition: the parts and the divergence rule.
         context: sizes and corpus facts.
-        topics_from: ``one-hot``: topic k is the decoder at theta = e_k; ``anchors``: at the link of
-            the prior's k-th anchor (survey, end of section 4).
 
     Raises:
         InputError: features with an encoder that reads none, or none with one that does.
-        MixError: ``anchors`` with a prior that has none, or not one for each topic.
+        MixError: a prior whose anchors are not one for each topic.
     """
 
-    def __init__(
-        self,
-        composition: Composition,
-        context: Context,
-        *,
-        topics_from: str = "one-hot",
-    ) -> None:
+    def __init__(self, composition: Composition, context: Context) -> None:
         super().__init__()
         parts = composition.parts
         self.encoder: Encoder = build(parts["encoder"].spec, parts["encoder"].options, context)
@@ -84,12 +76,17 @@ class Network(nn.Module):
             )
         self.rule: Rule = composition.rule
         self.context = context
-        self.topics_from = topics_from
         self._declared = composition.posterior.distribution
         self._declared_prior = composition.prior_latent.distribution
         self._titles: dict[str, str] = {kind: _title(part.spec) for kind, part in parts.items()}
-        if topics_from == "anchors":
-            self._check_anchors(parts["prior"].spec.name)
+        anchors = self.prior.anchors()
+        self.reads_anchors = anchors is not None
+        if anchors is not None and len(anchors) != context.n_topics:
+            raise MixError(
+                f"TopicModel: topics are read from the anchors of prior {parts['prior'].spec.name!r}, one "
+                f"each, but it has {len(anchors)} and n_topics is {context.n_topics}; make them equal "
+                "(prior__n_components)"
+            )
 
     def start(self) -> None:
         """Let every part set its parameters from corpus facts and files.
@@ -230,7 +227,7 @@ class Network(nn.Module):
         has, so that column k of theta always belongs to topic k.
         """
         mean = self.posterior(batch).mean
-        if self.topics_from == "anchors":
+        if self.reads_anchors:
             with self._blamed("prior"):
                 shares = self.prior.anchor_proportions(mean)
             if shares is not None:
@@ -240,7 +237,7 @@ class Network(nn.Module):
 
     def prior_theta(self) -> Tensor:
         """Theta of the prior, (K,): what an empty document gets."""
-        if self.topics_from == "anchors":
+        if self.reads_anchors:
             with self._blamed("prior"):
                 shares = self.prior.anchor_proportions(None)
             if shares is not None:
@@ -251,9 +248,8 @@ class Network(nn.Module):
 
     def anchor_theta(self) -> Tensor:
         """(K, K) thetas at which topics are read."""
-        if self.topics_from == "anchors":
-            anchors = self.prior.anchors()
-            assert anchors is not None  # checked when built
+        anchors = self.prior.anchors()
+        if anchors is not None:
             theta: Tensor = self.link(anchors).exp()
             return theta
         weight = next(self.decoder.parameters())
@@ -347,20 +343,6 @@ class Network(nn.Module):
                 f"{expected}, but gave {tuple(shares.shape)}"
             )
         return shares
-
-    def _check_anchors(self, prior_name: str) -> None:
-        anchors = self.prior.anchors()
-        if anchors is None:
-            raise MixError(
-                f"topics_from='anchors' needs a prior with anchors, but prior {prior_name!r} has none; "
-                "use prior='gmm' or topics_from='one-hot'"
-            )
-        if len(anchors) != self.context.n_topics:
-            raise MixError(
-                f"topics_from='anchors' reads one topic from each anchor, but prior {prior_name!r} has "
-                f"{len(anchors)} and n_topics is {self.context.n_topics}; make them equal "
-                "(prior__n_components) or use topics_from='one-hot'"
-            )
 
 
 def _full(x: Tensor) -> Tensor:

@@ -82,8 +82,10 @@ def test_gmm_spread_lies_on_the_sphere_with_unit_variances():
     assert p.loc.detach().mean(0).abs().max() < 4 * 5 / 3**0.5 / 2000**0.5
     np.testing.assert_allclose(p.log_var.detach().exp().numpy(), 1.0, rtol=1e-5)
     np.testing.assert_allclose(p.log_weight.detach().exp().sum().item(), 1.0, rtol=1e-5)
-    assert part.anchors() is part.loc
+    assert part.anchors() is None
     assert not part.starts_from_latents
+    components = GmmPrior(CONTEXT, topics="components")
+    assert components.anchors() is components.loc
 
 
 def test_gmm_sizes():

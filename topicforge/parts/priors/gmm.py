@@ -18,6 +18,7 @@ from topicforge.errors import TrainingError
 LEARN = ("all", "components", "none")
 STARTS = ("spread", "fit")
 COVARIANCES = ("diagonal", "isotropic")
+TOPICS = ("one-hot", "components")
 _WHERE = "prior 'gmm'"
 _FARTHEST = 1e15  # squares of latents must fit into a float32 variance
 _LEAST = 1e-4  # of softplus(raw) at a start: at 0 raw would be minus infinity
@@ -41,6 +42,8 @@ class GmmPrior(Prior):
         radius: length of the means under ``spread``, in units of z.
         variance_floor: lower bound of every variance, > 0; none reaches it.
         fit_documents: largest number of documents whose latents the start ``fit`` reads.
+        topics: ``one-hot``: topic k is the decoder at theta = e_k; ``components``: at the link of the
+            mean of component k, and theta is the responsibilities (Zhang, survey, section 4).
     """
 
     latent: ClassVar[Latent] = Latent(NormalMixture)
@@ -56,8 +59,10 @@ class GmmPrior(Prior):
         radius: float = 3.0,
         variance_floor: float = 1e-2,
         fit_documents: int = 20_000,
+        topics: str = "one-hot",
     ) -> None:
         super().__init__(context)
+        self.topics = one_of(_WHERE, "topics", topics, TOPICS)
         count = context.n_topics if n_components is None else n_components
         count = whole(_WHERE, "n_components", count)
         one_of(_WHERE, "learn", learn, LEARN)
@@ -89,9 +94,9 @@ class GmmPrior(Prior):
         log_var = (self.variance_floor + F.softplus(self.raw_var)).log()
         return NormalMixture(self.loc, log_var, torch.log_softmax(self.logits, 0))
 
-    def anchors(self) -> Tensor:
-        """The components' means, (C, L)."""
-        return self.loc
+    def anchors(self) -> Tensor | None:
+        """The components' means, (C, L), where ``topics`` are read from them."""
+        return self.loc if self.topics == "components" else None
 
     def anchor_proportions(self, z: Tensor | None) -> Tensor:
         """Responsibilities q(c | z) (VaDE, eq. 16), (B, C); the weights pi where z is ``None``."""
