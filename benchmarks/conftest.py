@@ -115,26 +115,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             )
     for line in lines(_RESULTS):
         write(line)
-
-
-# For races that state no Race: results that are written in place, or streams of random numbers.
-@pytest.fixture
-def race(benchmark: Any) -> Callable[..., None]:
-    """``race(name, contender, function, check, target=None, operations=None, floor=None)``."""
-
-    def run(
-        name: str,
-        contender: str,
-        function: Callable[[], Any],
-        check: Callable[[], None],
-        target: float | None = None,
-        operations: float | None = None,  # noqa: ARG001
-        floor: float | None = None,
-        floor_of: str = "matrix products alone",
-    ) -> None:
-        check()
-        seconds, memory = timed(benchmark, name, contender, function)
-        benchmark.extra_info.update(memory=memory, floor=floor, threads=THREADS)
-        _RESULTS.append(Result(name, contender, seconds, memory, target, floor, floor_of))
-
-    return run

@@ -1,6 +1,7 @@
 #include "instruction_set.h"
 
 #include <cstdlib>
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -48,3 +49,13 @@ const char* name_of(InstructionSet set) {
 }
 
 }  // namespace topicforge
+
+// For the status report, through ctypes.
+extern "C" __attribute__((visibility("default"))) const char* topicforge_cpu_instruction_set() {
+  try {
+    return topicforge::name_of(topicforge::chosen_set());
+  } catch (const std::exception& error) {
+    static const std::string message = error.what();
+    return message.c_str();
+  }
+}

@@ -11,8 +11,7 @@ InstructionSet chosen_set();
 
 const char* name_of(InstructionSet set);
 
-// Kernels of one family are a struct of function pointers with one instance per set; `pick`
-// returns the one to use. A family declares its instances with TOPICFORGE_KERNEL_TABLE.
+// The instance for the chosen set; ops/kernels.h declares one per set.
 template <class Table>
 const Table& pick(const Table& baseline, const Table& avx2, const Table& avx512) {
   switch (chosen_set()) {
@@ -26,22 +25,3 @@ const Table& pick(const Table& baseline, const Table& avx2, const Table& avx512)
 }
 
 }  // namespace topicforge
-
-// Declares `family_baseline`, ... and `family_kernels()`. Where one set is compiled (not
-// x86-64) there is only the baseline.
-#ifdef TOPICFORGE_X86_SETS
-#define TOPICFORGE_KERNEL_TABLE(Table, family)                         \
-  extern const Table family##_baseline, family##_avx2, family##_avx512; \
-  inline const Table& family##_kernels() {                             \
-    return pick(family##_baseline, family##_avx2, family##_avx512);    \
-  }
-#else
-#define TOPICFORGE_KERNEL_TABLE(Table, family) \
-  extern const Table family##_baseline;        \
-  inline const Table& family##_kernels() { return family##_baseline; }
-#endif
-
-// In a kernel file: TOPICFORGE_TABLE_NAME(family) is the name of the instance being compiled.
-#define TOPICFORGE_PASTE_2(a, b) a##_##b
-#define TOPICFORGE_PASTE(a, b) TOPICFORGE_PASTE_2(a, b)
-#define TOPICFORGE_TABLE_NAME(family) TOPICFORGE_PASTE(family, TOPICFORGE_SET)

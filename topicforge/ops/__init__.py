@@ -1,9 +1,9 @@
 """The operators in which training spends its time: one function each, native where there is a library.
 
-Every function takes ``impl="auto" | "native" | "reference"``: ``reference`` is plain
-PyTorch, ``native`` the compiled kernel or an error,
-``auto`` the kernel where one serves the call and the reference elsewhere.
-:func:`kernels_report` says what is in use and why. Importing this package imports no torch.
+Every function takes ``impl="auto" | "native" | "reference"``: ``reference`` is plain PyTorch,
+``native`` the compiled kernel or an error, ``auto`` the kernel where one serves the call and the
+reference elsewhere. :func:`kernels_report` says what is in use and why.
+Importing this package imports no torch.
 """
 
 from importlib import import_module

@@ -157,10 +157,10 @@ def check_words(where: str, crow: Tensor, col: Tensor, vocab_size: int) -> None:
             )
 
 
-def check_no_gradient(where: str, name: str, x: Tensor, instead: str = "detach it") -> None:
+def check_no_gradient(where: str, name: str, x: Tensor) -> None:
     """Raise InputError if ``x`` requires a gradient that ``where`` does not give."""
     if x.requires_grad and torch.is_grad_enabled():
-        raise InputError(f"{where}: {name} gets no gradient, but requires one; {instead}")
+        raise InputError(f"{where}: {name} gets no gradient, but requires one; detach it")
 
 
 def gradients_like(tensors: Iterable[Tensor], wants: Iterable[bool]) -> tuple[Tensor, ...]:
@@ -172,9 +172,3 @@ def gradients_like(tensors: Iterable[Tensor], wants: Iterable[bool]) -> tuple[Te
 
 def _kind(x: Any) -> Any:
     return x.dtype if isinstance(x, Tensor) else type(x).__name__
-
-
-def check_matrix(where: str, name: str, x: Tensor, letters: str) -> None:
-    """Raise InputError unless ``x`` has two dimensions, called ``letters`` in the message."""
-    if x.dim() != 2:
-        raise InputError(f"{where}: {name} must have shape {letters}, but has {tuple(x.shape)}")

@@ -181,11 +181,10 @@ class _Plan:
         sets = instruction_sets()
         many = ["-DTOPICFORGE_X86_SETS=1"] if len(sets) > 1 else []
         objects = []
-        for path in [*self._sources("*.cpp"), *self._sources("ops/*.cpp"), *_steps(self.source)]:
+        for path in [*self._sources("*.cpp"), *self._sources("ops/*.cpp")]:
             objects.append(f"{path.parent.name}_{path.stem}.o")
             lines += _compile("cxx", path, objects[-1], many)
-        per_set = set(self._sources("cpu/*.cpp")) - set(_steps(self.source))
-        for path in sorted(per_set | set(self._sources("cpu/kernels/*.cpp"))):
+        for path in self._sources("cpu/*.cpp"):
             for name in sets:
                 objects.append(f"{path.stem}.{name}.o")
                 extra = [*many, f"-DTOPICFORGE_SET={name}", *_SETS[name]]
@@ -223,12 +222,6 @@ class _Plan:
 
     def _sources(self, pattern: str) -> list[Path]:
         return sorted(self.source.glob(pattern))
-
-
-def _steps(source: Path) -> list[Path]:
-    names = ("torch_pool",)
-    paths = (source / "cpu" / f"{name}.cpp" for name in names)
-    return [path for path in paths if path.is_file()]
 
 
 def compile_cuda_objects(folder: Path, *, verbose: bool = False) -> list[Path]:
@@ -332,10 +325,10 @@ def _run_ninja(lines: list[str], folder: Path, verbose: bool) -> None:
 
 def _reason(output: str) -> str:
     """What compiler and linker say, without ninja's progress and the commands, which are long."""
-    lines = output.splitlines()
+    commands = re.compile(r"^(\[|FAILED:|ninja: Entering)| -o \S+( |$)")
+    lines = [line for line in output.splitlines() if not commands.search(line)]
     marks = re.compile(
         r"\berror\b|\bfatal\b|undefined|cannot|can't|not found|No such", re.IGNORECASE
     )
-    hits = [line for line in lines if marks.search(line) and " -c " not in line][:10]
-    tail = [line for line in lines if not line.startswith(("[", "FAILED:"))][-20:]
-    return "\n".join(line[:500] for line in dict.fromkeys([*hits, *tail]))
+    hits = [line for line in lines if marks.search(line)][:10]
+    return "\n".join(line[:500] for line in dict.fromkeys([*hits, *lines[-20:]]))

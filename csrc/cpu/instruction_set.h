@@ -1,1 +1,0 @@
-#include "../instruction_set.h"
