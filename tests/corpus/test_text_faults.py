@@ -341,3 +341,17 @@ def test_a_long_window_is_no_damage(tmp_path):
 def test_options_that_do_not_fit(tmp_path, options, says):
     with pytest.raises(OptionError, match=says):
         build_corpus(write(tmp_path / "t.txt", "red\n"), **options)
+
+
+def test_a_model_of_a_corpus_reads_texts_as_the_corpus_did(tmp_path):
+    from topicforge import TopicModel, load
+
+    texts = ["the New York times", "of York and the New city", "a city of the times"] * 5
+    path = write(tmp_path / "t.txt", "\n".join(texts) + "\n")
+    analyzer = Analyzer("any", ngram_range=(1, 2), lowercase=False)
+    corpus = build_corpus(path, vectorizer=analyzer)
+    model = TopicModel("etm", n_topics=2, epochs=1, seed=0).fit(corpus)
+    model.save(tmp_path / "m")
+    opened = load(tmp_path / "m")
+    assert opened.vectorizer_.analyzer == analyzer
+    np.testing.assert_allclose(opened.transform(texts), model.transform(corpus), rtol=1e-5)

@@ -65,9 +65,12 @@ def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
             raise InputError(f"{where}: at least one document is needed, got none")
         if not fitting:
             _check_width(where, counts, model.n_features_in_)
-        return Input(
-            Documents(counts), _vocabulary(model, counts, words, where), _kept(model, fitting)
-        )
+        kept = _kept(model, fitting)
+        if fitting and isinstance(X, Corpus) and X.analyzer is not None and words is not None:
+            from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
+
+            kept = vectorizer(X.analyzer, vocabulary=words)
+        return Input(Documents(counts), _vocabulary(model, counts, words, where), kept)
     texts = _texts(X, model.vectorizer, where)
     if texts is not None:
         return _read_texts(model, texts, fitting, where)

@@ -75,7 +75,8 @@ class SavedModel:
         vocabulary: V words, or ``None``.
         history: one report per epoch.
         parameters: of the estimator, by name; what JSON can't hold is left out and named.
-        texts: whether the model was fitted to texts by the vectoriser of a language.
+        analyzer: record of how texts are cut into its words, see
+            :class:`topicforge.corpus.Analyzer`; ``None``: not known.
         unfinished: whether its training was interrupted.
     """
 
@@ -87,7 +88,7 @@ class SavedModel:
     vocabulary: tuple[str, ...] | None
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
-    texts: bool
+    analyzer: dict[str, Any] | None
     unfinished: bool = False
 
 
@@ -159,7 +160,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "ranking": model.ranking,
         "parameters": kept,
         "parameters_not_saved": sorted(set(params) - set(kept)),
-        "texts": model.texts,
+        "analyzer": model.analyzer,
         "unfinished": model.unfinished,
         "history": [asdict(report) for report in model.history],
     }
@@ -236,7 +237,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         context = Context(**described["sizes"])
         history = [EpochReport(**report) for report in described["history"]]
         params = dict(described["parameters"])
-        texts, unfinished = bool(described["texts"]), bool(described["unfinished"])
+        analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
@@ -247,7 +248,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.topic_word, saved.word_scores, saved.ranking, saved.vocabulary,
-        history, params, texts, unfinished,
+        history, params, analyzer, unfinished,
     )  # fmt: skip
 
 

@@ -16,12 +16,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
-from topicforge.corpus import Counts
+from topicforge.corpus import Analyzer, Counts
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
 from topicforge.estimator.inference import associate, checksum_of, completion, infer
-from topicforge.estimator.inputs import is_language, read_input, words_left_out
+from topicforge.estimator.inputs import read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.ranking import ASSOCIATION, Seen, top_words
 from topicforge.estimator.saved import SavedModel, load_model, save_model
@@ -433,10 +433,11 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def save(self, folder: str | Path) -> None:
         """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
         check_is_fitted(self, "network_")
+        analyzer = Analyzer.of(self.vectorizer_)
         record = SavedModel(
             self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
             self.vocabulary_, self.history_, self.get_params(deep=False),
-            texts=self.vectorizer_ is not None and is_language(self.vectorizer),
+            analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_,
         )  # fmt: skip
         save_model(record, Path(folder))
@@ -663,11 +664,11 @@ def load(
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
     model.vectorizer_ = None
-    if saved.texts and saved.vocabulary is not None:
+    if saved.analyzer is not None and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
 
-        model.vectorizer_ = vectorizer(model.vectorizer or "en")
-        model.vectorizer_.set_params(vocabulary=list(saved.vocabulary))
+        analyzer = Analyzer.from_json(saved.analyzer, f"load: {folder}")
+        model.vectorizer_ = vectorizer(analyzer, vocabulary=saved.vocabulary)
     return model
 
 
