@@ -110,11 +110,11 @@ def demo(
         raise typer.Exit(130)
 
 
-def _largest_labels(topic_of: Any, labels: tuple[str, ...]) -> dict[int, str]:
+def _largest_labels(topic_of: Any, labels: tuple[str | None, ...]) -> dict[int, str]:
     """For each topic that is the largest of any document, the most frequent label of those."""
     members: dict[int, Counter[str]] = {}
     for topic, label in zip(topic_of.tolist(), labels, strict=True):
-        members.setdefault(topic, Counter())[label] += 1
+        members.setdefault(topic, Counter())[label or "no label"] += 1
     return {topic: counted.most_common(1)[0][0] for topic, counted in members.items()}
 
 
