@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import warnings
@@ -24,7 +25,7 @@ from topicforge.cli import (
     search,
     train,
 )
-from topicforge.cli.output import results_only, show_error, show_warning, state
+from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
     "demo", "corpus", "train", "topics", "transform", "evaluate", "compare", "search", "explain",
@@ -125,9 +126,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # what a program reads is UTF-8 whatever the terminal's language
         sys.stdout.reconfigure(encoding="utf-8")
     state.debug = False
-    with warnings.catch_warnings():
-        _tidy_warnings()
-        code = _run(arguments)
+    log, handler = logging.getLogger("topicforge"), NoteHandler()
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        with warnings.catch_warnings():
+            _tidy_warnings()
+            code = _run(arguments)
+    finally:
+        log.removeHandler(handler)
     sys.exit(code)
 
 

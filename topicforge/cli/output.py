@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import math
 import re
 import sys
@@ -91,6 +92,14 @@ def show_warning(message: str) -> None:
 def note(message: str) -> None:
     """Print a line beside the results."""
     _say(Text(escaped(message)))
+
+
+class NoteHandler(logging.Handler):
+    """Prints what topicforge logs as notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        note(self.format(record))
 
 
 def verbatim(message: str) -> None:

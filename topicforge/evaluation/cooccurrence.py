@@ -94,18 +94,18 @@ def document_cooccurrence(
     where = "document co-occurrence"
     counts = check_counts(bow, where=where)
     column = check_vocabulary(vocabulary, counts.shape[1], where=where)
-    asked = distinct_words([words])
+    wanted = distinct_words([words])
     place = np.full(counts.shape[1], -1, dtype=np.int64)
-    for number, word in enumerate(asked):
+    for number, word in enumerate(wanted):
         if word in column:
             place[column[word]] = number
 
-    joint = sp.csr_array((len(asked), len(asked)), dtype=np.int64)
+    joint = sp.csr_array((len(wanted), len(wanted)), dtype=np.int64)
     for start in range(0, counts.shape[0], _ROWS):
-        present = _presence(counts, start, min(start + _ROWS, counts.shape[0]), place, len(asked))
+        present = _presence(counts, start, min(start + _ROWS, counts.shape[0]), place, len(wanted))
         joint = joint + present.T @ present
     return Cooccurrence(
-        words=asked,
+        words=wanted,
         joint=sp.csr_array(joint),
         total=int(counts.shape[0]),
         window="document",

@@ -148,21 +148,21 @@ def _asked(metrics: Iterable[Asked] | str, registry: MetricSource | None) -> lis
     """The metrics requested, in order; the same twice counts once."""
     tasks: dict[str, _Task] = {}
     for item in (metrics,) if isinstance(metrics, str) else metrics:
-        asked, options = item if isinstance(item, tuple) and len(item) == 2 else (item, {})
-        if not isinstance(asked, str | MetricSpec) or not isinstance(options, Mapping):
+        metric, options = item if isinstance(item, tuple) and len(item) == 2 else (item, {})
+        if not isinstance(metric, str | MetricSpec) or not isinstance(options, Mapping):
             raise OptionError(
                 "evaluate: metrics must be names, (name, {option: value}) or MetricSpec objects, in "
                 f"a list, got {item!r} among them"
             )
-        if isinstance(asked, MetricSpec):
-            spec = asked
+        if isinstance(metric, MetricSpec):
+            spec = metric
         elif registry is not None:
-            spec = registry.find("metric", asked)
+            spec = registry.find("metric", metric)
         else:
-            short = asked.removeprefix(f"{BUILTIN}:")
+            short = metric.removeprefix(f"{BUILTIN}:")
             check_metric_names((short,), tuple(METRICS))
             spec = METRICS[short]
-        name = asked if isinstance(asked, str) else asked.name
+        name = metric if isinstance(metric, str) else metric.name
         known = tasks.setdefault(name, _Task(name, spec, options))
         if (known.spec, dict(known.options)) != (spec, dict(options)):
             raise OptionError(

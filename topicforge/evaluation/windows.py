@@ -50,28 +50,28 @@ def window_cooccurrence(
     Source: Röder, Both and Hinneburg 2015, section 3.2 (boolean sliding window).
     """
     check_whole(window, "window", least=1, where=_WHERE)
-    asked = distinct_words([words])
-    index = {word: number for number, word in enumerate(asked)}
-    joint = sp.csr_array((len(asked), len(asked)), dtype=np.int64)
+    wanted = distinct_words([words])
+    index = {word: number for number, word in enumerate(wanted)}
+    joint = sp.csr_array((len(wanted), len(wanted)), dtype=np.int64)
     pending: list[tuple[Ids, Ids, Ids]] = []
     held = n_texts = total = 0
     for text in check_texts(texts, where=_WHERE):
         n_texts += 1
         ids = _ids(text, index, n_texts - 1)
-        for piece in _pieces(ids, window, len(asked)):
+        for piece in _pieces(ids, window, len(wanted)):
             n_windows = max(1, piece.size - window + 1)
             word, first, last = _intervals(piece, window, n_windows)
             pending.append((word, first + total, last + total))
-            held += min(word.size * min(window, n_windows), len(asked) * n_windows)
+            held += min(word.size * min(window, n_windows), len(wanted) * n_windows)
             total += n_windows
             if held > _INCIDENCES:
-                joint = joint + _count(pending, len(asked))
+                joint = joint + _count(pending, len(wanted))
                 pending, held = [], 0
     if not total:
         raise InputError(f"{_WHERE}: texts must hold at least one token, got {n_texts} empty texts")
-    joint = joint + _count(pending, len(asked))
+    joint = joint + _count(pending, len(wanted))
     return Cooccurrence(
-        words=asked,
+        words=wanted,
         joint=sp.csr_array(joint),
         total=total,
         window=window,

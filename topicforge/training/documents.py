@@ -1,4 +1,4 @@
-"""What a model is trained on and asked about: counts, and what else is known of each document."""
+"""What a model is trained on and applied to: counts, and further features of each document."""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 from topicforge import distributed
 from topicforge.contracts import EpochReport, FitStart, Progress
 from topicforge.errors import TrainingError
+from topicforge.ops import implementation
 from topicforge.training.batches import of_rows, to_batch
 from topicforge.training.callbacks import Callbacks
 from topicforge.training.checkpoint import Checkpoints
@@ -33,6 +36,15 @@ from topicforge.wiring.network import Network
 #: at most so many documents' latents start a prior: what fits in memory, whatever the corpus
 _LATENTS = 1 << 17
 _PHASES = ("pretrain", "train")
+_log = logging.getLogger(__name__)
+
+
+@cache
+def _log_implementation(device: str) -> None:
+    """Log once per process which operators run; a warning where a library is missing."""
+    line = implementation(device)
+    missing = "plain PyTorch" in line and "TOPICFORGE_NATIVE is 0" not in line
+    _log.log(logging.WARNING if missing else logging.INFO, line)
 
 
 class Trainer:
@@ -99,6 +111,8 @@ class Trainer:
             KeyboardInterrupt, CallbackError: passed on.
         """
         training, held_out = self._split(documents)
+        if self.processes.rank == 0:
+            _log_implementation(self.device.type)
         ending: BaseException | None = None
         with self.random.active():
             if self._checkpoints is not None:

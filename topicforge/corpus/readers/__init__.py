@@ -1,1 +1,1 @@
-"""One file a family of formats; :mod:`topicforge.corpus.formats` is the door to them."""
+"""One file per family of formats; :mod:`topicforge.corpus.formats` lists them."""

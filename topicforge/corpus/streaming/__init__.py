@@ -1,1 +1,1 @@
-"""Texts -> a corpus folder of shards, piece by piece, in bounded memory; :mod:`.build` is the door."""
+"""Texts -> a corpus folder of shards, piece by piece, in bounded memory; begin at :mod:`.build`."""
