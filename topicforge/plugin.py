@@ -45,6 +45,8 @@ callback            :class:`Callback`: observes epochs and steps, and may stop t
 divergence_rule     a :class:`Rule` for a divergence and a pair of types, one's own or others'
 preset              settings of TopicModel under a name
 metric              a function :class:`MetricInput` -> a number or a :class:`Score`
+reader              a function that reads the texts or counts of one file format
+corpus              a function that builds a corpus with a name
 ==================  ==============================================================================
 
 Five conventions hold everywhere:

@@ -39,6 +39,7 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "their_kernels.py").write_text(_MODULE)
     path = os.pathsep.join([str(folder), str(_ROOT)])
     variables = {**os.environ, "PYTHONPATH": path, "TOPICFORGE_BENCH_SECONDS": "0.01"}
+    variables.pop("PYTEST_XDIST_WORKER", None)  # with it pytest-benchmark measures nothing
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "benchmarks/bench_diffusion.py"]
     return subprocess.run(
         [*command, "-k", "256 and their_kernels", *options],

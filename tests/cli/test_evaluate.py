@@ -143,7 +143,7 @@ def test_unreadable_files(run, corpus, model, tmp_path):
 
 def test_columns_of_other_words_are_refused(run, model, corpus, tmp_path):
     (tmp_path / "texts.txt").write_text("one two three\n")
-    run("corpus", "build", tmp_path / "texts.txt", "-o", tmp_path / "C")
+    run("corpus", "build", tmp_path / "texts.txt", "--language", "any", "-o", tmp_path / "C")
     ran = run("evaluate", model, "--corpus", tmp_path / "C")
     assert ran.code == 1
     assert "vocabulary.txt" in ran.error

@@ -130,7 +130,7 @@ def test_a_peer_is_scored_as_a_composition_is(study, corpora):
     [
         ("topics", b"word1 word2\n", "must hold 3 topics, got 1"),
         ("topics", b"word1\nword2\nstrange\n", "topic 2 has 'strange'"),
-        ("topics", b"\xff\n", "a topic a line"),
+        ("topics", b"\xff\n", "one topic per line"),
         ("theta", b"no array", "must be a .npy file"),
         ("theta", np.zeros((2, 3)), r"must have shape \(40, 3\), got \(2, 3\)"),
         ("theta", np.array([{}]), "must be a .npy file"),
