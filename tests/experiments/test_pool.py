@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from topicforge.corpus import Corpus, Counts
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.experiments.pool import Died, Pool
 from topicforge.experiments.search import Measure
-from topicforge.experiments.search.trial import Task, run_trial
+from topicforge.experiments.search.trial import TrialTask, run_trial
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes")
 
@@ -91,9 +91,9 @@ def test_a_trial_in_a_process_gives_what_it_gives_here(tmp_path, planted):
     counts = planted[0]
     for name, rows in (("docs", slice(0, 90)), ("more", slice(90, 120))):
         Corpus(Counts.from_matrix(counts[rows], "test")).save(tmp_path / name)
-    corpora = {"docs": Documents.find(tmp_path / "docs", tmp_path / "more")}
+    corpora = {"docs": CorpusPair.find(tmp_path / "docs", tmp_path / "more")}
     settings = {"preset": "nvdm-gsm", "n_topics": 3, "epochs": 2}
-    task = Task(settings, corpora, Measure("log_likelihood"), 0, 0.2)
+    task = TrialTask(settings, corpora, Measure("log_likelihood"), 0, 0.2)
     there, here, ended = [], [], []
     with Pool(run_trial, 1) as pool:
         pool.run(

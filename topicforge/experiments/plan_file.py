@@ -14,7 +14,7 @@ from topicforge.errors import (
     UnknownNameError,
     did_you_mean,
 )
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 
 
 def read_toml(path: Path, where: str, keys: Iterable[str]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def whole(given: Any, key: str, least: int, where: str) -> int:
     return given
 
 
-def read_corpora(read: Mapping[str, Any], where: str, folder: Path) -> dict[str, Documents]:
+def read_corpora(read: Mapping[str, Any], where: str, folder: Path) -> dict[str, CorpusPair]:
     """Return name -> documents of the table ``[corpora]``.
 
     Args:
@@ -97,7 +97,7 @@ def read_corpora(read: Mapping[str, Any], where: str, folder: Path) -> dict[str,
         InputError: no corpus, or paths that are none.
         CorpusError: a corpus folder is missing or damaged.
     """
-    found: dict[str, Documents] = {}
+    found: dict[str, CorpusPair] = {}
     for name, given in table(read, "corpora", where).items():
         place = f"{where}: corpora.{name}"
         files = given if isinstance(given, dict) else {"train": given}
@@ -109,7 +109,7 @@ def read_corpora(read: Mapping[str, Any], where: str, folder: Path) -> dict[str,
             )
         second = None if held_out is None else folder / held_out
         try:
-            found[name] = Documents.find(folder / train, second)
+            found[name] = CorpusPair.find(folder / train, second)
         except TopicForgeError as error:
             raise type(error)(f"{place}: {error}") from error
     if not found:

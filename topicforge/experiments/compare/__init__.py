@@ -5,10 +5,20 @@ parallel processes, :func:`summarise` ranks the compositions, with a test whethe
 """
 
 from topicforge.experiments.compare.cells import Cell
-from topicforge.experiments.compare.plan import Plan, read_plan
+from topicforge.experiments.compare.plan import StudyPlan, read_plan
 from topicforge.experiments.compare.run import run
 from topicforge.experiments.compare.statistics import Ranking, rank
 from topicforge.experiments.compare.store import Store
 from topicforge.experiments.compare.summary import Summary, summarise
 
-__all__ = ["Cell", "Plan", "Ranking", "Store", "Summary", "rank", "read_plan", "run", "summarise"]
+__all__ = [
+    "Cell",
+    "Ranking",
+    "Store",
+    "StudyPlan",
+    "Summary",
+    "rank",
+    "read_plan",
+    "run",
+    "summarise",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from topicforge._version import __version__
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.storage import sha256
 
 
@@ -30,7 +30,7 @@ class Cell:
     """
 
     corpus: str
-    documents: Documents
+    documents: CorpusPair
     contestant: str
     settings: Mapping[str, Any]
     files: Mapping[str, str]

@@ -39,7 +39,7 @@ from topicforge.errors import InputError, MixError, TopicForgeError, UnknownName
 from topicforge.estimator.settings import flatten
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.compare.cells import Cell
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.experiments.plan_file import names, read_corpora, read_toml, table, whole
 from topicforge.registry import default_registry
 from topicforge.wiring.composition import PARTS
@@ -50,7 +50,7 @@ _NOT_HERE = ("n_topics", "seed", "device", "vectorizer", "vocabulary", "callback
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """A study.
 
     Args:
@@ -63,7 +63,7 @@ class Plan:
         impossible: mix of the grid -> why its parts don't fit.
     """
 
-    corpora: Mapping[str, Documents]
+    corpora: Mapping[str, CorpusPair]
     compositions: Mapping[str, Mapping[str, Any]]
     peers: Mapping[str, Mapping[str, str]]
     n_topics: tuple[int, ...]
@@ -86,7 +86,7 @@ class Plan:
         ]
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path) -> StudyPlan:
     """Read and check a study; every mix is composed, so that nothing fails hours later.
 
     Raises:
@@ -131,7 +131,7 @@ def read_plan(path: Path) -> Plan:
             raise InputError(
                 f"{where}: {name!r} names a folder too, so it can't hold / or start with ."
             )
-    return Plan(
+    return StudyPlan(
         corpora,
         {**compositions, **mixes},
         peers,

@@ -4,9 +4,9 @@
 :func:`write_report` leaves tables and the best settings there.
 """
 
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.experiments.search.measure import Measure, objectives
-from topicforge.experiments.search.plan import Plan, read_plan
+from topicforge.experiments.search.plan import SearchPlan, read_plan
 from topicforge.experiments.search.records import Found, Tried
 from topicforge.experiments.search.report import write_report
 from topicforge.experiments.search.run import search
@@ -14,11 +14,11 @@ from topicforge.experiments.search.space import Choices, Numbers
 
 __all__ = [
     "Choices",
-    "Documents",
+    "CorpusPair",
     "Found",
     "Measure",
     "Numbers",
-    "Plan",
+    "SearchPlan",
     "Tried",
     "objectives",
     "read_plan",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from topicforge.corpus import Corpus
 from topicforge.errors import InputError, UnknownNameError, did_you_mean
 from topicforge.evaluation import MetricSpec, evaluate
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.registry import default_registry
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Measure:
         """Whether it reads the topics' ranked words."""
         return self.name != LOG_LIKELIHOOD and not {"theta", "transform"} & self._needs
 
-    def check(self, documents: Documents, where: str) -> None:
+    def check(self, documents: CorpusPair, where: str) -> None:
         """Check that documents have what the measure needs.
 
         Args:

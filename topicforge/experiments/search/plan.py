@@ -34,7 +34,7 @@ from typing import Any
 from topicforge._version import __version__
 from topicforge.errors import InputError, OptionError
 from topicforge.estimator.settings import flatten
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.experiments.plan_file import check_keys, read_corpora, read_toml, table, whole
 from topicforge.experiments.search.measure import LOG_LIKELIHOOD, Measure
 from topicforge.experiments.search.mixes import check_settings
@@ -47,7 +47,7 @@ _PRUNING = ("startup_trials", "warmup_epochs")
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """A search.
 
     Args:
@@ -62,7 +62,7 @@ class Plan:
         warmup_epochs: epochs of each trial that are never its last.
     """
 
-    corpora: Mapping[str, Documents]
+    corpora: Mapping[str, CorpusPair]
     space: Mapping[str, Axis]
     settings: Mapping[str, Any]
     objective: Measure = field(default_factory=lambda: Measure(LOG_LIKELIHOOD))
@@ -90,7 +90,7 @@ class Plan:
         }
 
 
-def read_plan(path: str | Path) -> Plan:
+def read_plan(path: str | Path) -> SearchPlan:
     """Read and check a search, so that nothing fails hours later that can be seen now.
 
     Raises:
@@ -118,7 +118,7 @@ def read_plan(path: str | Path) -> Plan:
         raise OptionError(f"{where}: held_out must be a share above 0 and below 1, got {share!r}")
     pruning = table(read, "pruning", where)
     check_keys(pruning, _PRUNING, f"{where}: pruning")
-    return Plan(
+    return SearchPlan(
         corpora,
         space,
         settings,

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from topicforge.experiments.search.plan import Plan
+from topicforge.experiments.search.plan import SearchPlan
 from topicforge.experiments.search.records import Found, Tried
 from topicforge.experiments.search.toml import value, write_settings
 from topicforge.storage import write_file
@@ -16,7 +16,7 @@ from topicforge.storage import write_file
 _SEEDS = [0, 1, 2]
 
 
-def write_report(folder: str | Path, plan: Plan, found: Found) -> list[Path]:
+def write_report(folder: str | Path, plan: SearchPlan, found: Found) -> list[Path]:
     """Write everything into the search's folder and return the files.
 
     ``trials.json`` and ``trials.csv``: one row per trial. ``best.toml``: settings for ``topicforge train
@@ -76,7 +76,7 @@ def _csv(rows: list[dict[str, Any]], names: list[str]) -> str:
     return text.getvalue()
 
 
-def _study(plan: Plan, best: Tried) -> str:
+def _study(plan: SearchPlan, best: Tried) -> str:
     """The best settings beside those without a search, as a study; K is one for all there."""
     n_topics = best.settings.get("n_topics", 50)
     blocks = [f"n_topics = {n_topics}\nseeds = {value(_SEEDS)}\n"]

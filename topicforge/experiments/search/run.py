@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from topicforge.errors import MissingExtraError, OptionError
 from topicforge.experiments.pool import Died, Pool
 from topicforge.experiments.search.mixes import draw_settings, start_values
-from topicforge.experiments.search.plan import Plan, read_plan
+from topicforge.experiments.search.plan import SearchPlan, read_plan
 from topicforge.experiments.search.records import Found, Tried
-from topicforge.experiments.search.trial import OUTCOME, Outcome, Task, run_trial
+from topicforge.experiments.search.trial import OUTCOME, Outcome, TrialTask, run_trial
 from topicforge.storage import writing_to
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def search(
-    plan: Plan | str | Path,
+    plan: SearchPlan | str | Path,
     folder: str | Path,
     *,
     trials: int | None = None,
@@ -53,7 +53,7 @@ def search(
         StorageError: the folder is in use, damaged, of another search, or there is no room.
         TopicForgeError: what reading the plan raises.
     """
-    plan = plan if isinstance(plan, Plan) else read_plan(plan)
+    plan = plan if isinstance(plan, SearchPlan) else read_plan(plan)
     total = plan.trials if trials is None else trials
     for name, value in (("trials", total), ("jobs", jobs)):
         if type(value) is not int or value < 1:
@@ -84,7 +84,7 @@ class _Runner:
     def __init__(
         self,
         study: optuna.Study,
-        plan: Plan,
+        plan: SearchPlan,
         folder: Path,
         prune: bool,
         on_done: Callable[[Tried], None] | None,
@@ -95,7 +95,7 @@ class _Runner:
         self._prune = prune
         self._on_done = on_done
 
-    def tasks(self, total: int) -> Iterator[tuple[optuna.trial.Trial, Task]]:
+    def tasks(self, total: int) -> Iterator[tuple[optuna.trial.Trial, TrialTask]]:
         """Yield trials to run: those that were interrupted, then new ones up to the total.
 
         Args:
@@ -137,7 +137,7 @@ class _Runner:
             if trial.state == TrialState.RUNNING or OUTCOME in trial.user_attrs
         ]
 
-    def _task(self, trial: optuna.trial.Trial) -> Task | None:
+    def _task(self, trial: optuna.trial.Trial) -> TrialTask | None:
         """Draw the settings; ``None`` where the trial has ended without a run."""
         from topicforge.experiments.search.study import suggest
 
@@ -157,7 +157,7 @@ class _Runner:
                 same = replace(Outcome(**outcome), epochs=0, seconds=0.0)
                 self.end(trial, replace(same, same_as=known.number))
                 return None
-        return Task(settings, plan.corpora, plan.objective, plan.seed, plan.held_out)
+        return TrialTask(settings, plan.corpora, plan.objective, plan.seed, plan.held_out)
 
     def look(self, trial: optuna.trial.Trial, step: int, value: float) -> bool:
         """Write the measure of an epoch down; returns whether the trial is to stop."""
@@ -197,7 +197,7 @@ class _Runner:
         )
 
 
-def _tried(trial: optuna.trial.FrozenTrial, plan: Plan) -> Tried:
+def _tried(trial: optuna.trial.FrozenTrial, plan: SearchPlan) -> Tried:
     drawn = {name: plan.space[name].value(label) for name, label in trial.params.items()}
     outcome: dict[str, Any] = trial.user_attrs.get(OUTCOME, {"status": "running"})
     try:

@@ -24,7 +24,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial
 
 from topicforge.errors import OutputError, StorageError
-from topicforge.experiments.search.plan import Plan
+from topicforge.experiments.search.plan import SearchPlan
 from topicforge.experiments.search.space import Axis, Choices
 from topicforge.experiments.search.trial import OUTCOME, Outcome
 from topicforge.storage import claim_folder, writing_to
@@ -33,7 +33,7 @@ _STUDY, _MARK, _JOURNAL = "topicforge", "search.json", "journal.log"
 
 
 @contextmanager
-def open_study(folder: Path, plan: Plan, *, jobs: int, prune: bool) -> Iterator[optuna.Study]:
+def open_study(folder: Path, plan: SearchPlan, *, jobs: int, prune: bool) -> Iterator[optuna.Study]:
     """Open the folder's study, which is made if it is new, and keep other processes out.
 
     Args:
@@ -72,7 +72,7 @@ def suggest(trial: Trial, name: str, axis: Axis) -> Any:
     return trial.suggest_float(name, axis.low, axis.high, log=axis.log, step=axis.step)
 
 
-def _load(journal: Path, plan: Plan, jobs: int, prune: bool) -> optuna.Study:
+def _load(journal: Path, plan: SearchPlan, jobs: int, prune: bool) -> optuna.Study:
     with writing_to(journal):
         _cut_last_line(journal)
         # Optuna's own lock outlives a process that is killed; the folder's keeps others out

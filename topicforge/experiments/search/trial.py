@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from topicforge.errors import OptionError, TopicForgeError, TrainingError
 from topicforge.estimator.topic_model import TopicModel
-from topicforge.experiments.documents import Documents
+from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.experiments.search.measure import Measure
 
 #: (step, value) -> whether to stop; steps of a second corpus begin behind any number of epochs
@@ -28,7 +28,7 @@ Steps: TypeAlias = Generator[tuple[int, float], bool, T]
 
 
 @dataclass(frozen=True)
-class Task:
+class TrialTask:
     """What it takes to run a trial anywhere.
 
     Args:
@@ -40,7 +40,7 @@ class Task:
     """
 
     settings: Mapping[str, Any]
-    corpora: Mapping[str, Documents]
+    corpora: Mapping[str, CorpusPair]
     measure: Measure
     seed: int
     share: float
@@ -59,7 +59,7 @@ class Outcome:
     same_as: int | None = None
 
 
-def run_trial(task: Task, look: Look) -> Outcome:
+def run_trial(task: TrialTask, look: Look) -> Outcome:
     """Train, and ask after every epoch whether to go on; what goes wrong is in the outcome.
 
     The value is the mean over corpora of the measure after the last epoch, which is that of a model
@@ -82,7 +82,7 @@ def run_trial(task: Task, look: Look) -> Outcome:
             answer = look(*told)
 
 
-def _steps(task: Task) -> Steps[Outcome]:
+def _steps(task: TrialTask) -> Steps[Outcome]:
     """Yield (step, value) after each epoch and take whether to stop; what goes wrong is returned."""
     began = time.perf_counter()
     ran = _Ran()
@@ -111,7 +111,7 @@ class _Ran:
         }
 
 
-def _run(task: Task, ran: _Ran) -> Steps[float]:
+def _run(task: TrialTask, ran: _Ran) -> Steps[float]:
     total = 0.0
     for number, documents in enumerate(task.corpora.values()):
         train, held_out = documents.split(task.share, task.seed)

@@ -15,7 +15,7 @@ from topicforge.training import Selection
 
 
 @dataclass(frozen=True)
-class Documents:
+class CorpusPair:
     """One corpus and what is held out.
 
     Args:
@@ -33,7 +33,7 @@ class Documents:
     has_words: bool
 
     @classmethod
-    def find(cls, train: Path, held_out: Path | None) -> Documents:
+    def find(cls, train: Path, held_out: Path | None) -> CorpusPair:
         """Open both folders and compare every file with its checksum.
 
         Raises:
