@@ -1,4 +1,4 @@
-"""What a trained network says of documents: theta, completion, association, identity."""
+"""What a trained network says of documents: theta, completion, word occurrences, identity."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
 from topicforge.corpus import Counts, ShardedCounts
 from topicforge.errors import InputError
-from topicforge.estimator.ranking import Association
+from topicforge.evaluation.rankings import Occurrences
 from topicforge.training import Documents, Selection, in_order, of_rows, padded
 from topicforge.wiring.network import Network
 
@@ -64,13 +65,18 @@ def completion(network: Network, documents: Documents, device: torch.device) -> 
 
 
 @torch.no_grad()
-def associate(network: Network, documents: Documents, device: torch.device) -> Association:
-    """Return the association sums of documents, in one pass over those that have words."""
+def count_occurrences(network: Network, documents: Documents, device: torch.device) -> Occurrences:
+    """Return the sums that rankings read, in one pass over the documents that have words."""
     network.eval()
-    sums = Association(network.context.n_topics, documents.counts.vocab_size)
+    sums = Occurrences.zeros(network.context.n_topics, documents.counts.vocab_size)
     chosen = Selection(documents.counts).batches(_BATCH)
     for batch in of_rows(documents, chosen, device):
-        sums.add(batch, network.infer(batch).float().cpu().numpy())
+        arrays = (batch.count, batch.col, batch.crow)
+        counts = sp.csr_array(
+            tuple(one.cpu().numpy() for one in arrays),
+            shape=(batch.n_documents, batch.vocab_size),
+        )
+        sums.add(counts, network.infer(batch).float().cpu().numpy())
     return sums
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,13 +21,14 @@ from topicforge.corpus import Analyzer, Counts
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
-from topicforge.estimator.inference import associate, checksum_of, completion, infer
+from topicforge.estimator.inference import checksum_of, completion, count_occurrences, infer
 from topicforge.estimator.inputs import read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.ranking import ASSOCIATION, Seen, top_words
+from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.evaluation.rankings import Ranking
 from topicforge.registry import default_registry
 from topicforge.storage import sha256
 from topicforge.training import (
@@ -80,8 +82,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             plugins`` lists them): names, ``(name, {option: value})``, or
             :class:`~topicforge.plugin.Regulariser` objects. They replace the preset's; ``[]`` turns them
             off.
-        ranking: rank a topic's words by the ``decoder``'s scores or by their ``association`` with
-            the topic over the training documents, see :mod:`topicforge.estimator.ranking`.
+        ranking: how :meth:`topics` orders a topic's words unless it is told otherwise: by the
+            ``decoder``'s own scores, or by a ranking of :mod:`topicforge.evaluation.rankings`:
+            ``probability``, ``association``, ``frex``, ``relevance``, ``lift``, or a name and its options,
+            ``("relevance", {"lambda_": 0.6})``. It changes nothing of the fit.
         seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
         device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
         vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
@@ -95,7 +99,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     Attributes:
         topic_word_: (K, V) float32 word distributions.
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
-        ranking_: that rule, in words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
@@ -121,7 +124,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         optimiser: Any = None,
         training: Mapping[str, Any] | None = None,
         regularisers: Sequence[str | tuple[str, Mapping[str, Any]] | Regulariser] | None = None,
-        ranking: str | None = None,
+        ranking: Ranking | None = None,
         seed: int | None = 0,
         device: str = "auto",
         vectorizer: Any = None,
@@ -317,6 +320,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
+            self._seen.close(read.documents.checksum())
             trainer = self._trainer
         failure = None
         try:
@@ -325,7 +329,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             if not trainer.history:
                 raise
             failure = error
-        self._adopt(settings, read, trainer)
+        self._adopt(settings, read, trainer, whole=False)
         if failure is not None:
             raise failure
         return self
@@ -410,33 +414,39 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return completion(self.network_, documents, self._device())
 
     def topics(
-        self, top: int = 10, vocabulary: Sequence[str] | None = None
+        self,
+        top: int = 10,
+        vocabulary: Sequence[str] | None = None,
+        *,
+        ranking: Ranking | None = None,
     ) -> list[list[str]] | list[list[int]]:
-        """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
+        """Return each topic's ``top`` words, best first.
 
         Args:
             top: words per topic; at most V.
             vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
+            ranking: the order of the words; ``None`` for the model's ``ranking``. Every ranking of
+                :mod:`topicforge.evaluation.rankings` can be had of every model, without another fit.
+
+        Raises:
+            OptionError, UnknownNameError: top below 1, or no such ranking or option.
         """
         check_is_fitted(self, "network_")
         if top < 1:
             raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
-        order = top_words(self.word_scores_, top)
         words = self.vocabulary_
         if vocabulary is not None:
             where = "TopicModel.topics"
             words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
-        if words is None:
-            return [[int(v) for v in row] for row in order]
-        return [[words[v] for v in row] for row in order]
+        return self._readout.topics(top, words, ranking)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
         check_is_fitted(self, "network_")
         analyzer = Analyzer.of(self.vectorizer_)
         record = SavedModel(
-            self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
-            self.vocabulary_, self.history_, self.get_params(deep=False),
+            self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
+            self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_,
         )  # fmt: skip
@@ -448,7 +458,25 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self, "network_")
         return self.topic_word_
 
+    @property
+    def word_scores_(self) -> NDArray[np.float32]:
+        """(K, V) scores by which :meth:`topics` ranks words."""
+        check_is_fitted(self, "network_")
+        return self._readout.scores()
+
+    def ranked_by(self, ranking: Ranking | None = None) -> str:
+        """Return what a ranking is, as a sentence; ``None`` for the model's own."""
+        check_is_fitted(self, "network_")
+        return self._readout.ranked_by(ranking)
+
     # ---- inside -------------------------------------------------------------------------
+
+    @property
+    def _readout(self) -> Readout:
+        return Readout(
+            self.topic_word_, self._decoder_scores, self.network_.decoder.scored_by, self._seen,
+            self.settings_.ranking,
+        )  # fmt: skip
 
     def _check_parameters(self) -> tuple[Settings, list[Named]]:
         if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
@@ -558,7 +586,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
-    def _adopt(self, settings: Settings, read: Any, trainer: Trainer) -> None:
+    def _adopt(
+        self, settings: Settings, read: Any, trainer: Trainer, *, whole: bool = True
+    ) -> None:
         """Make a finished fit ours: the only place where fitted attributes are set."""
         network = trainer.network
         further = trainer is getattr(self, "_trainer", None)
@@ -570,16 +600,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             del self.feature_names_in_
         with torch.no_grad():
             topic_word = network.topic_word().float().cpu().numpy()
-            word_scores = network.word_scores().float().cpu().numpy()
-        ranking = network.decoder.ranking
-        if settings.ranking == "association":
-            if not further:
-                self._seen = Seen()
-            self._seen.take(
-                read.documents.checksum(), associate(network, read.documents, self._device())
-            )
-            word_scores, ranking = self._seen.association().scores(), ASSOCIATION
-        self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
+            scores = network.word_scores().float().cpu().numpy()
+        count = partial(count_occurrences, network, read.documents, self._device())
+        seen = self._seen if further else Seen()
+        seen.take(read.documents.checksum(), count)
+        if whole:
+            seen()  # a fitted model holds no documents
+        self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
 
     def _adopt_network(
@@ -588,8 +615,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         network: Network,
         vocabulary: Sequence[str] | None,
         topic_word: NDArray[np.float32],
-        word_scores: NDArray[np.float32],
-        ranking: str,
+        decoder_scores: NDArray[np.float32],
+        seen: Seen,
     ) -> None:
         network.eval()
         self.settings_ = settings
@@ -597,8 +624,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.n_features_in_ = network.context.vocab_size
         self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
         self.topic_word_ = topic_word
-        self.word_scores_ = word_scores
-        self.ranking_ = ranking
+        self._decoder_scores = decoder_scores
+        self._seen = seen
         self.unfinished_ = False
 
     def _infer(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
@@ -659,7 +686,7 @@ def load(
     model.device = device
     model._adopt_network(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
-        saved.topic_word, saved.word_scores, saved.ranking,
+        saved.readout.topic_word, saved.readout.decoder_scores, Seen(saved.readout.occurrences()),
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
