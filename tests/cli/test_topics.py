@@ -24,14 +24,14 @@ def test_json(run, model):
     assert told == {"ranked_by": fitted.ranked_by(), "topics": fitted.topics(3)}
 
 
-@pytest.mark.parametrize("format", ["text", "table", "json"])
-def test_another_ranking_is_named_in_every_format(run, model, format):
-    ran = run("topics", model, "--format", format, "--ranking", "relevance:lambda_=0.3")
+@pytest.mark.parametrize("kind", ["text", "table", "json"])
+def test_another_ranking_is_named_in_every_format(run, model, kind):
+    ran = run("topics", model, "--format", kind, "--ranking", "relevance:lambda_=0.3")
     fitted, ranking = topicforge.load(model), ("relevance", {"lambda_": 0.3})
-    assert fitted.ranked_by(ranking) in (ran.out if format == "json" else ran.err)
+    assert fitted.ranked_by(ranking) in (ran.out if kind == "json" else ran.err)
     for words in fitted.topics(10, ranking=ranking):
         assert words[0] in ran.out
-    if format == "text":
+    if kind == "text":
         assert ran.out == "".join(
             " ".join(words) + "\n" for words in fitted.topics(10, ranking=ranking)
         )
