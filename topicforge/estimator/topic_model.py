@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
+from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer, Counts
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
@@ -29,6 +29,7 @@ from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
 from topicforge.registry import default_registry
@@ -95,7 +96,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         vocabulary: V words in column order, for counts that come without.
         callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
             objects; those by name are built anew for each fit. They are not saved with the model.
-        verbose: print a line per epoch.
+        verbose: print a line per epoch; in a notebook, draw the loss terms and the words of a few topics.
         **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
@@ -274,6 +275,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
             estimator=settings.composition.estimator,
+            top_words=partial(words_now, trainer.network, read.vocabulary),
         )
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:
@@ -587,7 +589,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         device, processes = self._device(), Processes.present()
         random = RandomState(shared_seed(self.seed, device), device, processes.rank)
         if self.verbose:
-            callbacks = [*callbacks, Named(_Printer(), "verbose", "verbose=True")]
+            callbacks = [*callbacks, Named(Watcher(), "verbose", "verbose=True")]
         with building(random.seed):
             network = build_network(settings, context)
         with random.active():
@@ -736,19 +738,6 @@ def _is_option(name: str) -> bool:
     """Whether a name is ``GROUP__OPTION``."""
     group, separator, _ = name.partition("__")
     return bool(separator) and group in GROUPS
-
-
-class _Printer(Callback):
-    """One plain line per epoch, for ``verbose=True``."""
-
-    def on_epoch_end(self, report: EpochReport) -> None:
-        """Print the loss terms."""
-        print(
-            f"{report.phase} {report.epoch}/{report.epochs}  loss {report.loss:.4f}  "
-            f"reconstruction {report.reconstruction:.4f}  divergence {report.divergence:.4f} "
-            f"(weight {report.divergence_weight:.3g})  active topics {report.active_topics}  "
-            f"{report.documents_per_second:,.0f} documents/s"
-        )
 
 
 def _sample(counts: Counts) -> Counts:
