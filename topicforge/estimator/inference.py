@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from topicforge.contracts import Batch
 from topicforge.corpus import Counts, ShardedCounts
 from topicforge.errors import InputError
-from topicforge.estimator.ranking import Association
+from topicforge.estimator.ranking import Association, TopicUse
 from topicforge.training import Documents, Selection, in_order, of_rows, padded
 from topicforge.wiring.network import Network
 
@@ -63,15 +64,30 @@ def completion(network: Network, documents: Documents, device: torch.device) -> 
     return total / words
 
 
-@torch.no_grad()
 def associate(network: Network, documents: Documents, device: torch.device) -> Association:
     """Return the association sums of documents, in one pass over those that have words."""
-    network.eval()
     sums = Association(network.context.n_topics, documents.counts.vocab_size)
+    for batch, theta in _worded(network, documents, device):
+        sums.add(batch, theta)
+    return sums
+
+
+def topic_use(network: Network, documents: Documents, device: torch.device) -> TopicUse:
+    """Return how much documents use each topic, in one pass over those that have words."""
+    use = TopicUse(network.context.n_topics)
+    for _, theta in _worded(network, documents, device):
+        use.add(theta)
+    return use
+
+
+@torch.no_grad()
+def _worded(
+    network: Network, documents: Documents, device: torch.device
+) -> Iterator[tuple[Batch, NDArray[np.float32]]]:
+    network.eval()
     chosen = Selection(documents.counts).batches(_BATCH)
     for batch in of_rows(documents, chosen, device):
-        sums.add(batch, network.infer(batch).float().cpu().numpy())
-    return sums
+        yield batch, network.infer(batch).float().cpu().numpy()
 
 
 def checksum_of(network: Network) -> str:

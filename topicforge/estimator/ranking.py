@@ -20,6 +20,41 @@ SMOOTHING = 100.0
 EXCLUSIVITY = 4
 
 
+class TopicUse:
+    """How much documents use each topic.
+
+    Args:
+        n_topics: K.
+
+    Attributes:
+        total: (K,) sum of theta.
+        largest: (K,) number of documents whose largest topic it is.
+        n_documents: number of documents.
+    """
+
+    def __init__(self, n_topics: int) -> None:
+        self.total = np.zeros(n_topics)
+        self.largest = np.zeros(n_topics, dtype=np.int64)
+        self.n_documents = 0
+
+    def add(self, theta: NDArray[np.float32]) -> None:
+        """Count documents by their theta (B, K)."""
+        self.total += theta.sum(0, dtype=np.float64)
+        self.largest += np.bincount(theta.argmax(1), minlength=len(self.total))
+        self.n_documents += len(theta)
+
+    def __add__(self, other: TopicUse) -> TopicUse:
+        """The sums over the documents of both."""
+        both = TopicUse(len(self.total))
+        both.total, both.largest = self.total + other.total, self.largest + other.largest
+        both.n_documents = self.n_documents + other.n_documents
+        return both
+
+    def share(self) -> NDArray[np.float64]:
+        """(K,) mean of theta."""
+        return self.total / self.n_documents
+
+
 class Association:
     """How much a word tells of a topic, from one pass over documents.
 
@@ -39,9 +74,8 @@ class Association:
 
     def __init__(self, n_topics: int, vocab_size: int) -> None:
         self.joint = np.zeros((vocab_size, n_topics))
-        self.topic = np.zeros(n_topics)
+        self.use = TopicUse(n_topics)
         self.word = np.zeros(vocab_size)
-        self.n_documents = 0
 
     def add(self, batch: Batch, theta: NDArray[np.float32]) -> None:
         """Count a batch of documents and their theta (B, K); the sums stay (V, K)."""
@@ -49,16 +83,14 @@ class Association:
         shape = (batch.n_documents, batch.vocab_size)
         present = sp.csr_array((np.ones(len(col), dtype=np.float32), col, crow), shape=shape)
         self.joint += present.T @ theta
-        self.topic += theta.sum(0, dtype=np.float64)
+        self.use.add(theta)
         self.word += np.bincount(col, minlength=batch.vocab_size)
-        self.n_documents += batch.n_documents
 
     def __add__(self, other: Association) -> Association:
         """The sums over the documents of both."""
-        both = Association(len(self.topic), len(self.word))
-        both.joint, both.topic = self.joint + other.joint, self.topic + other.topic
-        both.word = self.word + other.word
-        both.n_documents = self.n_documents + other.n_documents
+        both = Association(len(self.use.total), len(self.word))
+        both.joint, both.word = self.joint + other.joint, self.word + other.word
+        both.use = self.use + other.use
         return both
 
     def scores(self) -> NDArray[np.float32]:
@@ -66,9 +98,7 @@ class Association:
         joint = self.joint.T
         tiny = np.finfo(np.float64).tiny
         given = joint / np.maximum(joint.sum(1, keepdims=True), tiny)
-        share = (joint + SMOOTHING * self.topic[:, None] / self.n_documents) / (
-            self.word + SMOOTHING
-        )
+        share = (joint + SMOOTHING * self.use.share()[:, None]) / (self.word + SMOOTHING)
         power = share**EXCLUSIVITY
         with np.errstate(divide="ignore", invalid="ignore"):
             score = given * np.log(given / (self.word / self.word.sum()))
@@ -100,9 +130,3 @@ class Seen:
 
     def _with_before(self, sums: Association) -> Association:
         return sums if self._before is None else self._before + sums
-
-
-def top_words(scores: NDArray[np.float32], top: int) -> NDArray[np.int64]:
-    """Return (K, top) columns of the highest scores, best first; ties by column number."""
-    top = min(top, scores.shape[1])
-    return np.argsort(-scores, axis=1, kind="stable")[:, :top]

@@ -2,7 +2,7 @@
 
 model.json               settings, parts with their packages and versions, sizes, history
 weights.safetensors      every parameter and buffer
-topics.safetensors       topic_word and word_scores, readable without any plugin
+topics.safetensors       topic_word, word_scores, topic_share and topic_size, readable without any plugin
 vocabulary.txt           one word per line, where there is a vocabulary
 manifest.json            size and SHA-256 of each of these, see :mod:`topicforge.storage`
 """
@@ -24,9 +24,9 @@ from safetensors.torch import load
 from topicforge._version import __version__
 from topicforge.contracts import Context, EpochReport
 from topicforge.errors import ModelFileError, OptionError, UnknownNameError
-from topicforge.estimator.ranking import top_words
 from topicforge.estimator.settings import Settings, build_network
 from topicforge.registry import default_registry
+from topicforge.results import Topics
 from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder, write_tensors
 from topicforge.training import TrainingOptions, building
 from topicforge.wiring.composition import PARTS, Composition, compose
@@ -36,6 +36,7 @@ FORMAT = 1
 MODEL = FolderKind("model", ModelFileError, "`topicforge train`")
 _JSON, _WEIGHTS = "model.json", "weights.safetensors"
 _TOPICS, _WORDS = "topics.safetensors", "vocabulary.txt"
+_ARRAYS, _USE = ("topic_word", "word_scores"), ("topic_share", "topic_size")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class SavedTopics:
         topic_word: (K, V) word distributions.
         word_scores: (K, V) scores by which top words are ranked.
         ranking: that rule, in words.
+        topic_share: (K,) mean theta of the training documents, or ``None``.
+        topic_size: (K,) training documents whose largest topic it is, or ``None``.
         vocabulary: V words, or ``None``.
         description: the whole of model.json.
     """
@@ -53,13 +56,20 @@ class SavedTopics:
     topic_word: NDArray[np.float32]
     word_scores: NDArray[np.float32]
     ranking: str
+    topic_share: NDArray[np.float64] | None
+    topic_size: NDArray[np.int64] | None
     vocabulary: tuple[str, ...] | None
     description: Mapping[str, Any]
 
     def topics(self, top: int) -> list[list[str]]:
         """Return each topic's ``top`` words, best first; column numbers where there are no words."""
-        words = self.vocabulary or [str(v) for v in range(self.word_scores.shape[1])]
-        return [[words[v] for v in row] for row in top_words(self.word_scores, top)]
+        return [list(words) for words in self.view().words(top)]
+
+    def view(self) -> Topics:
+        """Return the topics for the functions of :mod:`topicforge.results`."""
+        return Topics(
+            self.topic_word, self.word_scores, self.vocabulary, self.topic_share, self.topic_size
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,8 @@ class SavedModel:
         topic_word: (K, V) word distributions.
         word_scores: (K, V) scores by which top words are ranked.
         ranking: that rule, in words.
+        topic_share: (K,) mean theta of the training documents, or ``None``.
+        topic_size: (K,) training documents whose largest topic it is, or ``None``.
         vocabulary: V words, or ``None``.
         history: one report per epoch.
         parameters: of the estimator, by name; what JSON can't hold is left out and named.
@@ -85,6 +97,8 @@ class SavedModel:
     topic_word: NDArray[np.float32]
     word_scores: NDArray[np.float32]
     ranking: str
+    topic_share: NDArray[np.float64] | None
+    topic_size: NDArray[np.int64] | None
     vocabulary: tuple[str, ...] | None
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
@@ -107,8 +121,9 @@ def save_model(model: SavedModel, folder: Path) -> None:
 def _write(model: SavedModel, folder: Path) -> None:
     settings, network = model.settings, model.network
     write_tensors(folder / _WEIGHTS, network.state_dict())
-    arrays = {"topic_word": model.topic_word, "word_scores": model.word_scores}
-    write_tensors(folder / _TOPICS, {k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
+    arrays = {name: getattr(model, name) for name in (*_ARRAYS, *_USE)}
+    known = {k: torch.from_numpy(v.copy()) for k, v in arrays.items() if v is not None}
+    write_tensors(folder / _TOPICS, known)
     if model.vocabulary is not None:
         broken = [w for w in model.vocabulary if "\n" in w or "\r" in w]
         if broken:
@@ -200,7 +215,7 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
     try:
         sizes = described["sizes"]
         shape = (int(sizes["n_topics"]), int(sizes["vocab_size"]))
-        topic_word, scores = arrays["topic_word"].numpy(), arrays["word_scores"].numpy()
+        topic_word, scores = (arrays[name].numpy() for name in _ARRAYS)
         ranking = str(described["ranking"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"load: {folder}: {_JSON} or {_TOPICS} lacks {error}") from error
@@ -209,8 +224,13 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
             f"load: {folder / _TOPICS}: arrays must be {shape}, got {topic_word.shape} and "
             f"{scores.shape}; the files do not belong together"
         )
+    share, size = (arrays[name].numpy() if name in arrays else None for name in _USE)
+    if any(one is not None and one.shape != shape[:1] for one in (share, size)):
+        raise ModelFileError(
+            f"load: {folder / _TOPICS}: {', '.join(_USE)} must be {shape[:1]} each"
+        )
     words = _read_vocabulary(folder / _WORDS, shape[1]) if _WORDS in files else None
-    return SavedTopics(topic_word, scores, ranking, words, described)
+    return SavedTopics(topic_word, scores, ranking, share, size, words, described)
 
 
 def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -> SavedModel:
@@ -247,8 +267,8 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         network = build_network(settings, context)
     _restore(network, weights, folder)
     return SavedModel(
-        settings, network, saved.topic_word, saved.word_scores, saved.ranking, saved.vocabulary,
-        history, params, analyzer, unfinished,
+        settings, network, saved.topic_word, saved.word_scores, saved.ranking, saved.topic_share,
+        saved.topic_size, saved.vocabulary, history, params, analyzer, unfinished,
     )  # fmt: skip
 
 

@@ -17,15 +17,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer, Counts
-from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
-from topicforge.estimator.inference import associate, checksum_of, completion, infer
-from topicforge.estimator.inputs import read_input, words_left_out
+from topicforge.estimator.inference import associate, checksum_of, completion, infer, topic_use
+from topicforge.estimator.inputs import Input, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.ranking import ASSOCIATION, Seen, top_words
+from topicforge.estimator.ranking import ASSOCIATION, Seen, TopicUse
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
+from topicforge.estimator.tables import ModelTables
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.registry import default_registry
 from topicforge.storage import sha256
@@ -51,7 +51,7 @@ _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _START_DOCUMENTS = 20_000
 
 
-class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
     Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
@@ -96,6 +96,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         topic_word_: (K, V) float32 word distributions.
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
         ranking_: that rule, in words.
+        topic_share_: (K,) mean theta over the training documents that have words; ``None`` after
+            :meth:`partial_fit` without ``ranking="association"``, which would read all of them again.
+        topic_size_: (K,) number of training documents whose largest topic it is, or ``None``.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
@@ -278,10 +281,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
                 raise
             interruption = interrupt
         try:
-            self._adopt(settings, read, trainer)
+            self._adopt(settings, read, trainer, whole=True)
         except KeyboardInterrupt as interrupt:
             # reading the topics out is short beside the training that it would throw away
-            self._adopt(settings, read, trainer)
+            self._adopt(settings, read, trainer, whole=True)
             interruption = interrupt
         if interruption is not None:
             self.unfinished_ = True
@@ -325,7 +328,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             if not trainer.history:
                 raise
             failure = error
-        self._adopt(settings, read, trainer)
+        self._adopt(settings, read, trainer, whole=False)
         if failure is not None:
             raise failure
         return self
@@ -342,16 +345,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X: as in :meth:`fit`.
             features: (N, F), where the fit had them.
         """
-        check_is_fitted(self, "network_")
-        documents = read_input(self, X, features, fitting=False).documents
-        if documents.features is None:
-            self._warn_of_empty(documents)
-        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
-        start = 0
-        for part in self._infer(documents, range(len(documents))):
-            theta[start : start + len(part)] = part
-            start += len(part)
-        return theta
+        return self._read_theta(X, features)[1]
 
     def transform_to(
         self,
@@ -409,34 +403,14 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         documents = read_input(self, X, features, fitting=False).documents
         return completion(self.network_, documents, self._device())
 
-    def topics(
-        self, top: int = 10, vocabulary: Sequence[str] | None = None
-    ) -> list[list[str]] | list[list[int]]:
-        """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
-
-        Args:
-            top: words per topic; at most V.
-            vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
-        """
-        check_is_fitted(self, "network_")
-        if top < 1:
-            raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
-        order = top_words(self.word_scores_, top)
-        words = self.vocabulary_
-        if vocabulary is not None:
-            where = "TopicModel.topics"
-            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
-        if words is None:
-            return [[int(v) for v in row] for row in order]
-        return [[words[v] for v in row] for row in order]
-
     def save(self, folder: str | Path) -> None:
         """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
         check_is_fitted(self, "network_")
         analyzer = Analyzer.of(self.vectorizer_)
         record = SavedModel(
             self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
-            self.vocabulary_, self.history_, self.get_params(deep=False),
+            self.topic_share_, self.topic_size_, self.vocabulary_, self.history_,
+            self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_,
         )  # fmt: skip
@@ -502,7 +476,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self,
         settings: Settings,
         callbacks: Sequence[Named],
-        read: Any,
+        read: Input,
         kept: tuple[Path, float] | None = None,
     ) -> Trainer:
         documents: Documents = read.documents
@@ -543,7 +517,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _checkpoints(
         self,
         settings: Settings,
-        read: Any,
+        read: Input,
         kept: tuple[Path, float] | None,
         processes: Processes,
     ) -> Checkpoints | None:
@@ -558,8 +532,15 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
-    def _adopt(self, settings: Settings, read: Any, trainer: Trainer) -> None:
-        """Make a finished fit ours: the only place where fitted attributes are set."""
+    def _adopt(self, settings: Settings, read: Input, trainer: Trainer, *, whole: bool) -> None:
+        """Make a finished fit ours: the only place where fitted attributes are set.
+
+        Args:
+            settings: resolved.
+            read: the documents.
+            trainer: after the training.
+            whole: whether these are all the training documents.
+        """
         network = trainer.network
         further = trainer is getattr(self, "_trainer", None)
         self._trainer = trainer
@@ -572,14 +553,20 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             topic_word = network.topic_word().float().cpu().numpy()
             word_scores = network.word_scores().float().cpu().numpy()
         ranking = network.decoder.ranking
+        use: TopicUse | None = None
         if settings.ranking == "association":
             if not further:
                 self._seen = Seen()
             self._seen.take(
                 read.documents.checksum(), associate(network, read.documents, self._device())
             )
-            word_scores, ranking = self._seen.association().scores(), ASSOCIATION
+            association = self._seen.association()
+            word_scores, ranking, use = association.scores(), ASSOCIATION, association.use
+        elif whole:
+            use = topic_use(network, read.documents, self._device())
         self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
+        self.topic_share_ = None if use is None else use.share()
+        self.topic_size_ = None if use is None else use.largest
         self.history_ = trainer.history
 
     def _adopt_network(
@@ -600,6 +587,19 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.word_scores_ = word_scores
         self.ranking_ = ranking
         self.unfinished_ = False
+
+    def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
+        check_is_fitted(self, "network_")
+        read = read_input(self, X, features, fitting=False)
+        documents = read.documents
+        if documents.features is None:
+            self._warn_of_empty(documents)
+        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
+        start = 0
+        for part in self._infer(documents, range(len(documents))):
+            theta[start : start + len(part)] = part
+            start += len(part)
+        return read, theta
 
     def _infer(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
         return infer(self.network_, documents, rows, self._device())
@@ -661,6 +661,7 @@ def load(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
         saved.topic_word, saved.word_scores, saved.ranking,
     )  # fmt: skip
+    model.topic_share_, model.topic_size_ = saved.topic_share, saved.topic_size
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
     model.vectorizer_ = None
