@@ -22,6 +22,7 @@ from topicforge.cli.documents import (
     read_documents,
     read_features,
 )
+from topicforge.cli.named import RankingName, read_ranking
 from topicforge.cli.output import counted, emit, note, print_json, working
 from topicforge.cli.paths import check_output
 from topicforge.cli.tables import Force, TableFile, check_table, print_table, write_table
@@ -48,34 +49,39 @@ def topics(
             "table and json also have each topic's share, size, nearest topic and state."
         ),
     ] = TopicsFormat.text,
+    ranking: RankingName = None,
     output: TableFile = None,
     force: Force = False,
 ) -> None:
     """Print the topics of a model, best words first; topic k is column k of theta.
 
-    The plugins that the model was built with are not needed.
+    The ranking that orders the words is named beside the topics. The plugins that the model was built with
+    are not needed.
     """
     from topicforge.estimator.saved import read_topics
     from topicforge.results import topic_table
 
     check_table(output, force)
     saved = read_topics(model)
+    chosen = read_ranking(ranking)
+    topics, ranked_by = saved.topics(top, chosen), saved.readout.ranked_by(chosen)
     # a word of a foreign vectoriser may hold a space, which would make two of it
-    words = [["_".join(word.split()) for word in topic] for topic in saved.topics(top)]
-    rows = topic_table(saved.view(), top=top)
-    if output is not None:
-        write_table(rows, output)
-    elif format is TopicsFormat.text:
+    words = [["_".join(word.split()) for word in topic] for topic in topics]
+    if format is TopicsFormat.text and output is None:
         for topic in words:
             emit(" ".join(topic))
+        note(f"ranked by {ranked_by}")
+        return
+    table = topic_table(saved.readout.view(saved.vocabulary, chosen), top=top)
+    if output is not None:
+        write_table(table, output)
     elif format is TopicsFormat.json:
-        print_json(
-            {"ranking": saved.ranking, "topics": saved.topics(top), "table": rows.to_dicts()}
-        )
+        print_json({"ranked_by": ranked_by, "topics": topics, "table": table.to_dicts()})
+        return
     else:
         columns = ("topic", "label", "share", "size", "nearest", "state", "words")
-        print_table(rows, columns, {"words": [" ".join(words[row.topic]) for row in rows]})
-        note(f"ranked by {saved.ranking}")
+        print_table(table, columns, {"words": [" ".join(words[row.topic]) for row in table]})
+    note(f"ranked by {ranked_by}")
 
 
 def transform(

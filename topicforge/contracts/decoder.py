@@ -30,12 +30,12 @@ class Decoder(Component, ABC):
         """Return (R, V) scores by which a topic's top words are ranked; higher is better.
 
         The default ranks by probability. A decoder that ranks otherwise (weights without the
-        background bias) states it in :attr:`ranking`.
+        background bias) states it in :attr:`scored_by`.
         """
         return self.topic_word(theta)
 
     @property
-    def ranking(self) -> str:
+    def scored_by(self) -> str:
         """The rule behind :meth:`word_scores` as a sentence; printed with the topics."""
         return "probability p(word | topic)"
 

@@ -1,4 +1,4 @@
-"""What a trained network says of documents: theta, completion, association, identity."""
+"""What a trained network says of documents: theta, completion, word occurrences, identity."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from topicforge.contracts import Batch
 from topicforge.corpus import Counts, ShardedCounts
 from topicforge.errors import InputError
-from topicforge.estimator.ranking import Association, TopicUse
+from topicforge.evaluation.rankings import Occurrences
 from topicforge.training import Documents, Selection, in_order, of_rows, padded
 from topicforge.wiring.network import Network
 
@@ -64,30 +64,20 @@ def completion(network: Network, documents: Documents, device: torch.device) -> 
     return total / words
 
 
-def associate(network: Network, documents: Documents, device: torch.device) -> Association:
-    """Return the association sums of documents, in one pass over those that have words."""
-    sums = Association(network.context.n_topics, documents.counts.vocab_size)
-    for batch, theta in _worded(network, documents, device):
-        sums.add(batch, theta)
-    return sums
-
-
-def topic_use(network: Network, documents: Documents, device: torch.device) -> TopicUse:
-    """Return how much documents use each topic, in one pass over those that have words."""
-    use = TopicUse(network.context.n_topics)
-    for _, theta in _worded(network, documents, device):
-        use.add(theta)
-    return use
-
-
 @torch.no_grad()
-def _worded(
-    network: Network, documents: Documents, device: torch.device
-) -> Iterator[tuple[Batch, NDArray[np.float32]]]:
+def count_occurrences(network: Network, documents: Documents, device: torch.device) -> Occurrences:
+    """Return the sums that rankings read, in one pass over the documents that have words."""
     network.eval()
+    sums = Occurrences.zeros(network.context.n_topics, documents.counts.vocab_size)
     chosen = Selection(documents.counts).batches(_BATCH)
     for batch in of_rows(documents, chosen, device):
-        yield batch, network.infer(batch).float().cpu().numpy()
+        arrays = (batch.count, batch.col, batch.crow)
+        counts = sp.csr_array(
+            tuple(one.cpu().numpy() for one in arrays),
+            shape=(batch.n_documents, batch.vocab_size),
+        )
+        sums.add(counts, network.infer(batch).float().cpu().numpy())
+    return sums
 
 
 def checksum_of(network: Network) -> str:

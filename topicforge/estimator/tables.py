@@ -15,6 +15,8 @@ from topicforge import results
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError, OptionError
 from topicforge.estimator.inputs import Input
+from topicforge.estimator.readout import Readout
+from topicforge.evaluation.rankings import Ranking
 from topicforge.results import (
     ClassShare,
     DocumentRow,
@@ -34,52 +36,77 @@ class ModelTables:
     is a sequence of records with ``to_dicts``, ``to_pandas``, ``to_polars``, ``to_arrow`` and ``write``.
     """
 
-    topic_word_: NDArray[np.float32]
-    word_scores_: NDArray[np.float32]
-    topic_share_: NDArray[np.float64] | None
-    topic_size_: NDArray[np.int64] | None
     vocabulary_: tuple[str, ...] | None
     vectorizer_: Any
+    n_features_in_: int
+
+    @property
+    def _readout(self) -> Readout:
+        raise NotImplementedError
 
     def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
         """The documents of X and their theta."""
         raise NotImplementedError
 
     def topics(
-        self, top: int = 10, vocabulary: Sequence[str] | None = None
+        self,
+        top: int = 10,
+        vocabulary: Sequence[str] | None = None,
+        *,
+        ranking: Ranking | None = None,
     ) -> list[list[str]] | list[list[int]]:
-        """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
+        """Return each topic's ``top`` words, best first.
 
         Args:
             top: words per topic; at most V.
             vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
+            ranking: the order of the words; ``None`` for the model's ``ranking``. Every ranking of
+                :mod:`topicforge.evaluation.rankings` can be had of every model, without another fit.
+
+        Raises:
+            OptionError, UnknownNameError: top below 1, or no such ranking or option.
         """
         check_is_fitted(self, "network_")
         if top < 1:
             raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
-        view = self._topics()
-        order = results.top_words(view.word_scores, top)
-        words = view.vocabulary
+        words = self.vocabulary_
         if vocabulary is not None:
             where = "TopicModel.topics"
-            words = check_vocabulary(vocabulary, view.word_scores.shape[1], where, phrases=True)
-        if words is None:
-            return [[int(v) for v in row] for row in order]
-        return [[words[v] for v in row] for row in order]
+            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
+        return self._readout.topics(top, words, ranking)
 
-    def topic_table(self, X: Any = None, *, top: int = 10, features: Any = None) -> Table[TopicRow]:
+    def ranked_by(self, ranking: Ranking | None = None) -> str:
+        """Return what a ranking is, as a sentence; ``None`` for the model's own."""
+        check_is_fitted(self, "network_")
+        return self._readout.ranked_by(ranking)
+
+    @property
+    def word_scores_(self) -> NDArray[np.float32]:
+        """(K, V) scores by which :meth:`topics` ranks words."""
+        check_is_fitted(self, "network_")
+        return self._readout.scores()
+
+    def topic_table(
+        self,
+        X: Any = None,
+        *,
+        top: int = 10,
+        ranking: Ranking | None = None,
+        features: Any = None,
+    ) -> Table[TopicRow]:
         """Return one record per topic: label, share, size, words, coherence, nearest topic, state.
 
         Args:
             X: documents to take share, size and coherence from; ``None``: share and size are those of
                 the training documents, and there is no coherence.
             top: words per topic.
+            ranking: the order of the words, as in :meth:`topics`.
             features: (N, F), where the fit had them.
 
         Returns:
             Records :class:`~topicforge.results.TopicRow`.
         """
-        topics, bow = self._topics(), None
+        topics, bow = self._topics(ranking), None
         if X is not None:
             read, theta = self._read_theta(X, features)
             worded = theta[~_empty(read)]
@@ -211,12 +238,9 @@ class ModelTables:
         """
         return results.hierarchy(self._topics().topic_word, distance=distance, method=method)
 
-    def _topics(self) -> Topics:
+    def _topics(self, ranking: Ranking | None = None) -> Topics:
         check_is_fitted(self, "network_")
-        return Topics(
-            self.topic_word_, self.word_scores_, self.vocabulary_, self.topic_share_,
-            self.topic_size_,
-        )  # fmt: skip
+        return self._readout.view(self.vocabulary_, ranking)
 
 
 def _empty(read: Input) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,18 +16,20 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
+from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer, Counts
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
-from topicforge.estimator.inference import associate, checksum_of, completion, infer, topic_use
+from topicforge.estimator.inference import checksum_of, completion, count_occurrences, infer
 from topicforge.estimator.inputs import Input, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.ranking import ASSOCIATION, Seen, TopicUse
+from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
 from topicforge.estimator.tables import ModelTables
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.estimator.watching import Watcher, words_now
+from topicforge.evaluation.rankings import Ranking
 from topicforge.registry import default_registry
 from topicforge.storage import sha256
 from topicforge.training import (
@@ -80,8 +83,10 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             plugins`` lists them): names, ``(name, {option: value})``, or
             :class:`~topicforge.plugin.Regulariser` objects. They replace the preset's; ``[]`` turns them
             off.
-        ranking: rank a topic's words by the ``decoder``'s scores or by their ``association`` with
-            the topic over the training documents, see :mod:`topicforge.estimator.ranking`.
+        ranking: how :meth:`topics` orders a topic's words unless it is told otherwise: by the
+            ``decoder``'s own scores, or by a ranking of :mod:`topicforge.evaluation.rankings`:
+            ``probability``, ``association``, ``frex``, ``relevance``, ``lift``, or a name and its options,
+            ``("relevance", {"lambda_": 0.6})``. It changes nothing of the fit.
         seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
         device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
         vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
@@ -89,16 +94,12 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         vocabulary: V words in column order, for counts that come without.
         callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
             objects; those by name are built anew for each fit. They are not saved with the model.
-        verbose: print a line per epoch.
+        verbose: print a line per epoch; in a notebook, draw the loss terms and the words of a few topics.
         **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
         topic_word_: (K, V) float32 word distributions.
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
-        ranking_: that rule, in words.
-        topic_share_: (K,) mean theta over the training documents that have words; ``None`` after
-            :meth:`partial_fit` without ``ranking="association"``, which would read all of them again.
-        topic_size_: (K,) number of training documents whose largest topic it is, or ``None``.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
@@ -124,7 +125,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         optimiser: Any = None,
         training: Mapping[str, Any] | None = None,
         regularisers: Sequence[str | tuple[str, Mapping[str, Any]] | Regulariser] | None = None,
-        ranking: str | None = None,
+        ranking: Ranking | None = None,
         seed: int | None = 0,
         device: str = "auto",
         vectorizer: Any = None,
@@ -272,6 +273,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
             estimator=settings.composition.estimator,
+            top_words=partial(words_now, trainer.network, read.vocabulary),
         )
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:
@@ -281,10 +283,10 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
                 raise
             interruption = interrupt
         try:
-            self._adopt(settings, read, trainer, whole=True)
+            self._adopt(settings, read, trainer)
         except KeyboardInterrupt as interrupt:
             # reading the topics out is short beside the training that it would throw away
-            self._adopt(settings, read, trainer, whole=True)
+            self._adopt(settings, read, trainer)
             interruption = interrupt
         if interruption is not None:
             self.unfinished_ = True
@@ -320,6 +322,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
+            self._seen.close(read.documents.checksum())
             trainer = self._trainer
         failure = None
         try:
@@ -408,8 +411,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         check_is_fitted(self, "network_")
         analyzer = Analyzer.of(self.vectorizer_)
         record = SavedModel(
-            self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
-            self.topic_share_, self.topic_size_, self.vocabulary_, self.history_,
+            self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_,
@@ -423,6 +425,13 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         return self.topic_word_
 
     # ---- inside -------------------------------------------------------------------------
+
+    @property
+    def _readout(self) -> Readout:
+        return Readout(
+            self.topic_word_, self._decoder_scores, self.network_.decoder.scored_by, self._seen,
+            self.settings_.ranking,
+        )  # fmt: skip
 
     def _check_parameters(self) -> tuple[Settings, list[Named]]:
         if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
@@ -500,7 +509,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         device, processes = self._device(), Processes.present()
         random = RandomState(shared_seed(self.seed, device), device, processes.rank)
         if self.verbose:
-            callbacks = [*callbacks, Named(_Printer(), "verbose", "verbose=True")]
+            callbacks = [*callbacks, Named(Watcher(), "verbose", "verbose=True")]
         with building(random.seed):
             network = build_network(settings, context)
         with random.active():
@@ -532,15 +541,10 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
-    def _adopt(self, settings: Settings, read: Input, trainer: Trainer, *, whole: bool) -> None:
-        """Make a finished fit ours: the only place where fitted attributes are set.
-
-        Args:
-            settings: resolved.
-            read: the documents.
-            trainer: after the training.
-            whole: whether these are all the training documents.
-        """
+    def _adopt(
+        self, settings: Settings, read: Input, trainer: Trainer, *, whole: bool = True
+    ) -> None:
+        """Make a finished fit ours: the only place where fitted attributes are set."""
         network = trainer.network
         further = trainer is getattr(self, "_trainer", None)
         self._trainer = trainer
@@ -551,22 +555,13 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             del self.feature_names_in_
         with torch.no_grad():
             topic_word = network.topic_word().float().cpu().numpy()
-            word_scores = network.word_scores().float().cpu().numpy()
-        ranking = network.decoder.ranking
-        use: TopicUse | None = None
-        if settings.ranking == "association":
-            if not further:
-                self._seen = Seen()
-            self._seen.take(
-                read.documents.checksum(), associate(network, read.documents, self._device())
-            )
-            association = self._seen.association()
-            word_scores, ranking, use = association.scores(), ASSOCIATION, association.use
-        elif whole:
-            use = topic_use(network, read.documents, self._device())
-        self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
-        self.topic_share_ = None if use is None else use.share()
-        self.topic_size_ = None if use is None else use.largest
+            scores = network.word_scores().float().cpu().numpy()
+        count = partial(count_occurrences, network, read.documents, self._device())
+        seen = self._seen if further else Seen()
+        seen.take(read.documents.checksum(), count)
+        if whole:
+            seen()  # a fitted model holds no documents
+        self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
 
     def _adopt_network(
@@ -575,8 +570,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         network: Network,
         vocabulary: Sequence[str] | None,
         topic_word: NDArray[np.float32],
-        word_scores: NDArray[np.float32],
-        ranking: str,
+        decoder_scores: NDArray[np.float32],
+        seen: Seen,
     ) -> None:
         network.eval()
         self.settings_ = settings
@@ -584,8 +579,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         self.n_features_in_ = network.context.vocab_size
         self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
         self.topic_word_ = topic_word
-        self.word_scores_ = word_scores
-        self.ranking_ = ranking
+        self._decoder_scores = decoder_scores
+        self._seen = seen
         self.unfinished_ = False
 
     def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
@@ -659,9 +654,8 @@ def load(
     model.device = device
     model._adopt_network(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
-        saved.topic_word, saved.word_scores, saved.ranking,
+        saved.readout.topic_word, saved.readout.decoder_scores, Seen(saved.readout.occurrences()),
     )  # fmt: skip
-    model.topic_share_, model.topic_size_ = saved.topic_share, saved.topic_size
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
     model.vectorizer_ = None
@@ -677,19 +671,6 @@ def _is_option(name: str) -> bool:
     """Whether a name is ``GROUP__OPTION``."""
     group, separator, _ = name.partition("__")
     return bool(separator) and group in GROUPS
-
-
-class _Printer(Callback):
-    """One plain line per epoch, for ``verbose=True``."""
-
-    def on_epoch_end(self, report: EpochReport) -> None:
-        """Print the loss terms."""
-        print(
-            f"{report.phase} {report.epoch}/{report.epochs}  loss {report.loss:.4f}  "
-            f"reconstruction {report.reconstruction:.4f}  divergence {report.divergence:.4f} "
-            f"(weight {report.divergence_weight:.3g})  active topics {report.active_topics}  "
-            f"{report.documents_per_second:,.0f} documents/s"
-        )
 
 
 def _sample(counts: Counts) -> Counts:

@@ -10,7 +10,6 @@ from topicforge.results.topics import (
     TopicRow,
     Topics,
     find_topics,
-    top_words,
     topic_table,
 )
 
@@ -28,7 +27,6 @@ __all__ = [
     "find_topics",
     "hierarchy",
     "similarity",
-    "top_words",
     "topic_documents",
     "topic_table",
     "topics_over_time",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from topicforge.errors import InputError, OptionError, did_you_mean
 from topicforge.evaluation import npmi
+from topicforge.evaluation.rankings import top_columns
 from topicforge.results.similarity import similarity
 from topicforge.results.table import Table
 
@@ -51,7 +52,7 @@ class Topics:
 
     def words(self, top: int) -> list[tuple[str, ...]]:
         """Return each topic's ``top`` words, best first."""
-        order = top_words(self.word_scores, top)
+        order = top_columns(self.word_scores, top)
         words = self.vocabulary
         return [tuple(str(v) if words is None else words[v] for v in row) for row in order]
 
@@ -121,12 +122,6 @@ class FoundTopic:
     words: tuple[str, ...]
 
 
-def top_words(scores: NDArray[np.float32], top: int) -> NDArray[np.int64]:
-    """Return (K, top) columns of the highest scores, best first; ties by column number."""
-    top = min(top, scores.shape[1])
-    return np.argsort(-scores, axis=1, kind="stable")[:, :top]
-
-
 def topic_table(topics: Topics, *, bow: Any = None, top: int = 10) -> Table[TopicRow]:
     """Return one record per topic that is not hidden, in the order of their numbers.
 
@@ -139,7 +134,7 @@ def topic_table(topics: Topics, *, bow: Any = None, top: int = 10) -> Table[Topi
         OptionError: ``top`` is below one.
     """
     check_top(top, "topic_table")
-    order, names, words = top_words(topics.word_scores, top), topics.names(), topics.words(top)
+    order, names, words = top_columns(topics.word_scores, top), topics.names(), topics.words(top)
     ten = topics.words(10)
     coherence: Sequence[float | None] = [None] * len(topics)
     if bow is not None and len(ten[0]) > 1 and bow.nnz:

@@ -15,7 +15,7 @@ from topicforge.testing.toys import toy_batch, toy_theta
 def check_topic_word(spec: ComponentSpec) -> None:
     """``topic_word(theta)`` returns (R, V) word distributions: not negative, rows sum to one.
 
-    ``word_scores`` has the same shape, is finite, and ``ranking`` says its rule in words.
+    ``word_scores`` has the same shape, is finite, and ``scored_by`` says its rule in words.
     """
     what, decoder = title_of(spec), toy_part(spec)
     with torch.no_grad():
@@ -32,9 +32,9 @@ def check_topic_word(spec: ComponentSpec) -> None:
                 f"rows of topic_word sum to one up to {off:.2g}, smallest entry {float(words.min()):.2g}",
                 "they must be distributions over words", "end with softmax over the words",
             )  # fmt: skip
-    text = decoder.ranking
+    text = decoder.scored_by
     require(
-        isinstance(text, str) and bool(text.strip()), what, f"ranking is {text!r}",
+        isinstance(text, str) and bool(text.strip()), what, f"scored_by is {text!r}",
         "it must say in words how top words are ranked", "return a sentence",
     )  # fmt: skip
 

@@ -91,11 +91,6 @@ class Measure:
         """Its direction."""
         return self.name == LOG_LIKELIHOOD or bool(self._spec.higher_is_better)
 
-    @property
-    def of_words(self) -> bool:
-        """Whether it reads the topics' ranked words."""
-        return self.name != LOG_LIKELIHOOD and not {"theta", "transform"} & self._needs
-
     def check(self, documents: CorpusPair, where: str) -> None:
         """Check that documents have what the measure needs.
 
