@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +23,7 @@ _TOP, _TOP_OF_TD = 10, 25
 _SOURCES = {
     "bow": "--corpus", "vocabulary": "--corpus", "texts": "--texts", "theta": "a model or --theta",
     "labels": "labels in --corpus", "transform": "a model", "topic_word": "a model",
+    "completion or transform": "a model", "completion or topic_word": "a model",
     "heldout or halves": "--corpus",
 }  # fmt: skip
 
@@ -201,7 +201,6 @@ def _counted(reference: Corpus | None) -> dict[str, Any]:
 def _from_model(
     folder: Path, ranking: Any, documents: Corpus | None, path: Path | None
 ) -> tuple[list[list[str]], str, dict[str, Any]]:
-    from topicforge.corpus import Counts
     from topicforge.estimator.topic_model import load
 
     fitted = load(folder)
@@ -211,18 +210,13 @@ def _from_model(
         return words, ranked_by, {}
     check_words(fitted, documents.vocabulary, path)
 
-    def transform(counts: Any) -> Any:
-        with warnings.catch_warnings():
-            # half of a document with one word is empty, which the score's own rule says
-            warnings.simplefilter("ignore", UserWarning)
-            return fitted.transform(Counts.from_matrix(counts, "evaluate"))
-
     return (
         words,
         ranked_by,
         {
             "theta": fitted.transform(documents),
-            "transform": transform,
+            "transform": fitted.transform,
+            "completion": fitted.completion,
             "topic_word": fitted.topic_word_,
             "heldout": documents.counts.to_scipy(),
         },

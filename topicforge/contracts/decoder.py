@@ -22,6 +22,18 @@ class Decoder(Component, ABC):
             batch: the same B documents.
         """
 
+    def word_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+        """Return (B,) sum_v x_v log p(v | theta), what document completion scores; sum_v p(v | theta) = 1.
+
+        It is :meth:`log_likelihood`, unless training maximises something else than the probability of
+        each token: that of a word's presence, or one of weighted counts.
+
+        Args:
+            theta: (B, K) topic proportions, rows sum to one.
+            batch: the same B documents.
+        """
+        return self.log_likelihood(theta, batch)
+
     @abstractmethod
     def topic_word(self, theta: Tensor) -> Tensor:
         """Return (R, V) word distributions, rows sum to one, at R anchor thetas (R, K)."""

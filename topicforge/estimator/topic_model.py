@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -29,6 +30,7 @@ from topicforge.estimator.settings import GROUPS, Settings, build_network, resol
 from topicforge.estimator.tables import ModelTables
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.estimator.watching import Watcher, words_now
+from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
 from topicforge.registry import default_registry
 from topicforge.storage import sha256
@@ -391,20 +393,51 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             shard_documents=shard_documents, kind=format, on_shard=on_shard,
         )  # fmt: skip
 
-    def score(self, X: Any, y: Any = None, *, features: Any = None) -> float:
-        """Return the mean log-likelihood of a held-out word, by document completion; higher is better.
+    def completion(self, first: Any, second: Any, *, features: Any = None) -> NDArray[np.float64]:
+        """Return log p(second | theta of first), (N,), nats per document: document completion.
 
-        Each document's distinct words go alternately to two halves; theta comes from the first and
-        scores the second: sum x log(p_v(theta)) / sum x. It compares compositions whatever their
-        prior and divergence are (Wallach 2009, section 4).
+        p is that of the decoder which was trained, whatever its form: theta beta of a mixture, the softmax
+        of a product of experts.
+
+        Args:
+            first: (N, V) counts that theta is inferred from, as in :meth:`fit`.
+            second: (N, V) counts of the same documents, whose words are scored.
+            features: (N, F), where the fit had them.
 
         Raises:
-            InputError: no document has two distinct words.
+            InputError: counts are not usable, or the two are not of the same documents.
+
+        Source: Wallach et al. 2009, section 4.
+        """
+        check_is_fitted(self, "network_")
+        seen = read_input(self, first, features, fitting=False).documents
+        scored = read_input(self, second, features, fitting=False).documents
+        if len(seen) != len(scored):
+            raise InputError(
+                "TopicModel.completion: first and second must be halves of the same documents, got "
+                f"{len(seen)} and {len(scored)}"
+            )
+        return completion(self.network_, seen, scored, self._device())
+
+    def score(self, X: Any, y: Any = None, *, features: Any = None) -> float:
+        """Return the mean log-likelihood per held-out token, in nats; higher is better.
+
+        It is -log of :func:`topicforge.evaluation.perplexity`, with the same halves of each document
+        (:func:`topicforge.evaluation.split_halves`, seed 0): theta comes from the first, and the trained
+        decoder scores the tokens of the second. It compares compositions whatever their prior, divergence
+        and decoder are.
+
+        Raises:
+            InputError: no document has tokens in both halves.
+
+        Source: Wallach et al. 2009, section 4.
         """
         del y
         check_is_fitted(self, "network_")
         documents = read_input(self, X, features, fitting=False).documents
-        return completion(self.network_, documents, self._device())
+        counts = documents.counts.select(slice(None)).to_scipy()
+        given = partial(self.completion, features=documents.features)
+        return -math.log(perplexity(counts=counts, completion=given).value)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
