@@ -22,6 +22,7 @@ from topicforge.cli import (
     kernels,
     plugins,
     read,
+    report,
     search,
     tables,
     train,
@@ -29,7 +30,7 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "transform", "evaluate", "compare",
+    "demo", "corpus", "train", "topics", "find", "documents", "report", "transform", "evaluate", "compare",
     "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
@@ -84,6 +85,7 @@ app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
+app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
 app.command("evaluate")(results_only(evaluate.evaluate))
 app.command("compare")(results_only(compare.compare))

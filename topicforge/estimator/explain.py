@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping
 from textwrap import fill
 from typing import Any
@@ -60,6 +62,7 @@ def explanation(registry: Registry, settings: Settings) -> dict[str, Any]:
                 "name": part.spec.name,
                 "from": "encoder" if kind == "link" and kind not in settings.origins else origin(kind),
                 "summary": part.spec.summary,
+                "formula": _formula(part.spec.factory),
                 "source": part.spec.source,
                 "package": f"{part.spec.distribution} {part.spec.version}".strip(),
                 "options": rows(options_of(part.spec.factory), f"{kind}__{{}}".format),
@@ -119,6 +122,13 @@ def as_text(told: Mapping[str, Any]) -> str:
 
 def _has_options(value: Any) -> bool:
     return isinstance(value, Mapping) and "options" in value
+
+
+def _formula(factory: Any) -> str:
+    """What the docstring of a part says before its arguments: its equations, as plain text."""
+    told = (inspect.getdoc(factory) or "").partition("\nArgs:")[0].strip()
+    told = re.sub(r":\w+:`~?([^`]*)`|``(.*?)``", lambda found: found[1] or found[2], told)
+    return re.sub(r"(?<!\n)\n(?![\n ])", " ", told)  # a paragraph is a line
 
 
 def _regulariser(registry: Registry, one: Regulariser | tuple[str, Mapping[str, Any]]) -> Row:
