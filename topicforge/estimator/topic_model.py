@@ -106,6 +106,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
+        optimiser_form_: ``by rows`` or ``dense``, and why, see :class:`~topicforge.training.TrainingOptions`.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
     """
@@ -222,7 +223,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
     def explanation(self) -> dict[str, Any]:
         """Return what :meth:`explain` says as a dictionary of texts."""
-        return explanation(default_registry(), self._resolve())
+        return explanation(
+            default_registry(), self._resolve(), getattr(self, "optimiser_form_", None)
+        )
 
     # ---- fitting ------------------------------------------------------------------------
 
@@ -448,6 +451,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_,
+            optimiser_form=self.optimiser_form_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -596,6 +600,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             seen()  # a fitted model holds no documents
         self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
+        self.optimiser_form_ = trainer.optimisation.form
 
     def _adopt_network(
         self,
@@ -691,6 +696,7 @@ def load(
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
+    model.optimiser_form_ = saved.optimiser_form
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
