@@ -242,7 +242,10 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
         Args:
             X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
-                texts. Empty documents are left out of training and get theta = the prior's mean.
+                texts, lists of tokens, or bags of words ``[(word number, count), ...]`` as gensim has
+                them, in a list, a generator, a column or a data frame, see
+                :func:`topicforge.corpus.given.read_given`. Empty documents are left out of training
+                and get theta = the prior's mean.
             y: ignored.
             features: (N, F) numbers beside the counts, sentence embeddings say, for an encoder that
                 reads them; an array, or a memory map.
@@ -321,9 +324,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             trainer = self._build(settings, callbacks, read)
         else:
             settings = self.settings_
-            X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
-            self._check_more(X, read.documents)
+            self._check_more(read)
             self._seen.close(read.documents.checksum())
             trainer = self._trainer
         failure = None
@@ -486,9 +488,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         del params["training"]  # its entries are parameters of their own there
         return {**params, **settings.parameters()}
 
-    def _check_more(self, X: Any, documents: Documents) -> None:
+    def _check_more(self, read: Input) -> None:
         """Say what of a further batch can't be learned from, for its words were not in the first."""
-        missing = words_left_out(self, X)
+        missing, documents = words_left_out(self, read.texts), read.documents
         if documents.n_empty() == len(documents):
             raise InputError(
                 "TopicModel.partial_fit: none of the "
