@@ -2,6 +2,7 @@ import json
 import shutil
 
 import numpy as np
+import pytest
 
 import topicforge
 from topicforge.estimator.saved import MODEL
@@ -11,8 +12,8 @@ from topicforge.storage import write_manifest
 def test_text_is_a_topic_a_line_and_nothing_else(run, model):
     ran = run("topics", model, "--top", 25, "--format", "text")
     assert ran.code == 0
-    assert ran.err == ""
     fitted = topicforge.load(model)
+    assert ran.err == f"ranked by {fitted.ranked_by()}\n"
     assert ran.out == "".join(" ".join(words) + "\n" for words in fitted.topics(25))
     assert [len(line.split(" ")) for line in ran.out.splitlines()] == [25] * 4
 
@@ -20,7 +21,26 @@ def test_text_is_a_topic_a_line_and_nothing_else(run, model):
 def test_json(run, model):
     told = run("topics", model, "--top", 3, "--format", "json").json
     fitted = topicforge.load(model)
-    assert told == {"ranking": fitted.ranking_, "topics": fitted.topics(3)}
+    assert told == {"ranked_by": fitted.ranked_by(), "topics": fitted.topics(3)}
+
+
+@pytest.mark.parametrize("kind", ["text", "table", "json"])
+def test_another_ranking_is_named_in_every_format(run, model, kind):
+    ran = run("topics", model, "--format", kind, "--ranking", "relevance:lambda_=0.3")
+    fitted, ranking = topicforge.load(model), ("relevance", {"lambda_": 0.3})
+    assert fitted.ranked_by(ranking) in (ran.out if kind == "json" else ran.err)
+    for words in fitted.topics(10, ranking=ranking):
+        assert words[0] in ran.out
+    if kind == "text":
+        assert ran.out == "".join(
+            " ".join(words) + "\n" for words in fitted.topics(10, ranking=ranking)
+        )
+
+
+def test_an_unknown_ranking(run, model):
+    ran = run("topics", model, "--ranking", "relevence")
+    assert ran.code == 2
+    assert "relevance" in ran.error
 
 
 def test_table(run, model):

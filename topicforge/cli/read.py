@@ -10,6 +10,7 @@ import typer
 
 from topicforge.cli.device import check_device
 from topicforge.cli.documents import Features, NoVerify, read_documents, read_features
+from topicforge.cli.named import RankingName, read_ranking
 from topicforge.cli.output import counted, emit, new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
 from topicforge.storage import check_claim, write_array, write_file, writing_to
@@ -36,27 +37,32 @@ def topics(
             help="The form of the output: text has one topic per line, its words separated by spaces."
         ),
     ] = Format.text,
+    ranking: RankingName = None,
 ) -> None:
     """Print the topics of a model, best words first; topic k is column k of theta.
 
-    The plugins that the model was built with are not needed.
+    The ranking that orders the words is named beside the topics. The plugins that the model was built with
+    are not needed.
     """
     from topicforge.estimator.saved import read_topics
 
     saved = read_topics(model)
     # a word of a foreign vectoriser may hold a space, which would make two of it
-    words = [["_".join(word.split()) for word in topic] for topic in saved.topics(top)]
+    chosen = read_ranking(ranking)
+    topics, ranked_by = saved.topics(top, chosen), saved.readout.ranked_by(chosen)
+    words = [["_".join(word.split()) for word in topic] for topic in topics]
     if format is Format.text:
         for topic in words:
             emit(" ".join(topic))
     elif format is Format.json:
-        print_json({"ranking": saved.ranking, "topics": saved.topics(top)})
+        print_json({"ranked_by": ranked_by, "topics": topics})
+        return
     else:
         table = new_table("topic", "words", right=["topic"])
         for number, topic in enumerate(words):
             table.add_row(str(number), " ".join(topic))
         print_tables(table)
-        note(f"ranked by {saved.ranking}")
+    note(f"ranked by {ranked_by}")
 
 
 def transform(
