@@ -21,7 +21,8 @@ def test_text_is_a_topic_a_line_and_nothing_else(run, model):
 def test_json(run, model):
     told = run("topics", model, "--top", 3, "--format", "json").json
     fitted = topicforge.load(model)
-    assert told == {"ranked_by": fitted.ranked_by(), "topics": fitted.topics(3)}
+    assert (told["ranked_by"], told["topics"]) == (fitted.ranked_by(), fitted.topics(3))
+    assert told["table"] == fitted.topic_table(top=3).to_dicts()
 
 
 @pytest.mark.parametrize("kind", ["text", "table", "json"])
@@ -47,8 +48,17 @@ def test_table(run, model):
     ran = run("topics", model, "--top", 3, "--format", "table")
     fitted = topicforge.load(model)
     rows = [line.split() for line in ran.out.splitlines()]
-    assert rows[0] == ["topic", "words"]
-    assert rows[1:] == [[str(k), *words] for k, words in enumerate(fitted.topics(3))]
+    assert rows[0] == ["topic", "label", "share", "size", "nearest", "state", "words"]
+    assert [row[0] for row in rows[1:]] == ["0", "1", "2", "3"]
+    assert [row[-3:] for row in rows[1:]] == fitted.topics(3)
+
+
+def test_output(run, model, tmp_path):
+    ran = run("topics", model, "--output", tmp_path / "topics.csv")
+    assert (ran.code, ran.out) == (0, "")
+    assert (tmp_path / "topics.csv").read_text().startswith("topic,label,share,size,words,")
+    assert run("topics", model, "--output", tmp_path / "topics.csv").code == 2
+    assert "must end in .csv" in run("topics", model, "--output", tmp_path / "topics.txt").error
 
 
 def test_topics_outlive_the_plugins_of_the_model(run, model, tmp_path):

@@ -10,7 +10,7 @@ from topicforge import TopicModel
 from topicforge.errors import PluginError
 from topicforge.parts.decoders.mixture import MixtureDecoder
 from topicforge.parts.links import SoftmaxLink
-from topicforge.plugin import Distribution, Divergence, Latent, Prior, Rule
+from topicforge.plugin import Batch, Distribution, Divergence, Latent, Prior, Rule
 
 SMALL = {"n_topics": 3, "epochs": 1, "batch_size": 50, "encoder__hidden": (8,)}
 
@@ -208,3 +208,21 @@ def test_right_numbers_are_looked_at_once(planted, monkeypatch):
     TopicModel("nvdm-gsm", **{**SMALL, "epochs": 3, "ranking": "decoder"}).fit(planted[0])
     # once for the words and once for their scores, before training and after it
     assert len(looked) == 4
+
+
+@pytest.mark.parametrize(("prior", "moves"), [("gaussian", False), ("dirichlet", True)])
+def test_the_link_is_not_trained_by_a_comparison_of_both_sides_through_it(planted, prior, moves):
+    """A link that shrinks would make any two samples alike; a prior on the simplex is a fixed mark."""
+    model = TopicModel(
+        "nvdm-gsm", **SMALL, prior=prior, divergence=("mmd", {"kernel": "diffusion"}),
+        link="linear-softmax",
+    ).fit(planted[0])  # fmt: skip
+    network = model.network_
+    rows = planted[0][:40].tocsr()
+    arrays = (rows.indptr.astype("int64"), rows.indices.astype("int64"), rows.data)
+    batch = Batch(*(torch.from_numpy(a) for a in arrays), rows.shape[1])
+    network.zero_grad()
+    network(batch).divergence.backward()
+    grads = [weight.grad for weight in network.link.parameters()]
+    assert any(g is not None and bool(g.any()) for g in grads) == moves
+    assert any(w.grad is not None and bool(w.grad.any()) for w in network.encoder.parameters())

@@ -16,6 +16,7 @@ from topicforge.evaluation.rankings import (
     top_columns,
     word_scores,
 )
+from topicforge.results import Topics
 
 #: the ranking by the decoder's own scores: weights without a background bias, say
 DECODER = "decoder"
@@ -51,6 +52,18 @@ class Readout:
         # by probability the documents say nothing
         counted = None if name in ("probability", "frex") else self.occurrences()
         return word_scores(self.topic_word, (name, options), occurrences=counted)
+
+    def view(self, vocabulary: tuple[str, ...] | None, ranking: Ranking | None = None) -> Topics:
+        """Return the topics for the functions of :mod:`topicforge.results`.
+
+        Args:
+            vocabulary: V words, or ``None``.
+            ranking: ``None`` for the model's own.
+        """
+        counted = self.occurrences()
+        share = counted.topic / max(counted.n_documents, 1)
+        size = counted.largest.astype(np.int64)
+        return Topics(self.topic_word, self.scores(ranking), vocabulary, share, size)
 
     def ranked_by(self, ranking: Ranking | None = None) -> str:
         """Return what the ranking is, in words."""

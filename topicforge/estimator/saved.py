@@ -37,7 +37,7 @@ MODEL = FolderKind("model", ModelFileError, "`topicforge train`")
 _JSON, _WEIGHTS = "model.json", "weights.safetensors"
 _TOPICS, _WORDS = "topics.safetensors", "vocabulary.txt"
 #: of Occurrences, beside the joint ones
-_SUMS = ("topic", "documents", "tokens")
+_SUMS = ("topic", "documents", "tokens", "largest")
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
         raise ModelFileError(f"load: {folder}: {_JSON} or {_TOPICS} lacks {error}") from error
     k, v = shape
     got = [one.shape for one in (topic_word, scores, *sums.values())]
-    if got != [shape, shape, (v, k), (k,), (v,), (v,)]:
+    if got != [shape, shape, (v, k), (k,), (v,), (v,), (k,)]:
         raise ModelFileError(
             f"load: {folder / _TOPICS}: arrays must be of {k} topics and {v} words, got {got}; the "
             "files do not belong together"

@@ -19,15 +19,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer, Counts
-from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
 from topicforge.estimator.inference import checksum_of, completion, count_occurrences, infer
-from topicforge.estimator.inputs import read_input, words_left_out
+from topicforge.estimator.inputs import Input, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
+from topicforge.estimator.tables import ModelTables
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
@@ -57,7 +57,7 @@ _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _START_DOCUMENTS = 20_000
 
 
-class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
     Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
@@ -355,16 +355,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X: as in :meth:`fit`.
             features: (N, F), where the fit had them.
         """
-        check_is_fitted(self, "network_")
-        documents = read_input(self, X, features, fitting=False).documents
-        if documents.features is None:
-            self._warn_of_empty(documents)
-        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
-        start = 0
-        for part in self._infer(documents, range(len(documents))):
-            theta[start : start + len(part)] = part
-            start += len(part)
-        return theta
+        return self._read_theta(X, features)[1]
 
     def transform_to(
         self,
@@ -453,33 +444,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         given = partial(self.completion, features=documents.features)
         return -math.log(perplexity(counts=counts, completion=given).value)
 
-    def topics(
-        self,
-        top: int = 10,
-        vocabulary: Sequence[str] | None = None,
-        *,
-        ranking: Ranking | None = None,
-    ) -> list[list[str]] | list[list[int]]:
-        """Return each topic's ``top`` words, best first.
-
-        Args:
-            top: words per topic; at most V.
-            vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
-            ranking: the order of the words; ``None`` for the model's ``ranking``. Every ranking of
-                :mod:`topicforge.evaluation.rankings` can be had of every model, without another fit.
-
-        Raises:
-            OptionError, UnknownNameError: top below 1, or no such ranking or option.
-        """
-        check_is_fitted(self, "network_")
-        if top < 1:
-            raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
-        words = self.vocabulary_
-        if vocabulary is not None:
-            where = "TopicModel.topics"
-            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
-        return self._readout.topics(top, words, ranking)
-
     def save(self, folder: str | Path) -> None:
         """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
         check_is_fitted(self, "network_")
@@ -497,17 +461,6 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """``topic_word_`` under scikit-learn's name."""
         check_is_fitted(self, "network_")
         return self.topic_word_
-
-    @property
-    def word_scores_(self) -> NDArray[np.float32]:
-        """(K, V) scores by which :meth:`topics` ranks words."""
-        check_is_fitted(self, "network_")
-        return self._readout.scores()
-
-    def ranked_by(self, ranking: Ranking | None = None) -> str:
-        """Return what a ranking is, as a sentence; ``None`` for the model's own."""
-        check_is_fitted(self, "network_")
-        return self._readout.ranked_by(ranking)
 
     # ---- inside -------------------------------------------------------------------------
 
@@ -570,7 +523,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self,
         settings: Settings,
         callbacks: Sequence[Named],
-        read: Any,
+        read: Input,
         kept: tuple[Path, float] | None = None,
     ) -> Trainer:
         documents: Documents = read.documents
@@ -611,7 +564,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _checkpoints(
         self,
         settings: Settings,
-        read: Any,
+        read: Input,
         kept: tuple[Path, float] | None,
         processes: Processes,
     ) -> Checkpoints | None:
@@ -627,7 +580,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
     def _adopt(
-        self, settings: Settings, read: Any, trainer: Trainer, *, whole: bool = True
+        self, settings: Settings, read: Input, trainer: Trainer, *, whole: bool = True
     ) -> None:
         """Make a finished fit ours: the only place where fitted attributes are set."""
         network = trainer.network
@@ -668,6 +621,19 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._decoder_scores = decoder_scores
         self._seen = seen
         self.unfinished_ = False
+
+    def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
+        check_is_fitted(self, "network_")
+        read = read_input(self, X, features, fitting=False)
+        documents = read.documents
+        if documents.features is None:
+            self._warn_of_empty(documents)
+        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
+        start = 0
+        for part in self._infer(documents, range(len(documents))):
+            theta[start : start + len(part)] = part
+            start += len(part)
+        return read, theta
 
     def _infer(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
         return infer(self.network_, documents, rows, self._device())

@@ -37,6 +37,7 @@ class Occurrences:
         topic: (K,) sum_d theta_dk.
         documents: (V,) n_v, documents that hold the word.
         tokens: (V,) sum_d x_dv.
+        largest: (K,) documents whose largest topic it is.
         n_documents: N.
     """
 
@@ -44,13 +45,14 @@ class Occurrences:
     topic: Array
     documents: Array
     tokens: Array
+    largest: Array
     n_documents: int = 0
 
     @classmethod
     def zeros(cls, n_topics: int, vocab_size: int) -> Occurrences:
         """Return the sums over no document."""
-        alone = np.zeros(vocab_size)
-        return cls(np.zeros((vocab_size, n_topics)), np.zeros(n_topics), alone, alone.copy())
+        word, topic = np.zeros(vocab_size), np.zeros(n_topics)
+        return cls(np.zeros((vocab_size, n_topics)), topic, word, word.copy(), topic.copy())
 
     def add(self, counts: Any, theta: Any) -> None:
         """Add documents: counts (B, V) in scipy CSR without stored zeros, and their theta (B, K)."""
@@ -61,13 +63,15 @@ class Occurrences:
         self.topic += theta.sum(0, dtype=np.float64)
         self.documents += np.bincount(counts.indices, minlength=width)
         self.tokens += np.bincount(counts.indices, counts.data, minlength=width)
+        self.largest += np.bincount(theta.argmax(1), minlength=len(self.topic))
         self.n_documents += counts.shape[0]
 
     def __add__(self, other: Occurrences) -> Occurrences:
         """The sums over the documents of both."""
         return Occurrences(
             self.joint + other.joint, self.topic + other.topic, self.documents + other.documents,
-            self.tokens + other.tokens, self.n_documents + other.n_documents,
+            self.tokens + other.tokens, self.largest + other.largest,
+            self.n_documents + other.n_documents,
         )  # fmt: skip
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from topicforge import distributed
 from topicforge.contracts import (
@@ -130,7 +131,7 @@ class Network(nn.Module):
         log_theta = self._through_link(z, batch)
         p = self._prior()
         with self._blamed("divergence", "encoder", "prior"), _full_precision(z.device.type):
-            divergence = self._divergence(q, p, Samples(z, log_theta, self.link))
+            divergence = self._divergence(q, p, self._compared(q, p, z, log_theta))
         seen = log_theta if latent is None else self._through_link(latent(z), batch)
         given = seen.exp() if theta is None else theta(seen.exp())
         reconstruction = self._reconstruction(given, batch)
@@ -276,6 +277,23 @@ class Network(nn.Module):
         """(K, V) scores by which top words are ranked."""
         return self.decoder.word_scores(self.anchor_theta())
 
+    def _compared(self, q: Distribution, p: Distribution, z: Tensor, log_theta: Tensor) -> Samples:
+        """What the divergence compares.
+
+        Where samples of both sides go through the link, its weights get no gradient from the divergence:
+        a link that takes everything to one point would make any two samples alike.
+        """
+        trained = any(weight.requires_grad for weight in self.link.parameters())
+        if not (trained and self.rule.space == "theta" and q.space == p.space == "z"):
+            return Samples(z, log_theta, self.link)
+        held = {name: weight.detach() for name, weight in self.link.named_parameters()}
+
+        def link(latent: Tensor) -> Tensor:
+            through: Tensor = functional_call(self.link, held, (latent,))
+            return through
+
+        return Samples(z, _full(link(z)), link)
+
     def _divergence(self, q: Distribution, p: Distribution, samples: Samples) -> Tensor:
         """(B,) per document; or what is no mean over documents: a scalar of those of all processes."""
         rule = self.rule
@@ -287,7 +305,7 @@ class Network(nn.Module):
                 q = q.map_tensors(distributed.batch_gather)
             # all rows are here, on every process
             with distributed.splitting(None):
-                value = rule.compute(q, p, Samples(z, log_theta, self.link))
+                value = rule.compute(q, p, Samples(z, log_theta, samples.link))
         expected = samples.z.shape[:1] if rule.per_document else ()
         if value.shape != expected:
             raise PluginError(
