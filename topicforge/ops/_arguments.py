@@ -134,7 +134,7 @@ def check_words(where: str, crow: Tensor, col: Tensor, vocab_size: int) -> None:
     Reads every element and so waits for a GPU: the native operators call it only to say what
     was wrong, after their own check failed. A graph has no elements while it is recorded.
     """
-    if torch.compiler.is_compiling() or is_tracing():
+    if torch.compiler.is_compiling() or is_tracing():  # type: ignore[no-untyped-call]
         return
     nnz = col.shape[0]
     first, last = int(crow[0]), int(crow[-1])
