@@ -15,14 +15,17 @@ PLUGINS = PACKAGE.parent / "plugins"
 #: packages and root modules, from the foundations up: each may import those before it
 CHAIN = (
     "_version", "errors", "storage", "ops", "distributed", "distributions", "contracts",
-    "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "estimator",
+    "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "export", "estimator",
     "experiments", "cli", "__main__", "testing",
 )  # fmt: skip
 #: what a package may not import although it stands before it
 FORBIDDEN = {
     # the registry knows the built-ins by name only, and the core no class of a part
     "corpus": {"ops", "distributed", "distributions", "contracts"},  # it needs no torch
-    **{package: {"parts", "plugin"} for package in ("registry", "wiring", "training", "estimator")},
+    **{
+        package: {"parts", "plugin"}
+        for package in ("registry", "wiring", "training", "export", "estimator")
+    },
     "plugin": {"_version", "storage"},
 }
 #: folders of parts: none imports another, all may import what is not in this list

@@ -9,6 +9,7 @@ COMMANDS = [
     "train",
     "topics",
     "transform",
+    "export",
     "evaluate",
     "compare",
     "search",

@@ -19,6 +19,7 @@ from topicforge.cli import (
     demo,
     evaluate,
     explain,
+    export,
     kernels,
     plugins,
     read,
@@ -28,8 +29,8 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "transform", "evaluate", "compare", "search", "explain",
-    "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "transform", "export", "evaluate", "compare", "search",
+    "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ app.add_typer(corpus.app, name="corpus")
 app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
 app.command("transform")(results_only(read.transform))
+app.command("export")(results_only(export.export))
 app.command("evaluate")(results_only(evaluate.evaluate))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))

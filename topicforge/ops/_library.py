@@ -153,6 +153,8 @@ def implementation(device: str = "cpu") -> str:
 # Plain containers filled once at import: torch.compile reads them as constants, where a
 # call that looks at files would break the graph.
 _READY: dict[str, tuple[str, ...]] = {}
+#: the same operators in plain PyTorch, by name
+REFERENCES: dict[str, Callable[..., Any]] = {}
 
 
 def register(
@@ -182,6 +184,8 @@ def register(
     """
     import torch
 
+    if reference is not None:
+        REFERENCES[name] = reference
     loaded = [device for device, status in libraries().items() if status.loaded]
     qualified = f"topicforge::{name}"
     if not loaded or not hasattr(torch.ops.topicforge, name):
