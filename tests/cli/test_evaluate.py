@@ -44,6 +44,17 @@ def test_the_table_says_value_and_provenance(run, corpus, model, expected):
     assert "left out: npmi_window, c_v (needs --texts)" in ran.err
 
 
+def test_words_in_another_ranking(run, corpus, model):
+    told = run("evaluate", model, "--corpus", corpus, "--ranking", "lift", "--json").json
+    documents, fitted = Corpus.open(corpus), topicforge.load(model)
+    expected = evaluate(
+        fitted.topics(25, ranking="lift"), bow=documents.counts.to_scipy(),
+        vocabulary=documents.vocabulary, metrics=["npmi"],
+    )  # fmt: skip
+    assert told["scores"]["npmi"]["value"] == expected["npmi"].value
+    assert told["ranked_by"] == fitted.ranked_by("lift")
+
+
 def test_chosen_scores(run, corpus, model, expected):
     told = run(
         "evaluate", model, "--corpus", corpus, "--metric", "td", "--metric", "npmi", "--json"
@@ -115,6 +126,7 @@ def test_another_reference_and_windows(run, corpus, tmp_path):
         ["M", "--topics", "t.txt"],
         ["M", "--theta", "t.npy"],
         ["--topics", "t.txt", "--labels", "l.txt"],
+        ["--topics", "t.txt", "--ranking", "lift"],
     ],
 )
 def test_options_that_do_not_go_together(run, arguments):

@@ -8,6 +8,8 @@ COMMANDS = [
     "corpus",
     "train",
     "topics",
+    "find",
+    "documents",
     "transform",
     "export",
     "evaluate",

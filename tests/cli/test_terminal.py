@@ -67,6 +67,25 @@ def test_on_a_terminal_a_bar_moves_within_80_columns(terminal):
     assert max(len(line.split("\x1b[2K")[-1]) for line in drawn.splitlines()) <= 80
 
 
+def test_words_of_a_few_topics_are_shown_as_they_form(terminal):
+    asked = []
+
+    def top_words(n_topics, top):
+        asked.append((n_topics, top))
+        return [["music", "\x1b[2Jred"], ["音乐", "歌曲"]]
+
+    bar = progress.Bar()
+    bar.on_fit_start(FitStart({}, 1000, 500, 20, 3, "closed form", top_words))
+    for epoch in (1, 2, 3):
+        bar.on_epoch_end(report(epoch))
+    bar.on_fit_end([])
+    # the second epoch is within a second of the first
+    assert asked == [(5, 8), (5, 8)]
+    last = terminal.getvalue().rpartition("\x1b[2K")[2]
+    assert "topic 0: music \\x1b[2Jred" in last
+    assert "topic 1: 音乐 歌曲" in last
+
+
 @pytest.mark.usefixtures("terminal")
 def test_steps_move_the_bar_once_their_number_is_known():
     bar = progress.Bar()

@@ -85,7 +85,9 @@ def test_without_inputs_what_is_left_out_says_what_it_needs():
     assert {"td", "tu", "irbo"} <= set(scores)
     assert scores.skipped["npmi"] == "needs bow, vocabulary"
     assert scores.skipped["km_nmi"] == "needs theta, labels"
-    assert scores.skipped["perplexity"] == "needs transform, topic_word, heldout or halves"
+    assert scores.skipped["perplexity"] == (
+        "needs completion or transform, completion or topic_word, heldout or halves"
+    )
     assert "c_v not computed: needs texts" in str(scores)
 
 

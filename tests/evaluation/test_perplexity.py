@@ -84,6 +84,17 @@ def test_halves_add_up_and_repeat(counts, seed):
     np.testing.assert_array_equal(first.toarray(), again.toarray())
 
 
+def test_what_is_left_of_a_count_falls_as_a_token():
+    counts = np.full((100, 100), 2.25)
+    first, second = (half.toarray() for half in split_halves(counts, seed=0))
+    np.testing.assert_allclose(first + second, counts)
+    assert set(np.unique(first % 1)) == {0, 0.25}
+    # 10,000 coins: standard deviation 50; five of them
+    assert abs((first % 1 > 0).sum() - 5000) < 250
+    whole, _ = split_halves(np.full((100, 100), 2), seed=0)
+    np.testing.assert_array_equal(np.floor(first), whole.toarray())
+
+
 def test_tokens_fall_by_a_fair_coin():
     first, _ = split_halves(np.full((100, 100), 4), seed=0)
     # 40,000 coins: standard deviation 100; five of them
@@ -122,7 +133,6 @@ def test_float32_does_not_underflow():
     [
         ({}, "either counts to split or the two halves"),
         ({"counts": COUNTS, "halves": (COUNTS, COUNTS)}, "either counts"),
-        ({"counts": COUNTS + 0.5}, "whole numbers to be split"),
         ({"counts": -COUNTS}, "zero or more"),
         ({"counts": np.zeros((2, 4))}, "empty corpus"),
         ({"counts": np.ones((2, 3))}, "3 words, 4 columns"),
@@ -134,6 +144,31 @@ def test_float32_does_not_underflow():
 def test_unusable_counts(arguments, message):
     with pytest.raises(InputError, match=message):
         perplexity(even, BETA, **arguments)
+
+
+def test_a_models_own_likelihood():
+    first, second = np.eye(2, 4), np.array([[0, 2, 0, 1], [0, 0, 2, 0]])
+    score = perplexity(completion=lambda *_: [-6.0, -9.0], halves=(first, second))
+    assert score.value == pytest.approx(math.exp((6 + 9) / 5), rel=1e-12)  # five tokens
+    assert "per token" in score.rule
+    assert "the model's own decoder" in score.rule
+
+
+def test_a_likelihood_of_a_document_that_is_left_out_does_not_count():
+    first, second = np.array([[1, 0], [0, 0]]), np.array([[0, 2], [7, 0]])
+    score = perplexity(completion=lambda *_: [-6.0, -1e9], halves=(first, second))
+    assert score.value == pytest.approx(math.exp(3), rel=1e-12)
+
+
+@pytest.mark.parametrize("values", [[-1.0], [-1.0, math.nan, -1.0], [[-1.0], [-1.0], [-1.0]]])
+def test_unusable_likelihoods(values):
+    with pytest.raises(InputError, match=r"one log-likelihood per document|must be finite"):
+        perplexity(completion=lambda *_: values, halves=(COUNTS, COUNTS))
+
+
+def test_either_a_likelihood_or_a_mixture():
+    with pytest.raises(InputError, match="transform and topic_word"):
+        perplexity(even, counts=COUNTS)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def test_the_built_in_metrics_come_through_the_hook():
     assert all(m.function is METRICS[m.name].function and m.version for m in own)
     assert list_components("metric") == registry.specs("metric")
     rows = {row["qualified_name"]: row for row in report(registry)["metrics"]}
-    assert rows["topicforge:perplexity"]["needs"] == ["transform", "topic_word", "heldout|halves"]
+    assert rows["topicforge:perplexity"]["needs"] == [
+        "completion|transform", "completion|topic_word", "heldout|halves",
+    ]  # fmt: skip
     assert rows["topicforge:td"]["options"] == {"top": "25"}
 
 

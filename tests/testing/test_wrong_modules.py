@@ -48,6 +48,7 @@ CASES = [
     ("prior", wrong.BadAnchors, "check_anchors_and_start", "anchors"),
     ("decoder", wrong.RowsOffOne, "check_topic_word", "sum to one"),
     ("decoder", wrong.Doubled, "check_log_likelihood", "sum_v"),
+    ("decoder", wrong.ScoredByPresence, "check_word_log_likelihood", "sum_v"),
     ("decoder", wrong.VectorPenalty, "check_penalties", "must have shape ()"),
 ]
 

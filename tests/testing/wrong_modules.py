@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from topicforge.plugin import (
+    Batch,
     Decoder,
     DiagonalNormal,
     Dirichlet,
@@ -296,6 +297,12 @@ class RowsOffOne(GoodDecoder):
 class Doubled(GoodDecoder):
     def log_likelihood(self, theta, batch):
         return 2 * super().log_likelihood(theta, batch)
+
+
+class ScoredByPresence(GoodDecoder):
+    def word_log_likelihood(self, theta, batch):
+        ones = torch.ones_like(batch.count)
+        return self.log_likelihood(theta, Batch(batch.crow, batch.col, ones, batch.vocab_size))
 
 
 class VectorPenalty(GoodDecoder):

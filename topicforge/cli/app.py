@@ -24,13 +24,14 @@ from topicforge.cli import (
     plugins,
     read,
     search,
+    tables,
     train,
 )
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "transform", "export", "evaluate", "compare", "search",
-    "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "transform", "export", "evaluate",
+    "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -82,6 +83,8 @@ app.command("demo")(results_only(demo.demo))
 app.add_typer(corpus.app, name="corpus")
 app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
+app.command("find")(results_only(tables.find))
+app.command("documents")(results_only(tables.documents))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
 app.command("evaluate")(results_only(evaluate.evaluate))

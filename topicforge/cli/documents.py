@@ -18,6 +18,28 @@ if TYPE_CHECKING:
     from topicforge.corpus import Corpus, Counts
     from topicforge.estimator.topic_model import TopicModel
 
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder (topicforge train).")]
+Documents = Annotated[
+    Path,
+    typer.Argument(metavar="DOCUMENTS", help="A corpus folder, a file of counts, or texts."),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(help="The format of the documents, where their name does not show it."),
+]
+TextColumn = Annotated[str | None, typer.Option(help="The column of a table that holds the texts.")]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        help="The language of texts: en or zh.", show_default="that of the training corpus"
+    ),
+]
+Encoding = Annotated[str, typer.Option(help="The encoding of text files.")]
+Device = Annotated[
+    str,
+    typer.Option(help="The device to compute on: auto (CUDA where there is one), cpu or cuda."),
+]
+
 Features = Annotated[
     Path | None,
     typer.Option(
@@ -139,6 +161,7 @@ def read_documents(
     language: str | None,
     encoding: str,
     verify: bool = True,
+    texts: list[str] | None = None,
 ) -> Corpus | Counts:
     """Read documents and count them over the columns of a fitted model.
 
@@ -150,6 +173,7 @@ def read_documents(
         language: of texts; ``None`` for that of the fit.
         encoding: of text files.
         verify: compare the checksums of a corpus folder.
+        texts: takes up the texts, where such are read.
 
     Raises:
         CorpusError: unreadable.
@@ -173,8 +197,10 @@ def read_documents(
     reading = {"format": found.reader, "encoding": encoding}
     if text_column is not None:
         reading["text_column"] = text_column
-    texts = (text for text, _ in read_texts(path, reading))
-    return Counts.from_matrix(vectorizer.transform(texts), str(path))
+    read_one = (text for text, _ in read_texts(path, reading))
+    if texts is not None:
+        texts.extend(read_one)
+    return Counts.from_matrix(vectorizer.transform(read_one if texts is None else texts), str(path))
 
 
 def read_array(path: Path, what: str) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topicforge.cli.documents import check_words, corpus_or_counts, open_corpus, read_array
-from topicforge.cli.named import read_named
+from topicforge.cli.named import RankingName, read_named, read_ranking
 from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.errors import CorpusError, InputError
 
@@ -24,6 +23,7 @@ _TOP, _TOP_OF_TD = 10, 25
 _SOURCES = {
     "bow": "--corpus", "vocabulary": "--corpus", "texts": "--texts", "theta": "a model or --theta",
     "labels": "labels in --corpus", "transform": "a model", "topic_word": "a model",
+    "completion or transform": "a model", "completion or topic_word": "a model",
     "heldout or halves": "--corpus",
 }  # fmt: skip
 
@@ -64,6 +64,7 @@ def evaluate(
         int | None,
         typer.Option(metavar="N", help="The number of words per topic.", show_default="10", min=2),
     ] = None,
+    ranking: RankingName = None,
     topics: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +110,8 @@ def evaluate(
         raise typer.BadParameter("give a MODEL folder or --topics FILE, one of the two")
     if model is not None and theta is not None:
         raise typer.BadParameter("--theta belongs to --topics; a model infers its own")
+    if model is None and ranking is not None:
+        raise typer.BadParameter("--ranking orders a model's words; those of --topics are in order")
     if corpus is None and (vocab or labels or theta):
         raise typer.BadParameter(
             "--vocab, --labels and --theta describe --corpus, which is missing"
@@ -119,9 +122,10 @@ def evaluate(
         given.update(documents=documents.name, labels=documents.labels)
     if model is not None:
         with working(f"opening {model} and inferring theta"):
-            words, fitted = _from_model(model, documents, corpus)
+            words, ranked_by, fitted = _from_model(model, read_ranking(ranking), documents, corpus)
         given.update(fitted)
     else:
+        ranked_by = None
         assert topics is not None
         words = _read_lines(topics, "a topic")
         given["theta"] = None if theta is None else read_array(theta, "(documents, topics)")
@@ -130,12 +134,15 @@ def evaluate(
     with working("counting"):
         scores, skipped = _score(words, metric, texts, given)
     if json:
-        print_json({"scores": scores, "skipped": skipped})
+        told = {} if ranked_by is None else {"ranked_by": ranked_by}
+        print_json({**told, "scores": scores, "skipped": skipped})
         return
     table = new_table("score", "value", "how", right=["value"])
     for name, score in scores.items():
         table.add_row(name, f"{score['value']:.4f}", _how(score))
     print_tables(table)
+    if ranked_by is not None:
+        note(f"words ranked by {ranked_by}")
     for why in dict.fromkeys(skipped.values()):
         names = [name for name, reason in skipped.items() if reason == why]
         note(f"left out: {', '.join(names)} ({why})")
@@ -192,29 +199,28 @@ def _counted(reference: Corpus | None) -> dict[str, Any]:
 
 
 def _from_model(
-    folder: Path, documents: Corpus | None, path: Path | None
-) -> tuple[list[list[str]], dict[str, Any]]:
-    from topicforge.corpus import Counts
+    folder: Path, ranking: Any, documents: Corpus | None, path: Path | None
+) -> tuple[list[list[str]], str, dict[str, Any]]:
     from topicforge.estimator.topic_model import load
 
     fitted = load(folder)
-    words = [[str(word) for word in topic] for topic in fitted.topics(_TOP_OF_TD)]
+    words = [[str(word) for word in topic] for topic in fitted.topics(_TOP_OF_TD, ranking=ranking)]
+    ranked_by = fitted.ranked_by(ranking)
     if documents is None or path is None:
-        return words, {}
+        return words, ranked_by, {}
     check_words(fitted, documents.vocabulary, path)
 
-    def transform(counts: Any) -> Any:
-        with warnings.catch_warnings():
-            # half of a document with one word is empty, which the score's own rule says
-            warnings.simplefilter("ignore", UserWarning)
-            return fitted.transform(Counts.from_matrix(counts, "evaluate"))
-
-    return words, {
-        "theta": fitted.transform(documents),
-        "transform": transform,
-        "topic_word": fitted.topic_word_,
-        "heldout": documents.counts.to_scipy(),
-    }
+    return (
+        words,
+        ranked_by,
+        {
+            "theta": fitted.transform(documents),
+            "transform": fitted.transform,
+            "completion": fitted.completion,
+            "topic_word": fitted.topic_word_,
+            "heldout": documents.counts.to_scipy(),
+        },
+    )
 
 
 def _read_lines(path: Path, what: str, empty: bool = False) -> list[list[str]]:

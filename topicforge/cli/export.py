@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from topicforge.cli.documents import NoVerify
+from topicforge.cli.documents import Model, NoVerify
 from topicforge.cli.output import note, print_json, working
 from topicforge.cli.paths import check_output
-from topicforge.cli.read import Model
 
 
 class To(StrEnum):

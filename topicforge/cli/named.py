@@ -35,6 +35,22 @@ RegulariserNames = Annotated[
     ),
 ]
 
+RankingName = Annotated[
+    str | None,
+    typer.Option(
+        "--ranking",
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="The order of a topic's words: probability, association, frex, relevance, lift, or decoder for "
+        "the decoder's own scores; relevance:lambda_=0.6 and frex:weight=0.5 have an option.",
+        show_default="the model's",
+    ),
+]
+
+
+def read_ranking(argument: str | None) -> str | tuple[str, Any] | None:
+    """Return what ``TopicModel.topics`` takes; ``None`` where nothing was said."""
+    return None if argument is None else read_named([argument], "--ranking")[0]
+
 
 def read_regularisers(arguments: Sequence[str] | None) -> list[str | tuple[str, Any]] | None:
     """Return what TopicModel takes: ``None`` where nothing was said, an empty list for ``none``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 
 from rich.console import RenderableType
@@ -9,8 +10,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.text import Text
 
-from topicforge.cli.output import is_live, note, notes
+from topicforge.cli.output import escaped, is_live, note, notes
 from topicforge.contracts import Callback, EpochReport, FitStart
+
+#: shown as they form
+_TOPICS, _WORDS = 5, 8
 
 
 def opening(start: FitStart) -> str:
@@ -64,9 +68,12 @@ class Bar(Callback):
         self._task: TaskID | None = None
         self._phase = ""
         self._done = self._steps = self._steps_an_epoch = 0
+        self._start: FitStart | None = None
+        self._words, self._read_at = "", 0.0
 
     def on_fit_start(self, start: FitStart) -> None:
         """Show an empty bar."""
+        self._start = start
         note(opening(start))
         self._progress.said = "first epoch ..."
         self._progress.start()
@@ -87,11 +94,22 @@ class Bar(Callback):
             self._task = self._progress.add_task(report.phase, total=report.epochs, epoch=0)
         assert self._task is not None
         self._done, self._steps_an_epoch = report.epoch, self._steps
-        self._progress.said = terms(report)
+        self._progress.said = terms(report) + self._topics(last=report.epoch == report.epochs)
         self._progress.update(self._task, completed=report.epoch, epoch=report.epoch)
         if report.epoch == report.epochs:
             # the name of the next phase is known when its first epoch has ended
             self._task = None
+
+    def _topics(self, *, last: bool) -> str:
+        """The words of a few topics, a line each, read anew every second at most."""
+        now = time.monotonic()
+        if self._start is not None and (last or now - self._read_at >= 1):
+            self._read_at = now
+            self._words = "".join(
+                "\n" + escaped(f"topic {k}: {' '.join(words)}")[: notes.width]
+                for k, words in enumerate(self._start.top_words(_TOPICS, _WORDS))
+            )
+        return self._words
 
     def on_fit_end(self, history: list[EpochReport]) -> None:
         """Leave the last state on the screen."""

@@ -9,15 +9,27 @@ from typing import Annotated, Any, cast
 import typer
 
 from topicforge.cli.device import check_device
-from topicforge.cli.documents import Features, NoVerify, read_documents, read_features
-from topicforge.cli.output import counted, emit, new_table, note, print_json, print_tables, working
+from topicforge.cli.documents import (
+    Device,
+    Documents,
+    Encoding,
+    Features,
+    Format,
+    Language,
+    Model,
+    NoVerify,
+    TextColumn,
+    read_documents,
+    read_features,
+)
+from topicforge.cli.named import RankingName, read_ranking
+from topicforge.cli.output import counted, emit, note, print_json, working
 from topicforge.cli.paths import check_output
+from topicforge.cli.tables import Force, TableFile, check_table, print_table, write_table
 from topicforge.storage import check_claim, write_array, write_file, writing_to
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder (topicforge train).")]
 
-
-class Format(StrEnum):
+class TopicsFormat(StrEnum):
     """How topics are printed."""
 
     text = "text"
@@ -31,40 +43,50 @@ def topics(
         int, typer.Option(metavar="N", help="The number of words per topic.", min=1)
     ] = 10,
     format: Annotated[  # noqa: A002 - the option's name
-        Format,
+        TopicsFormat,
         typer.Option(
-            help="The form of the output: text has one topic per line, its words separated by spaces."
+            help="The form of the output: text has one topic per line, its words separated by spaces; "
+            "table and json also have each topic's share, size, nearest topic and state."
         ),
-    ] = Format.text,
+    ] = TopicsFormat.text,
+    ranking: RankingName = None,
+    output: TableFile = None,
+    force: Force = False,
 ) -> None:
     """Print the topics of a model, best words first; topic k is column k of theta.
 
-    The plugins that the model was built with are not needed.
+    The ranking that orders the words is named beside the topics. The plugins that the model was built with
+    are not needed.
     """
     from topicforge.estimator.saved import read_topics
+    from topicforge.results import topic_table
 
+    check_table(output, force)
     saved = read_topics(model)
+    chosen = read_ranking(ranking)
+    topics, ranked_by = saved.topics(top, chosen), saved.readout.ranked_by(chosen)
     # a word of a foreign vectoriser may hold a space, which would make two of it
-    words = [["_".join(word.split()) for word in topic] for topic in saved.topics(top)]
-    if format is Format.text:
+    words = [["_".join(word.split()) for word in topic] for topic in topics]
+    if format is TopicsFormat.text and output is None:
         for topic in words:
             emit(" ".join(topic))
-    elif format is Format.json:
-        print_json({"ranking": saved.ranking, "topics": saved.topics(top)})
+        note(f"ranked by {ranked_by}")
+        return
+    table = topic_table(saved.readout.view(saved.vocabulary, chosen), top=top)
+    if output is not None:
+        write_table(table, output)
+    elif format is TopicsFormat.json:
+        print_json({"ranked_by": ranked_by, "topics": topics, "table": table.to_dicts()})
+        return
     else:
-        table = new_table("topic", "words", right=["topic"])
-        for number, topic in enumerate(words):
-            table.add_row(str(number), " ".join(topic))
-        print_tables(table)
-        note(f"ranked by {saved.ranking}")
+        columns = ("topic", "label", "share", "size", "nearest", "state", "words")
+        print_table(table, columns, {"words": [" ".join(words[row.topic]) for row in table]})
+    note(f"ranked by {ranked_by}")
 
 
 def transform(
     model: Model,
-    documents: Annotated[
-        Path,
-        typer.Argument(metavar="DOCUMENTS", help="A corpus folder, a file of counts, or texts."),
-    ],
+    documents: Documents,
     output: Annotated[
         Path,
         typer.Option(
@@ -74,20 +96,10 @@ def transform(
             help="The .npy file to write, or a folder for shards of theta.",
         ),
     ],
-    format: Annotated[  # noqa: A002 - the option's name
-        str | None,
-        typer.Option(help="The format of the documents, where their name does not show it."),
-    ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(help="The column of a table that holds the texts.")
-    ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option(
-            help="The language of texts: en or zh.", show_default="that of the training corpus"
-        ),
-    ] = None,
-    encoding: Annotated[str, typer.Option(help="The encoding of text files.")] = "utf-8",
+    format: Format = None,  # noqa: A002 - the option's name
+    text_column: TextColumn = None,
+    language: Language = None,
+    encoding: Encoding = "utf-8",
     features: Features = None,
     shard_documents: Annotated[
         int,
@@ -96,12 +108,9 @@ def transform(
     shard_format: Annotated[
         str, typer.Option(help="The format of the shards: npy or parquet.")
     ] = "npy",
-    device: Annotated[
-        str,
-        typer.Option(help="The device to compute on: auto (CUDA where there is one), cpu or cuda."),
-    ] = "auto",
+    device: Device = "auto",
     no_verify: NoVerify = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Write the topic proportions of documents: theta, float32, one row per document.

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+
+def _no_words(n_topics: int, top: int) -> list[list[str]]:
+    """Of a start that was made by hand."""
+    del n_topics, top
+    return []
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,8 @@ class FitStart:
         n_topics: K.
         epochs: epochs planned, pretraining left out.
         estimator: the divergence rule that runs, as ``explain`` prints it.
+        top_words: called with a number of topics and a number of words, returns the words of the first
+            topics by the decoder's scores as they are at that moment.
     """
 
     settings: Mapping[str, Any]
@@ -26,6 +34,7 @@ class FitStart:
     n_topics: int
     epochs: int
     estimator: str
+    top_words: Callable[[int, int], list[list[str]]] = field(default_factory=lambda: _no_words)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,18 @@ class Decoder(Component, ABC):
             batch: the same B documents.
         """
 
+    def word_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+        """Return (B,) sum_v x_v log p(v | theta), what document completion scores; sum_v p(v | theta) = 1.
+
+        It is :meth:`log_likelihood`, unless training maximises something else than the probability of
+        each token: that of a word's presence, or one of weighted counts.
+
+        Args:
+            theta: (B, K) topic proportions, rows sum to one.
+            batch: the same B documents.
+        """
+        return self.log_likelihood(theta, batch)
+
     @abstractmethod
     def topic_word(self, theta: Tensor) -> Tensor:
         """Return (R, V) word distributions, rows sum to one, at R anchor thetas (R, K)."""
@@ -30,12 +42,12 @@ class Decoder(Component, ABC):
         """Return (R, V) scores by which a topic's top words are ranked; higher is better.
 
         The default ranks by probability. A decoder that ranks otherwise (weights without the
-        background bias) states it in :attr:`ranking`.
+        background bias) states it in :attr:`scored_by`.
         """
         return self.topic_word(theta)
 
     @property
-    def ranking(self) -> str:
+    def scored_by(self) -> str:
         """The rule behind :meth:`word_scores` as a sentence; printed with the topics."""
         return "probability p(word | topic)"
 

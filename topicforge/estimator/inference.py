@@ -1,4 +1,4 @@
-"""What a trained network says of documents: theta, completion, association, identity."""
+"""What a trained network says of documents: theta, completion, word occurrences, identity."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Iterator
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from topicforge.corpus import Counts, ShardedCounts
-from topicforge.errors import InputError
-from topicforge.estimator.ranking import Association
+from topicforge.evaluation.rankings import Occurrences
 from topicforge.training import Documents, Selection, in_order, of_rows, padded
 from topicforge.wiring.network import Network
 
@@ -35,42 +34,34 @@ def infer(
 
 
 @torch.no_grad()
-def completion(network: Network, documents: Documents, device: torch.device) -> float:
-    """Return the mean log-likelihood of a word of the second halves, with theta from the first.
-
-    Raises:
-        InputError: no document has two distinct words.
-    """
-    seen, held = (Documents(half, documents.features) for half in _halves(documents.counts))
-    if held.counts.n_entries == 0:
-        raise InputError(
-            "TopicModel.score: document completion needs documents with at least two distinct words, "
-            "got none"
-        )
-    total = words = 0.0
-    halves = zip(
-        in_order(seen, _BATCH, device), in_order(held, _BATCH, device), strict=True
-    )  # fmt: skip
+def completion(
+    network: Network, seen: Documents, scored: Documents, device: torch.device
+) -> NDArray[np.float64]:
+    """Return (N,) log p(scored words | theta of the seen ones), by the decoder that was trained."""
+    network.to(device).eval()
+    halves = zip(in_order(seen, _BATCH, device), in_order(scored, _BATCH, device), strict=True)
+    found = []
     for first, second in halves:
-        if network.reads_anchors:
-            theta = network.link(network.posterior(first).mean).exp()
-        else:
-            theta = network.infer(first)
+        # the decoder's own theta: where topics are a prior's anchors, infer() gives their shares instead
+        theta = network.link(network.posterior(first).mean).exp()
         # Apple's GPUs have no float64
-        likelihood = network.decoder.log_likelihood(theta, second)
-        total += float(likelihood.cpu().double().sum())
-        words += float(second.count.cpu().double().sum())
-    return total / words
+        found.append(network.decoder.word_log_likelihood(theta, second).cpu().double().numpy())
+    return np.concatenate(found)
 
 
 @torch.no_grad()
-def associate(network: Network, documents: Documents, device: torch.device) -> Association:
-    """Return the association sums of documents, in one pass over those that have words."""
+def count_occurrences(network: Network, documents: Documents, device: torch.device) -> Occurrences:
+    """Return the sums that rankings read, in one pass over the documents that have words."""
     network.eval()
-    sums = Association(network.context.n_topics, documents.counts.vocab_size)
+    sums = Occurrences.zeros(network.context.n_topics, documents.counts.vocab_size)
     chosen = Selection(documents.counts).batches(_BATCH)
     for batch in of_rows(documents, chosen, device):
-        sums.add(batch, network.infer(batch).float().cpu().numpy())
+        arrays = (batch.count, batch.col, batch.crow)
+        counts = sp.csr_array(
+            tuple(one.cpu().numpy() for one in arrays),
+            shape=(batch.n_documents, batch.vocab_size),
+        )
+        sums.add(counts, network.infer(batch).float().cpu().numpy())
     return sums
 
 
@@ -81,18 +72,3 @@ def checksum_of(network: Network) -> str:
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         digest.update(np.ascontiguousarray(value.cpu().reshape(-1).view(torch.uint8)).data)
     return digest.hexdigest()
-
-
-def _halves(counts: Counts) -> tuple[Counts, Counts]:
-    """Split each document's distinct words alternately: the first, third, ... and the others."""
-    counts = counts.select(slice(None)) if isinstance(counts, ShardedCounts) else counts
-    indptr = np.asarray(counts.indptr)
-    place = np.arange(indptr[-1]) - np.repeat(indptr[:-1], np.diff(indptr))
-    halves = []
-    for parity in (0, 1):
-        keep = place % 2 == parity
-        row_of = np.concatenate([[0], np.cumsum(keep)])
-        halves.append(
-            Counts(row_of[indptr], counts.indices[keep], counts.counts[keep], counts.vocab_size)
-        )
-    return halves[0], halves[1]

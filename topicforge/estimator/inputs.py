@@ -29,12 +29,14 @@ class Input:
         vocabulary: V words in column order, or ``None``.
         vectorizer: the fitted vectoriser where texts came in, else ``None``.
         feature_names: column names where a data frame came in, else ``None``.
+        texts: N texts where such came in, else ``None``.
     """
 
     documents: Documents
     vocabulary: tuple[str, ...] | None
     vectorizer: Any = None
     feature_names: Any = None
+    texts: Sequence[Any] | None = None
 
 
 def read_input(model: Any, X: Any, features: Any = None, *, fitting: bool) -> Input:
@@ -232,9 +234,9 @@ def _read_texts(model: Any, X: Sequence[Any], fitting: bool, where: str) -> Inpu
             ) from error
         if not hasattr(fitted, "get_feature_names_out"):
             # columns of hashes have no names
-            return Input(Documents(Counts.from_matrix(matrix, where)), None, fitted)
+            return Input(Documents(Counts.from_matrix(matrix, where)), None, fitted, texts=X)
         words = tuple(str(w) for w in fitted.get_feature_names_out())
-        return Input(Documents(Counts.from_matrix(matrix, where)), words, fitted)
+        return Input(Documents(Counts.from_matrix(matrix, where)), words, fitted, texts=X)
     fitted = getattr(model, "vectorizer_", None)
     if fitted is None:
         raise InputError(
@@ -242,7 +244,7 @@ def _read_texts(model: Any, X: Sequence[Any], fitting: bool, where: str) -> Inpu
             "counts over its vocabulary (CountVectorizer(vocabulary=model.vocabulary_))"
         )
     counts = Counts.from_matrix(fitted.transform(X), where)
-    return Input(Documents(counts), model.vocabulary_, fitted)
+    return Input(Documents(counts), model.vocabulary_, fitted, texts=X)
 
 
 def words_left_out(model: Any, X: Any) -> list[str]:

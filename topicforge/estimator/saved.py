@@ -2,7 +2,7 @@
 
 model.json               settings, parts with their packages and versions, sizes, history
 weights.safetensors      every parameter and buffer
-topics.safetensors       topic_word and word_scores, readable without any plugin
+topics.safetensors       topic_word and what rankings read, readable without any plugin
 vocabulary.txt           one word per line, where there is a vocabulary
 manifest.json            size and SHA-256 of each of these, see :mod:`topicforge.storage`
 """
@@ -17,25 +17,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load
 
 from topicforge._version import __version__
 from topicforge.contracts import Context, EpochReport
-from topicforge.errors import ModelFileError, OptionError, UnknownNameError
-from topicforge.estimator.ranking import top_words
+from topicforge.errors import ModelFileError, OptionError, TopicForgeError, UnknownNameError
+from topicforge.estimator.readout import DECODER, Readout
 from topicforge.estimator.settings import Settings, build_network
+from topicforge.evaluation.rankings import Occurrences, Ranking, check_ranking
 from topicforge.registry import default_registry
 from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder, write_tensors
 from topicforge.training import TrainingOptions, building
 from topicforge.wiring.composition import PARTS, Composition, compose
 from topicforge.wiring.network import Network
 
-FORMAT = 1
+FORMAT = 2
 MODEL = FolderKind("model", ModelFileError, "`topicforge train`")
 _JSON, _WEIGHTS = "model.json", "weights.safetensors"
 _TOPICS, _WORDS = "topics.safetensors", "vocabulary.txt"
+#: of Occurrences, beside the joint ones
+_SUMS = ("topic", "documents", "tokens", "largest")
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,24 @@ class SavedTopics:
     """What can be read from a model folder without any plugin.
 
     Args:
-        topic_word: (K, V) word distributions.
-        word_scores: (K, V) scores by which top words are ranked.
-        ranking: that rule, in words.
+        readout: topics, and what rankings of their words read.
         vocabulary: V words, or ``None``.
         description: the whole of model.json.
     """
 
-    topic_word: NDArray[np.float32]
-    word_scores: NDArray[np.float32]
-    ranking: str
+    readout: Readout
     vocabulary: tuple[str, ...] | None
     description: Mapping[str, Any]
 
-    def topics(self, top: int) -> list[list[str]]:
-        """Return each topic's ``top`` words, best first; column numbers where there are no words."""
-        words = self.vocabulary or [str(v) for v in range(self.word_scores.shape[1])]
-        return [[words[v] for v in row] for row in top_words(self.word_scores, top)]
+    def topics(self, top: int, ranking: Ranking | None = None) -> list[list[str]]:
+        """Return each topic's ``top`` words, best first; column numbers where there are no words.
+
+        Args:
+            top: words per topic.
+            ranking: ``None`` for the model's own.
+        """
+        words = self.vocabulary or [str(v) for v in range(self.readout.topic_word.shape[1])]
+        return [[str(word) for word in topic] for topic in self.readout.topics(top, words, ranking)]
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,7 @@ class SavedModel:
     Args:
         settings: what ran, resolved.
         network: trained, on any device.
-        topic_word: (K, V) word distributions.
-        word_scores: (K, V) scores by which top words are ranked.
-        ranking: that rule, in words.
+        readout: topics, and what rankings of their words read.
         vocabulary: V words, or ``None``.
         history: one report per epoch.
         parameters: of the estimator, by name; what JSON can't hold is left out and named.
@@ -82,9 +83,7 @@ class SavedModel:
 
     settings: Settings
     network: Network
-    topic_word: NDArray[np.float32]
-    word_scores: NDArray[np.float32]
-    ranking: str
+    readout: Readout
     vocabulary: tuple[str, ...] | None
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
@@ -107,7 +106,14 @@ def save_model(model: SavedModel, folder: Path) -> None:
 def _write(model: SavedModel, folder: Path) -> None:
     settings, network = model.settings, model.network
     write_tensors(folder / _WEIGHTS, network.state_dict())
-    arrays = {"topic_word": model.topic_word, "word_scores": model.word_scores}
+    readout, counted = model.readout, model.readout.occurrences()
+    arrays = {
+        "topic_word": readout.topic_word,
+        "joint": counted.joint.astype(np.float32),
+        **{name: np.asarray(getattr(counted, name)) for name in _SUMS},
+    }
+    if not np.array_equal(readout.decoder_scores, readout.topic_word):
+        arrays["decoder_scores"] = readout.decoder_scores
     write_tensors(folder / _TOPICS, {k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
     if model.vocabulary is not None:
         broken = [w for w in model.vocabulary if "\n" in w or "\r" in w]
@@ -144,7 +150,9 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parts": parts,
         "estimator": settings.composition.estimator,
         "training": asdict(settings.training),
-        "word_ranking": settings.ranking,
+        "ranking": settings.ranking,
+        "scored_by": readout.scored_by,
+        "n_documents": counted.n_documents,
         # an object of a class that nobody registered has no name to be found by
         "regularisers": [
             list(item) if isinstance(item, tuple) else [type(item).__name__, None]
@@ -157,7 +165,6 @@ def _write(model: SavedModel, folder: Path) -> None:
             "n_features": context.n_features,
             "mean_length": context.mean_length,
         },
-        "ranking": model.ranking,
         "parameters": kept,
         "parameters_not_saved": sorted(set(params) - set(kept)),
         "analyzer": model.analyzer,
@@ -200,17 +207,28 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
     try:
         sizes = described["sizes"]
         shape = (int(sizes["n_topics"]), int(sizes["vocab_size"]))
-        topic_word, scores = arrays["topic_word"].numpy(), arrays["word_scores"].numpy()
-        ranking = str(described["ranking"])
+        found = {name: value.numpy() for name, value in arrays.items()}
+        topic_word = found["topic_word"]
+        scores = found.get("decoder_scores", topic_word)
+        sums = {name: found[name] for name in ("joint", *_SUMS)}
+        counted = Occurrences(**sums, n_documents=int(described["n_documents"]))
+        ranking, scored_by = described["ranking"], str(described["scored_by"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"load: {folder}: {_JSON} or {_TOPICS} lacks {error}") from error
-    if topic_word.shape != shape or scores.shape != shape:
+    k, v = shape
+    got = [one.shape for one in (topic_word, scores, *sums.values())]
+    if got != [shape, shape, (v, k), (k,), (v,), (v,), (k,)]:
         raise ModelFileError(
-            f"load: {folder / _TOPICS}: arrays must be {shape}, got {topic_word.shape} and "
-            f"{scores.shape}; the files do not belong together"
+            f"load: {folder / _TOPICS}: arrays must be of {k} topics and {v} words, got {got}; the "
+            "files do not belong together"
         )
-    words = _read_vocabulary(folder / _WORDS, shape[1]) if _WORDS in files else None
-    return SavedTopics(topic_word, scores, ranking, words, described)
+    try:
+        check_ranking(ranking, "load", (DECODER,))
+    except TopicForgeError as error:
+        raise ModelFileError(f"load: {folder / _JSON}: {error}") from error
+    words = _read_vocabulary(folder / _WORDS, v) if _WORDS in files else None
+    readout = Readout(topic_word, scores, scored_by, lambda: counted, ranking)
+    return SavedTopics(readout, words, described)
 
 
 def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -> SavedModel:
@@ -231,7 +249,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
             composition=composition,
             training=TrainingOptions(**{k: v for k, v in training.items() if k in known}),
             n_latent=int(described["sizes"]["n_latent"]),
-            ranking=str(described["word_ranking"]),
+            ranking=saved.readout.ranking,
             regularisers=_named(described["regularisers"]),
         )
         context = Context(**described["sizes"])
@@ -247,8 +265,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         network = build_network(settings, context)
     _restore(network, weights, folder)
     return SavedModel(
-        settings, network, saved.topic_word, saved.word_scores, saved.ranking, saved.vocabulary,
-        history, params, analyzer, unfinished,
+        settings, network, saved.readout, saved.vocabulary, history, params, analyzer, unfinished,
     )  # fmt: skip
 
 
@@ -310,7 +327,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(described, dict) or described.get("format") != FORMAT:
         found = described.get("format") if isinstance(described, dict) else type(described).__name__
         raise ModelFileError(
-            f"load: {path} must be of format {FORMAT}, got {found!r}; it may need a newer topicforge"
+            f"load: {path} must be of format {FORMAT}, got {found!r}; open it with the topicforge "
+            "that wrote it, or train it again"
         )
     return described
 

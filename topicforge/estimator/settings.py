@@ -8,7 +8,8 @@ from typing import Any
 
 from topicforge.contracts import Context, PresetSpec
 from topicforge.errors import InputError, OptionError, UnknownNameError, did_you_mean
-from topicforge.estimator.ranking import RANKINGS
+from topicforge.estimator.readout import DECODER
+from topicforge.evaluation.rankings import Ranking, check_ranking
 from topicforge.registry import Registry, option_defaults
 from topicforge.training import TrainingOptions, Written, check_named
 from topicforge.training.options import OPTIMISER, PARAMETERS, TRAINING, parameter
@@ -19,7 +20,7 @@ DEFAULT_PRESET = "default"
 #: parameters that have options: ``prior__concentration``, ``optimiser__beta1``, ``training__patience``
 GROUPS = (*PARTS, "optimiser", "training")
 #: parameters beside those of training and the five parts, with their defaults
-OTHERS: dict[str, Any] = {"n_latent": None, "ranking": "decoder", "regularisers": ()}
+OTHERS: dict[str, Any] = {"n_latent": None, "ranking": DECODER, "regularisers": ()}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Settings:
         composition: the parts and the rule.
         training: options of the loop.
         n_latent: L, or ``None`` for K.
-        ranking: ``decoder`` or ``association``, see :mod:`topicforge.estimator.ranking`.
+        ranking: ``decoder``, a ranking of :mod:`topicforge.evaluation.rankings`, or that and its options.
         regularisers: as (name, options) and objects, in order.
         origins: parameter -> ``given`` or ``preset``, for those that are not at their default.
     """
@@ -40,7 +41,7 @@ class Settings:
     composition: Composition
     training: TrainingOptions
     n_latent: int | None
-    ranking: str
+    ranking: Ranking
     regularisers: Written = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -183,11 +184,7 @@ def resolve(
                     f"{', '.join(names)}."
                 )
     ranking = plain.get("ranking", OTHERS["ranking"])
-    if ranking not in RANKINGS:
-        raise OptionError(
-            f"TopicModel: ranking must be one of {', '.join(RANKINGS)}, got {ranking!r}."
-            + did_you_mean(ranking, RANKINGS)
-        )
+    check_ranking(ranking, "TopicModel", (DECODER,))
     chosen = {name: value for name, value in plain.items() if name in PARAMETERS}
     return Settings(
         preset=preset if isinstance(preset, str) else spec.name,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,18 +18,21 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from topicforge._version import __version__
-from topicforge.contracts import Callback, Context, EpochReport, FitStart, Regulariser, StartData
+from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer, Counts
-from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
-from topicforge.estimator.inference import associate, checksum_of, completion, infer
-from topicforge.estimator.inputs import read_input, words_left_out
+from topicforge.estimator.inference import checksum_of, completion, count_occurrences, infer
+from topicforge.estimator.inputs import Input, read_input, words_left_out
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.ranking import ASSOCIATION, Seen, top_words
+from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
+from topicforge.estimator.tables import ModelTables
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.estimator.watching import Watcher, words_now
+from topicforge.evaluation import perplexity
+from topicforge.evaluation.rankings import Ranking
 from topicforge.export import Exported, write_export
 from topicforge.ops import implementation
 from topicforge.registry import default_registry
@@ -54,7 +59,7 @@ _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _START_DOCUMENTS = 20_000
 
 
-class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
     Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
@@ -83,8 +88,10 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             plugins`` lists them): names, ``(name, {option: value})``, or
             :class:`~topicforge.plugin.Regulariser` objects. They replace the preset's; ``[]`` turns them
             off.
-        ranking: rank a topic's words by the ``decoder``'s scores or by their ``association`` with
-            the topic over the training documents, see :mod:`topicforge.estimator.ranking`.
+        ranking: how :meth:`topics` orders a topic's words unless it is told otherwise: by the
+            ``decoder``'s own scores, or by a ranking of :mod:`topicforge.evaluation.rankings`:
+            ``probability``, ``association``, ``frex``, ``relevance``, ``lift``, or a name and its options,
+            ``("relevance", {"lambda_": 0.6})``. It changes nothing of the fit.
         seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
         device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
         vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
@@ -92,13 +99,12 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         vocabulary: V words in column order, for counts that come without.
         callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
             objects; those by name are built anew for each fit. They are not saved with the model.
-        verbose: print a line per epoch.
+        verbose: print a line per epoch; in a notebook, draw the loss terms and the words of a few topics.
         **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
         topic_word_: (K, V) float32 word distributions.
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
-        ranking_: that rule, in words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
@@ -124,7 +130,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         optimiser: Any = None,
         training: Mapping[str, Any] | None = None,
         regularisers: Sequence[str | tuple[str, Mapping[str, Any]] | Regulariser] | None = None,
-        ranking: str | None = None,
+        ranking: Ranking | None = None,
         seed: int | None = 0,
         device: str = "auto",
         vectorizer: Any = None,
@@ -272,6 +278,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             n_topics=self.n_topics,
             epochs=settings.training.epochs,
             estimator=settings.composition.estimator,
+            top_words=partial(words_now, trainer.network, read.vocabulary),
         )
         interruption: KeyboardInterrupt | CallbackError | None = None
         try:
@@ -320,6 +327,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
             self._check_more(X, read.documents)
+            self._seen.close(read.documents.checksum())
             trainer = self._trainer
         failure = None
         try:
@@ -328,7 +336,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             if not trainer.history:
                 raise
             failure = error
-        self._adopt(settings, read, trainer)
+        self._adopt(settings, read, trainer, whole=False)
         if failure is not None:
             raise failure
         return self
@@ -345,16 +353,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X: as in :meth:`fit`.
             features: (N, F), where the fit had them.
         """
-        check_is_fitted(self, "network_")
-        documents = read_input(self, X, features, fitting=False).documents
-        if documents.features is None:
-            self._warn_of_empty(documents)
-        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
-        start = 0
-        for part in self._infer(documents, range(len(documents))):
-            theta[start : start + len(part)] = part
-            start += len(part)
-        return theta
+        return self._read_theta(X, features)[1]
 
     def transform_to(
         self,
@@ -397,49 +396,59 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             shard_documents=shard_documents, kind=format, on_shard=on_shard,
         )  # fmt: skip
 
-    def score(self, X: Any, y: Any = None, *, features: Any = None) -> float:
-        """Return the mean log-likelihood of a held-out word, by document completion; higher is better.
+    def completion(self, first: Any, second: Any, *, features: Any = None) -> NDArray[np.float64]:
+        """Return log p(second | theta of first), (N,), nats per document: document completion.
 
-        Each document's distinct words go alternately to two halves; theta comes from the first and
-        scores the second: sum x log(p_v(theta)) / sum x. It compares compositions whatever their
-        prior and divergence are (Wallach 2009, section 4).
+        p is that of the decoder which was trained, whatever its form: theta beta of a mixture, the softmax
+        of a product of experts.
+
+        Args:
+            first: (N, V) counts that theta is inferred from, as in :meth:`fit`.
+            second: (N, V) counts of the same documents, whose words are scored.
+            features: (N, F), where the fit had them.
 
         Raises:
-            InputError: no document has two distinct words.
+            InputError: counts are not usable, or the two are not of the same documents.
+
+        Source: Wallach et al. 2009, section 4.
+        """
+        check_is_fitted(self, "network_")
+        seen = read_input(self, first, features, fitting=False).documents
+        scored = read_input(self, second, features, fitting=False).documents
+        if len(seen) != len(scored):
+            raise InputError(
+                "TopicModel.completion: first and second must be halves of the same documents, got "
+                f"{len(seen)} and {len(scored)}"
+            )
+        return completion(self.network_, seen, scored, self._device())
+
+    def score(self, X: Any, y: Any = None, *, features: Any = None) -> float:
+        """Return the mean log-likelihood per held-out token, in nats; higher is better.
+
+        It is -log of :func:`topicforge.evaluation.perplexity`, with the same halves of each document
+        (:func:`topicforge.evaluation.split_halves`, seed 0): theta comes from the first, and the trained
+        decoder scores the tokens of the second. It compares compositions whatever their prior, divergence
+        and decoder are.
+
+        Raises:
+            InputError: no document has tokens in both halves.
+
+        Source: Wallach et al. 2009, section 4.
         """
         del y
         check_is_fitted(self, "network_")
         documents = read_input(self, X, features, fitting=False).documents
-        return completion(self.network_, documents, self._device())
-
-    def topics(
-        self, top: int = 10, vocabulary: Sequence[str] | None = None
-    ) -> list[list[str]] | list[list[int]]:
-        """Return each topic's ``top`` words, best first, ranked by the rule in ``ranking_``.
-
-        Args:
-            top: words per topic; at most V.
-            vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
-        """
-        check_is_fitted(self, "network_")
-        if top < 1:
-            raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
-        order = top_words(self.word_scores_, top)
-        words = self.vocabulary_
-        if vocabulary is not None:
-            where = "TopicModel.topics"
-            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
-        if words is None:
-            return [[int(v) for v in row] for row in order]
-        return [[words[v] for v in row] for row in order]
+        counts = documents.counts.select(slice(None)).to_scipy()
+        given = partial(self.completion, features=documents.features)
+        return -math.log(perplexity(counts=counts, completion=given).value)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted model: safetensors weights, JSON settings, vocabulary; no pickle."""
         check_is_fitted(self, "network_")
         analyzer = Analyzer.of(self.vectorizer_)
         record = SavedModel(
-            self.settings_, self.network_, self.topic_word_, self.word_scores_, self.ranking_,
-            self.vocabulary_, self.history_, self.get_params(deep=False),
+            self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
+            self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_,
         )  # fmt: skip
@@ -507,6 +516,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
     # ---- inside -------------------------------------------------------------------------
 
+    @property
+    def _readout(self) -> Readout:
+        return Readout(
+            self.topic_word_, self._decoder_scores, self.network_.decoder.scored_by, self._seen,
+            self.settings_.ranking,
+        )  # fmt: skip
+
     def _check_parameters(self) -> tuple[Settings, list[Named]]:
         if not isinstance(self.n_topics, (int, np.integer)) or self.n_topics < 1:
             raise OptionError(
@@ -559,7 +575,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self,
         settings: Settings,
         callbacks: Sequence[Named],
-        read: Any,
+        read: Input,
         kept: tuple[Path, float] | None = None,
     ) -> Trainer:
         documents: Documents = read.documents
@@ -583,7 +599,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         device, processes = self._device(), Processes.present()
         random = RandomState(shared_seed(self.seed, device), device, processes.rank)
         if self.verbose:
-            callbacks = [*callbacks, Named(_Printer(), "verbose", "verbose=True")]
+            callbacks = [*callbacks, Named(Watcher(), "verbose", "verbose=True")]
         with building(random.seed):
             network = build_network(settings, context)
         with random.active():
@@ -600,7 +616,7 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _checkpoints(
         self,
         settings: Settings,
-        read: Any,
+        read: Input,
         kept: tuple[Path, float] | None,
         processes: Processes,
     ) -> Checkpoints | None:
@@ -615,7 +631,9 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         }
         return Checkpoints(kept[0], run, kept[1], writes=processes.rank == 0)
 
-    def _adopt(self, settings: Settings, read: Any, trainer: Trainer) -> None:
+    def _adopt(
+        self, settings: Settings, read: Input, trainer: Trainer, *, whole: bool = True
+    ) -> None:
         """Make a finished fit ours: the only place where fitted attributes are set."""
         network = trainer.network
         further = trainer is getattr(self, "_trainer", None)
@@ -627,16 +645,13 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             del self.feature_names_in_
         with torch.no_grad():
             topic_word = network.topic_word().float().cpu().numpy()
-            word_scores = network.word_scores().float().cpu().numpy()
-        ranking = network.decoder.ranking
-        if settings.ranking == "association":
-            if not further:
-                self._seen = Seen()
-            self._seen.take(
-                read.documents.checksum(), associate(network, read.documents, self._device())
-            )
-            word_scores, ranking = self._seen.association().scores(), ASSOCIATION
-        self._adopt_network(settings, network, read.vocabulary, topic_word, word_scores, ranking)
+            scores = network.word_scores().float().cpu().numpy()
+        count = partial(count_occurrences, network, read.documents, self._device())
+        seen = self._seen if further else Seen()
+        seen.take(read.documents.checksum(), count)
+        if whole:
+            seen()  # a fitted model holds no documents
+        self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
 
     def _adopt_network(
@@ -645,8 +660,8 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         network: Network,
         vocabulary: Sequence[str] | None,
         topic_word: NDArray[np.float32],
-        word_scores: NDArray[np.float32],
-        ranking: str,
+        decoder_scores: NDArray[np.float32],
+        seen: Seen,
     ) -> None:
         network.eval()
         self.settings_ = settings
@@ -654,9 +669,22 @@ class TopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self.n_features_in_ = network.context.vocab_size
         self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
         self.topic_word_ = topic_word
-        self.word_scores_ = word_scores
-        self.ranking_ = ranking
+        self._decoder_scores = decoder_scores
+        self._seen = seen
         self.unfinished_ = False
+
+    def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
+        check_is_fitted(self, "network_")
+        read = read_input(self, X, features, fitting=False)
+        documents = read.documents
+        if documents.features is None:
+            self._warn_of_empty(documents)
+        theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
+        start = 0
+        for part in self._infer(documents, range(len(documents))):
+            theta[start : start + len(part)] = part
+            start += len(part)
+        return read, theta
 
     def _infer(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
         return infer(self.network_, documents, rows, self._device())
@@ -716,7 +744,7 @@ def load(
     model.device = device
     model._adopt_network(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
-        saved.topic_word, saved.word_scores, saved.ranking,
+        saved.readout.topic_word, saved.readout.decoder_scores, Seen(saved.readout.occurrences()),
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
@@ -733,19 +761,6 @@ def _is_option(name: str) -> bool:
     """Whether a name is ``GROUP__OPTION``."""
     group, separator, _ = name.partition("__")
     return bool(separator) and group in GROUPS
-
-
-class _Printer(Callback):
-    """One plain line per epoch, for ``verbose=True``."""
-
-    def on_epoch_end(self, report: EpochReport) -> None:
-        """Print the loss terms."""
-        print(
-            f"{report.phase} {report.epoch}/{report.epochs}  loss {report.loss:.4f}  "
-            f"reconstruction {report.reconstruction:.4f}  divergence {report.divergence:.4f} "
-            f"(weight {report.divergence_weight:.3g})  active topics {report.active_topics}  "
-            f"{report.documents_per_second:,.0f} documents/s"
-        )
 
 
 def _sample(counts: Counts) -> Counts:

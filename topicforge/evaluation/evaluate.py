@@ -11,7 +11,7 @@ from topicforge.evaluation.c_v import c_v_available
 from topicforge.evaluation.metric import BUILTIN, MetricSource, MetricSpec, compute
 from topicforge.evaluation.metric_input import MetricInput
 from topicforge.evaluation.metrics import METRICS
-from topicforge.evaluation.perplexity import Transform
+from topicforge.evaluation.perplexity import Completion, Transform
 from topicforge.evaluation.score import Score
 from topicforge.evaluation.scores import Scores, check_metric_names
 
@@ -39,6 +39,7 @@ def evaluate(
     metrics: Iterable[Asked] | str | None = None,
     transform: Transform | None = None,
     topic_word: Any = None,
+    completion: Completion | None = None,
     heldout: Any = None,
     halves: tuple[Any, Any] | None = None,
     top: int = 10,
@@ -55,7 +56,8 @@ def evaluate(
     td, tu, irbo              the topics alone
     purity, nmi,              ``theta`` and ``labels``
     km_purity, km_nmi
-    perplexity                ``transform``, ``topic_word`` and ``heldout`` or ``halves``
+    perplexity                ``completion``, or ``transform`` and ``topic_word``; and ``heldout``
+                              or ``halves``
     ========================= ====================================================
 
     Args:
@@ -71,6 +73,8 @@ def evaluate(
             of a metric.
         transform: (M, V) CSR counts → (M, K) theta, for perplexity.
         topic_word: (K, V) probabilities, for perplexity.
+        completion: a model's own log-likelihood of second halves, for perplexity
+            (:meth:`topicforge.TopicModel.completion`).
         heldout: (M, V) counts to split in halves, for perplexity.
         halves: two (M, V) halves instead of ``heldout``.
         top: words per topic, for all metrics but td, which has an option of its own.
@@ -102,6 +106,7 @@ def evaluate(
         labels=labels,
         transform=transform,
         topic_word=topic_word,
+        completion=completion,
         heldout=heldout,
         halves=halves,
         top=top,

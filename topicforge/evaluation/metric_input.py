@@ -16,7 +16,7 @@ from topicforge.evaluation.cooccurrence import (
     distinct_words,
     document_cooccurrence,
 )
-from topicforge.evaluation.perplexity import Transform
+from topicforge.evaluation.perplexity import Completion, Transform
 from topicforge.evaluation.proportions import check_proportions
 from topicforge.evaluation.reference import check_counts
 from topicforge.evaluation.topics import TopWords, listed_topics, top_words
@@ -32,6 +32,7 @@ INPUTS = (
     "labels",
     "transform",
     "topic_word",
+    "completion",
     "heldout",
     "halves",
 )
@@ -53,6 +54,7 @@ class MetricInput:
         labels: M labels.
         transform: (M, V) CSR counts → (M, K) theta.
         topic_word: (K, V) probabilities.
+        completion: first and second halves → (M,) the model's log-likelihood of the second.
         heldout: (M, V) counts.
         halves: two (M, V) halves of held-out counts.
         top: words per topic.
@@ -75,6 +77,7 @@ class MetricInput:
         labels: Sequence[Hashable] | None = None,
         transform: Transform | None = None,
         topic_word: Any = None,
+        completion: Completion | None = None,
         heldout: Any = None,
         halves: tuple[Any, Any] | None = None,
         top: int = 10,
@@ -94,7 +97,8 @@ class MetricInput:
         self.documents = documents
         self._given = {
             "vocabulary": vocabulary, "bow": bow, "texts": texts, "theta": theta, "labels": labels,
-            "transform": transform, "topic_word": topic_word, "heldout": heldout, "halves": halves,
+            "transform": transform, "topic_word": topic_word, "completion": completion,
+            "heldout": heldout, "halves": halves,
         }  # fmt: skip
         self._made: dict[Hashable, Any] = {}
 
@@ -163,6 +167,11 @@ class MetricInput:
     def topic_word(self) -> NDArray[np.floating[Any]]:
         """(K, V) probabilities: finite, >= 0, rows sum to one."""
         return check_proportions(self._read("topic_word"), where="evaluate", name="topic_word")
+
+    @property
+    def completion(self) -> Completion:
+        """(M, V) CSR counts of first and of second halves → (M,) log-likelihood of the second."""
+        return cast(Completion, self._read("completion"))
 
     @cached_property
     def heldout(self) -> sp.csr_array:

@@ -141,9 +141,10 @@ def _perplexity(given: MetricInput, *, seed: int = 0) -> Score:
         seed: of the split of each document in two halves.
     """
     return perplexity(
-        given.transform,
-        given.topic_word,
+        given.transform if given.has("transform") else None,
+        given.topic_word if given.has("topic_word") else None,
         given.heldout if given.has("heldout") else None,
+        completion=given.completion if given.has("completion") else None,
         halves=given.halves if given.has("halves") else None,
         seed=seed,
         reference=given.documents,
@@ -212,9 +213,10 @@ METRICS = MappingProxyType(
             ),
             MetricSpec(
                 "perplexity", _perplexity,
-                summary="held-out perplexity by document completion",
+                summary="held-out perplexity per token by document completion",
                 source="Wallach 2009",
-                needs=("transform", "topic_word", "heldout|halves"), higher_is_better=False,
+                needs=("completion|transform", "completion|topic_word", "heldout|halves"),
+                higher_is_better=False,
             ),
         )
     }

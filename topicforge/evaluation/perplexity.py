@@ -19,111 +19,138 @@ _WHERE = "perplexity"
 _GATHERED = 2_000_000
 
 Transform = Callable[[Any], Any]
+#: first and second halves, (N, V) CSR each → (N,) log p(second half | theta of the first), per document
+Completion = Callable[[Any, Any], Any]
 
 
 def split_halves(counts: Any, *, seed: int = 0) -> tuple[sp.csr_array, sp.csr_array]:
     """h1_dv ~ Binomial(x_dv, 1/2), h2 = x - h1: each token falls into one half by a fair coin.
 
+    What is left of a count that is not whole, of weighted counts say, falls as one token does.
+
     Args:
-        counts: (N, V) whole counts, scipy sparse or dense.
+        counts: (N, V) counts, scipy sparse or dense.
         seed: the same counts and seed give the same halves.
 
     Returns:
-        Two (N, V) int64 CSR of canonical form whose sum is ``counts``; zeros are not stored.
+        Two (N, V) CSR of canonical form whose sum is ``counts``, int64 where those are whole; zeros are
+        not stored.
 
     Raises:
         OptionError: ``seed`` is not a whole number of zero or more.
-        InputError: unusable counts, or counts that are not whole numbers.
+        InputError: unusable counts.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise OptionError(f"{_WHERE}: seed must be a whole number of zero or more, got {seed!r}")
     whole = check_counts(counts, where=_WHERE, name="counts").copy()
     # one entry a (document, word), in one order, so that storage does not change the halves
     whole.sum_duplicates()
-    if (whole.data != np.floor(whole.data)).any():
-        raise InputError(
-            f"{_WHERE}: counts must be whole numbers to be split by token, "
-            "got fractions; give the two halves yourself"
-        )
-    tokens = whole.data.astype(np.int64)
-    first = np.random.default_rng(seed).binomial(tokens, 0.5)
+    tokens = np.floor(whole.data).astype(np.int64)
+    rest = whole.data - tokens
+    coins = np.random.default_rng(seed)
+    first = coins.binomial(tokens, 0.5)
+    second = tokens - first
+    if rest.any():
+        heads = coins.random(len(rest)) < 0.5
+        first, second = first + np.where(heads, rest, 0), second + np.where(heads, 0, rest)
 
-    def half(data: NDArray[np.int64]) -> sp.csr_array:
+    def half(data: NDArray[Any]) -> sp.csr_array:
         # copies, because eliminate_zeros moves entries within the arrays it was given
         arrays = (data.copy(), whole.indices.copy(), whole.indptr.copy())
         built = sp.csr_array(arrays, shape=whole.shape)
         built.eliminate_zeros()
         return built
 
-    return half(first), half(tokens - first)
+    return half(first), half(second)
 
 
 def perplexity(
-    transform: Transform,
-    topic_word: Any,
+    transform: Transform | None = None,
+    topic_word: Any = None,
     counts: Any = None,
     *,
+    completion: Completion | None = None,
     halves: tuple[Any, Any] | None = None,
     seed: int = 0,
     reference: str | None = None,
 ) -> Score:
-    """exp(-sum_dv h2_dv ln(theta_d . beta_v) / sum_dv h2_dv), theta_d inferred from h1_d.
+    """exp(-sum_d log p(h2_d | theta_d) / sum_dv h2_dv) per token, theta_d inferred from h1_d.
 
-    Only the words that occur in the second half are scored, O(nnz K) work, and no (N, V) array is
-    made. beta is ``topic_word``, so a model whose decoder is no mixture of topics (a product of
-    experts, say) is scored as the mixture of its topics.
+    log p is the model's own, given by ``completion`` (:meth:`topicforge.TopicModel.completion`). A
+    mixture of topics of any program needs ``transform`` and ``topic_word`` instead: log p(h2_d) =
+    sum_v h2_dv log(theta_d . beta_v), where only the words that occur in the second half are scored,
+    O(nnz K) work, and no (N, V) array is made.
 
     Args:
         transform: (N', V) CSR counts of first halves → (N', K) theta; called once.
         topic_word: (K, V) topic-word probabilities, rows sum to 1.
         counts: (N, V) held-out counts, to be split by :func:`split_halves`.
+        completion: (N, V) CSR counts of first halves, the same of second halves → (N,) log-likelihood of
+            each second half given the first; called once; instead of ``transform`` and ``topic_word``.
         halves: the two halves, where they are given already; instead of ``counts``. Counts here
             may be fractions.
         seed: of the split; without effect on ``halves``.
         reference: name of the held-out documents, for the provenance.
 
     Returns:
-        Score of at least 1, lower is better; infinite where a word that occurs has probability 0,
+        Score per token, lower is better; infinite where a word that occurs has probability 0,
         and the rule says how many tokens do. Documents that lack tokens in either half are left
         out, and the rule says how many.
 
     Raises:
         OptionError: ``seed`` outside its domain.
-        InputError: neither or both of ``counts`` and ``halves``; unusable or mismatched arrays; no
-            document with tokens in both halves; a theta of another shape or not proportions.
+        InputError: neither or both of ``counts`` and ``halves``; neither completion nor transform with
+            topic_word; unusable or mismatched arrays; no document with tokens in both halves; a theta of
+            another shape or not proportions; likelihoods that are not one finite number per document.
 
     Source: Wallach et al. 2009 (document completion); Dieng, Ruiz and Blei 2020, section 6 (theta
     from one half, perplexity of the other).
     """
-    beta = check_proportions(topic_word, where=_WHERE, name="topic_word")
     if (counts is None) == (halves is None):
         raise InputError(f"{_WHERE}: give either counts to split or the two halves, not both")
+    if completion is None and (transform is None or topic_word is None):
+        raise InputError(
+            f"{_WHERE}: give completion, a model's own log-likelihood of second halves, or transform and "
+            "topic_word of a mixture of topics"
+        )
     if halves is None:
         first, second = split_halves(counts, seed=seed)
-        split = f"halves by token, seed {seed}"
+        split = f"per token; halves by token, seed {seed}"
     else:
         first, second = _check_halves(halves)
-        split = "halves as given"
-    if first.shape[1] != beta.shape[1]:
-        raise InputError(
-            f"{_WHERE}: topic_word must have a column for each word of the counts: "
-            f"{first.shape[1]} words, {beta.shape[1]} columns"
-        )
+        split = "per token; halves as given"
     used = np.flatnonzero((first.sum(1) > 0) & (second.sum(1) > 0))
     if not used.size:
         raise InputError(
             f"{_WHERE}: no document has tokens in both halves; "
             "give documents of at least two tokens, or more of them"
         )
+    impossible = 0.0
+    if completion is not None:
+        each = _check_likelihoods(completion(first, second), first.shape[0])[used]
+        log_likelihood = float(each.sum())
+        scorer = "the model's own decoder"
+    else:
+        assert transform is not None
+        beta = check_proportions(topic_word, where=_WHERE, name="topic_word")
+        if first.shape[1] != beta.shape[1]:
+            raise InputError(
+                f"{_WHERE}: topic_word must have a column for each word of the counts: "
+                f"{first.shape[1]} words, {beta.shape[1]} columns"
+            )
+        theta = check_proportions(
+            transform(first[used]),
+            where=_WHERE,
+            name="theta",
+            rows=used.size,
+            columns=beta.shape[0],
+        )
+        log_likelihood, impossible = _log_likelihood(theta, beta, second[used])
+        scorer = "theta . topic_word"
     left_out = first.shape[0] - used.size
-    first, second = first[used], second[used]
-    theta = check_proportions(
-        transform(first), where=_WHERE, name="theta", rows=used.size, columns=beta.shape[0]
-    )
-    log_likelihood, impossible = _log_likelihood(theta, beta, second)
-    tokens = float(second.sum())
+    tokens = float(second[used].sum())
     scored = describe(reference, int(used.size), "documents")
-    rule = f"{split}; theta from the first, words of the second scored by theta . topic_word"
+    rule = f"{split}; theta from the first, words of the second scored by {scorer}"
     if left_out:
         rule += f"; {left_out} documents without tokens in both halves left out"
     if impossible:
@@ -138,6 +165,22 @@ def perplexity(
         rule=rule,
         source="Wallach et al. 2009; Dieng et al. 2020",
     )
+
+
+def _check_likelihoods(values: Any, n_documents: int) -> NDArray[np.float64]:
+    each = np.asarray(values, dtype=np.float64)
+    if each.shape != (n_documents,):
+        raise InputError(
+            f"{_WHERE}: completion must give one log-likelihood per document, ({n_documents},), got "
+            f"shape {each.shape}"
+        )
+    wrong = np.flatnonzero(np.isnan(each))
+    if wrong.size:
+        raise InputError(
+            f"{_WHERE}: log-likelihoods must be finite, got NaN for document {wrong[0]}; the model may have "
+            "diverged in training"
+        )
+    return each
 
 
 def _check_halves(halves: tuple[Any, Any]) -> tuple[sp.csr_array, sp.csr_array]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from topicforge.errors import KernelUnavailableError, OptionError
+from topicforge.ops._fork import mend_forks
 from topicforge.ops._paths import (
     OLDEST_TORCH,
     library_folder,
@@ -22,6 +23,8 @@ from topicforge.ops._paths import (
     source_digest,
     source_folder,
 )
+
+mend_forks()
 
 IMPLS = ("auto", "native", "reference")
 _TWICE = 'pass impl="reference" to differentiate twice'

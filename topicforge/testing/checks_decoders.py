@@ -15,7 +15,7 @@ from topicforge.testing.toys import toy_batch, toy_theta
 def check_topic_word(spec: ComponentSpec) -> None:
     """``topic_word(theta)`` returns (R, V) word distributions: not negative, rows sum to one.
 
-    ``word_scores`` has the same shape, is finite, and ``ranking`` says its rule in words.
+    ``word_scores`` has the same shape, is finite, and ``scored_by`` says its rule in words.
     """
     what, decoder = title_of(spec), toy_part(spec)
     with torch.no_grad():
@@ -32,9 +32,9 @@ def check_topic_word(spec: ComponentSpec) -> None:
                 f"rows of topic_word sum to one up to {off:.2g}, smallest entry {float(words.min()):.2g}",
                 "they must be distributions over words", "end with softmax over the words",
             )  # fmt: skip
-    text = decoder.ranking
+    text = decoder.scored_by
     require(
-        isinstance(text, str) and bool(text.strip()), what, f"ranking is {text!r}",
+        isinstance(text, str) and bool(text.strip()), what, f"scored_by is {text!r}",
         "it must say in words how top words are ranked", "return a sentence",
     )  # fmt: skip
 
@@ -47,21 +47,35 @@ def check_log_likelihood(spec: ComponentSpec) -> None:
     document has log-likelihood 0. A decoder whose words are no distribution (Bernoulli) can't hold
     this and says so as an expected failure.
     """
+    _check_likelihood(spec, "log_likelihood")
+
+
+@check_for("decoder")
+def check_word_log_likelihood(spec: ComponentSpec) -> None:
+    """``word_log_likelihood`` is sum_v x_v log p_v(theta), (B,), p = ``topic_word``, for every decoder.
+
+    It is what perplexity is made of; a decoder whose ``log_likelihood`` is that already need not say
+    anything.
+    """
+    _check_likelihood(spec, "word_log_likelihood")
+
+
+def _check_likelihood(spec: ComponentSpec, method: str) -> None:
     what, decoder = title_of(spec), toy_part(spec).double()
     batch = toy_batch(6, empty=(5,)).to("cpu", torch.float64)
     theta = toy_theta(6, dtype=torch.float64)
     dense = torch.zeros(6, 30, dtype=torch.float64)
     dense[batch.row, batch.col] = batch.count
     with torch.no_grad():
-        came = decoder.log_likelihood(theta, batch)
+        came = getattr(decoder, method)(theta, batch)
         expected = (dense * decoder.topic_word(theta).log()).sum(-1)
     change = "sum over the words of each document, not over documents"
-    require_shape(what, "log_likelihood", came, (6,), change)
+    require_shape(what, method, came, (6,), change)
     # float64 sums of 25 logarithms; operators may hold log p to 1e-9
     off = gap(came, expected)
     require(
         off < 1e-6 * float(expected.abs().max()), what,
-        f"log_likelihood differs from sum_v x_v log topic_word by {off:.3g}",
+        f"{method} differs from sum_v x_v log topic_word by {off:.3g}",
         "both must use the same p(word | theta), without multinomial coefficient",
         "compute both from one word distribution, in eval mode without noise",
     )  # fmt: skip

@@ -36,6 +36,7 @@ def toy_metric_input(*needs: str) -> dict[str, Any]:
         "labels": [int(k) for k in theta.argmax(1)],
         "transform": lambda X: np.full((X.shape[0], N_TOPICS), 1 / N_TOPICS),
         "topic_word": topic_word,
+        "completion": lambda _, second: -4.0 * np.asarray(second.sum(1)).ravel(),
         "heldout": counts,
         "halves": halves,
     }

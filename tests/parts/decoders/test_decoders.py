@@ -156,7 +156,7 @@ def test_mixtures_against_the_dense_formula(batch_of, name):
     got = part.log_likelihood(theta, batch_of(DENSE, V))
     torch.testing.assert_close(got, multinomial((theta @ beta.T).log(), DENSE))
     torch.testing.assert_close(part.topic_word(theta), theta @ beta.T)
-    assert part.ranking == "probability p(word | topic)"
+    assert part.scored_by == "probability p(word | topic)"
     torch.testing.assert_close(part.word_scores(theta), theta @ beta.T)
 
 
@@ -194,7 +194,7 @@ def test_product_against_the_dense_formula(batch_of, frequency_bias, scores):
     torch.testing.assert_close(part.topic_word(theta), log_p.exp())
     expected = log_p.exp() if scores == "probabilities" else theta @ part.weight.T
     torch.testing.assert_close(part.word_scores(theta), expected)
-    assert ("probability" in part.ranking) == (scores == "probabilities")
+    assert ("probability" in part.scored_by) == (scores == "probabilities")
     start = FREQUENCY.clamp_min(0.1).log() if frequency_bias else torch.zeros(V)
     torch.testing.assert_close(part.bias.detach(), start.double(), atol=1e-7, rtol=0)
 

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 LOG_LIKELIHOOD = "log_likelihood"
 #: what a model and a corpus folder offer a metric; a folder keeps no running texts
-_OFFERED = ("vocabulary", "bow", "theta", "labels", "transform", "topic_word", "heldout")
+_OFFERED = (
+    "vocabulary",
+    "bow",
+    "theta",
+    "labels",
+    "transform",
+    "topic_word",
+    "completion",
+    "heldout",
+)
 
 
 def objectives() -> tuple[str, ...]:
@@ -46,9 +55,10 @@ def _obstacle(spec: MetricSpec) -> str:
 class Measure:
     """A measure by name.
 
-    ``log_likelihood`` is :meth:`topicforge.TopicModel.score`, nats per held-out word by document
-    completion; the others are metrics of topicforge and of plugins over the held-out documents:
-    words of topics are counted there, and theta is compared with their labels.
+    ``log_likelihood`` is :meth:`topicforge.TopicModel.score`, nats per held-out token by document
+    completion, -log of the metric ``perplexity``; the others are metrics of topicforge and of
+    plugins over the held-out documents: words of topics are counted there, and theta is compared
+    with their labels.
 
     Args:
         name: of :func:`objectives`.
@@ -91,11 +101,6 @@ class Measure:
         """Its direction."""
         return self.name == LOG_LIKELIHOOD or bool(self._spec.higher_is_better)
 
-    @property
-    def of_words(self) -> bool:
-        """Whether it reads the topics' ranked words."""
-        return self.name != LOG_LIKELIHOOD and not {"theta", "transform"} & self._needs
-
     def check(self, documents: CorpusPair, where: str) -> None:
         """Check that documents have what the measure needs.
 
@@ -132,8 +137,9 @@ class Measure:
                 given["bow"] = held_out.counts.to_scipy()
             if "theta" in needs:
                 given["theta"] = model.transform(held_out)
-            if {"transform", "topic_word", "heldout"} & needs:
+            if {"transform", "topic_word", "completion", "heldout"} & needs:
                 given["transform"], given["topic_word"] = model.transform, model.topic_word_
+                given["completion"] = model.completion
                 given["heldout"] = held_out.counts.to_scipy()
             found = evaluate(
                 [[str(word) for word in topic] for topic in model.topics(min(25, width), words)],

@@ -115,11 +115,7 @@ def _run(task: TrialTask, ran: _Ran) -> Steps[float]:
     total = 0.0
     for number, documents in enumerate(task.corpora.values()):
         train, held_out = documents.split(task.share, task.seed)
-        settings = dict(task.settings)
-        if not task.measure.of_words:
-            # ranking by association reads all documents after each epoch, for words nobody asks for
-            settings["ranking"] = "decoder"
-        model = TopicModel(**settings, seed=task.seed)
+        model = TopicModel(**task.settings, seed=task.seed)
         epochs, value = 1, math.nan
         done = 0
         while done < epochs:

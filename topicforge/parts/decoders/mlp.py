@@ -86,6 +86,22 @@ class MlpDecoder(Decoder):
             )
         return present - total
 
+    def word_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+        """(B,) of the multinomial; Bernoulli means are normalised to sum to one, as topics are."""
+        if self.likelihood == "multinomial":
+            return self.log_likelihood(theta, batch)
+        h: Tensor = self.hidden(theta)
+        row = batch.row
+        entry = F.logsigmoid((h[row] * self.weight[batch.col]).sum(-1) + self.bias[batch.col])
+        present = h.new_zeros(batch.n_documents).index_add(0, row, entry * batch.count)
+        tiles = [
+            torch.sigmoid(
+                h @ self.weight[start : start + _TILE].T + self.bias[start : start + _TILE]
+            ).sum(-1)
+            for start in range(0, self.weight.shape[0], _TILE)
+        ]
+        return present - batch.lengths() * torch.stack(tiles).sum(0).log()
+
     def topic_word(self, theta: Tensor) -> Tensor:
         """(R, V): softmax of the logits, or Bernoulli means normalised to sum to one."""
         logits = self.hidden(theta) @ self.weight.T + self.bias

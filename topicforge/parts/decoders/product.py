@@ -83,8 +83,8 @@ class ProductDecoder(Decoder):
         return theta @ self.weight.T
 
     @property
-    def ranking(self) -> str:
+    def scored_by(self) -> str:
         """The rule in words."""
         if self.scores == "probabilities":
-            return super().ranking
+            return super().scored_by
         return "decoder weight, without the bias (the background word frequency)"

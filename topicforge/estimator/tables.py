@@ -1,0 +1,263 @@
+"""The methods of a fitted model that return tables; the functions are those of topicforge.results."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from topicforge import results
+from topicforge.corpus.words import check_vocabulary
+from topicforge.errors import InputError, OptionError
+from topicforge.estimator.inputs import Input
+from topicforge.estimator.readout import Readout
+from topicforge.evaluation.rankings import Ranking
+from topicforge.results import (
+    ClassShare,
+    DocumentRow,
+    FoundTopic,
+    Merge,
+    Table,
+    TimeShare,
+    TopicRow,
+    Topics,
+)
+
+
+class ModelTables:
+    """Topics and documents as tables, see :mod:`topicforge.results`.
+
+    ``X`` and ``features`` are those of :meth:`TopicModel.transform`. A :class:`~topicforge.results.Table`
+    is a sequence of records with ``to_dicts``, ``to_pandas``, ``to_polars``, ``to_arrow`` and ``write``.
+    """
+
+    vocabulary_: tuple[str, ...] | None
+    vectorizer_: Any
+    n_features_in_: int
+
+    @property
+    def _readout(self) -> Readout:
+        raise NotImplementedError
+
+    def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
+        """The documents of X and their theta."""
+        raise NotImplementedError
+
+    def topics(
+        self,
+        top: int = 10,
+        vocabulary: Sequence[str] | None = None,
+        *,
+        ranking: Ranking | None = None,
+    ) -> list[list[str]] | list[list[int]]:
+        """Return each topic's ``top`` words, best first.
+
+        Args:
+            top: words per topic; at most V.
+            vocabulary: V words; ``None`` takes those of the fit. Without any, column numbers come.
+            ranking: the order of the words; ``None`` for the model's ``ranking``. Every ranking of
+                :mod:`topicforge.evaluation.rankings` can be had of every model, without another fit.
+
+        Raises:
+            OptionError, UnknownNameError: top below 1, or no such ranking or option.
+        """
+        check_is_fitted(self, "network_")
+        if top < 1:
+            raise OptionError(f"TopicModel.topics: top must be at least 1, got {top}")
+        words = self.vocabulary_
+        if vocabulary is not None:
+            where = "TopicModel.topics"
+            words = check_vocabulary(vocabulary, self.n_features_in_, where, phrases=True)
+        return self._readout.topics(top, words, ranking)
+
+    def ranked_by(self, ranking: Ranking | None = None) -> str:
+        """Return what a ranking is, as a sentence; ``None`` for the model's own."""
+        check_is_fitted(self, "network_")
+        return self._readout.ranked_by(ranking)
+
+    @property
+    def word_scores_(self) -> NDArray[np.float32]:
+        """(K, V) scores by which :meth:`topics` ranks words."""
+        check_is_fitted(self, "network_")
+        return self._readout.scores()
+
+    def topic_table(
+        self,
+        X: Any = None,
+        *,
+        top: int = 10,
+        ranking: Ranking | None = None,
+        features: Any = None,
+    ) -> Table[TopicRow]:
+        """Return one record per topic: label, share, size, words, coherence, nearest topic, state.
+
+        Args:
+            X: documents to take share, size and coherence from; ``None``: share and size are those of
+                the training documents, and there is no coherence.
+            top: words per topic.
+            ranking: the order of the words, as in :meth:`topics`.
+            features: (N, F), where the fit had them.
+
+        Returns:
+            Records :class:`~topicforge.results.TopicRow`.
+        """
+        topics, bow = self._topics(ranking), None
+        if X is not None:
+            read, theta = self._read_theta(X, features)
+            worded = theta[~_empty(read)]
+            size = np.bincount(worded.argmax(1), minlength=len(topics)) if len(worded) else None
+            share = worded.mean(0, dtype=np.float64) if len(worded) else None
+            topics = replace(topics, share=share, size=size)
+            bow = read.documents.counts.to_scipy()
+        return results.topic_table(topics, bow=bow, top=top)
+
+    def document_table(
+        self,
+        X: Any,
+        *,
+        top: int = 3,
+        features: Any = None,
+        texts: Sequence[str] | None = None,
+    ) -> Table[DocumentRow]:
+        """Return one record per document: its largest topics and their shares.
+
+        Args:
+            X: documents; where they are texts, each record holds the begin of its text.
+            top: topics per document.
+            features: (N, F), where the fit had them.
+            texts: N texts, where X holds counts.
+        """
+        read, theta = self._read_theta(X, features)
+        return results.document_table(
+            self._topics(), theta, empty=_empty(read), top=top, texts=_texts(read, texts)
+        )
+
+    def topic_documents(
+        self,
+        topic: int,
+        n: int = 5,
+        X: Any = None,
+        *,
+        features: Any = None,
+        texts: Sequence[str] | None = None,
+    ) -> Table[DocumentRow]:
+        """Return the ``n`` documents with the largest share of a topic, largest first.
+
+        Args:
+            topic: its number.
+            n: number of documents.
+            X: documents; they must be given, for a model keeps none.
+            features: (N, F), where the fit had them.
+            texts: N texts, where X holds counts.
+
+        Raises:
+            InputError: no documents.
+            OptionError: no such topic.
+        """
+        if X is None:
+            raise InputError(
+                "TopicModel.topic_documents: documents must be given, for a model keeps none: "
+                "topic_documents(topic, n, X)"
+            )
+        self._topics().check(topic, "TopicModel.topic_documents")
+        read, theta = self._read_theta(X, features)
+        return results.topic_documents(
+            self._topics(), theta, topic, n, empty=_empty(read), texts=_texts(read, texts)
+        )
+
+    def find_topics(self, phrase: str, n: int = 5, *, top: int = 10) -> Table[FoundTopic]:
+        """Return the topics that the words of a phrase speak for, best first, with p(topic | words).
+
+        The phrase is cut as the texts of the fit were; a word that the vocabulary lacks is left out, and
+        a warning names it. See :func:`topicforge.results.find_topics`.
+
+        Args:
+            phrase: a word or several.
+            n: number of topics.
+            top: words per topic.
+
+        Raises:
+            InputError: no word is in the vocabulary.
+        """
+        topics = self._topics()
+        known = set(topics.vocabulary or ())
+        words = phrase.split()
+        if not known.issuperset(words) and self.vectorizer_ is not None:
+            cut = self.vectorizer_.build_analyzer()(phrase)
+            words = list(dict.fromkeys(cut)) or words
+        table, unknown = results.find_topics(topics, words, n=n, top=top)
+        if unknown:
+            warnings.warn(
+                f"TopicModel.find_topics: the vocabulary lacks {', '.join(map(repr, unknown))}",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        return table
+
+    def topic_correlation(self, X: Any, *, features: Any = None) -> NDArray[np.float64]:
+        """Return the (K, K) correlation of topics over documents that have words.
+
+        See :func:`topicforge.results.correlation`.
+        """
+        read, theta = self._read_theta(X, features)
+        return results.correlation(theta[~_empty(read)])
+
+    def topics_per_class(
+        self, X: Any, labels: Iterable[Any], *, features: Any = None
+    ) -> Table[ClassShare]:
+        """Return the mean share of each topic in each class; documents without a label are left out.
+
+        See :func:`topicforge.results.topics_per_class`.
+        """
+        _, theta = self._read_theta(X, features)
+        return results.topics_per_class(self._topics(), theta, labels)
+
+    def topics_over_time(
+        self,
+        X: Any,
+        times: Iterable[Any],
+        *,
+        bins: int | str | None = None,
+        features: Any = None,
+    ) -> Table[TimeShare]:
+        """Return the mean share of each topic in each interval of time.
+
+        See :func:`topicforge.results.topics_over_time` for ``times`` and ``bins``.
+        """
+        _, theta = self._read_theta(X, features)
+        return results.topics_over_time(self._topics(), theta, times, bins=bins)
+
+    def hierarchy(self, *, distance: str = "hellinger", method: str = "average") -> Table[Merge]:
+        """Return the K - 1 steps in which topics are joined, the nearest first.
+
+        See :func:`topicforge.results.hierarchy`.
+        """
+        return results.hierarchy(self._topics().topic_word, distance=distance, method=method)
+
+    def _topics(self, ranking: Ranking | None = None) -> Topics:
+        check_is_fitted(self, "network_")
+        return self._readout.view(self.vocabulary_, ranking)
+
+
+def _empty(read: Input) -> NDArray[np.bool_]:
+    """(N,) documents that theta says nothing of: without words, and without features."""
+    lengths = read.documents.counts.lengths()
+    return (
+        np.zeros(len(lengths), dtype=bool) if read.documents.features is not None else lengths == 0
+    )
+
+
+def _texts(read: Input, texts: Sequence[str] | None) -> Sequence[str] | None:
+    """The texts of documents: those handed in, or those that X is."""
+    if texts is None:
+        return read.texts
+    if len(texts) != len(read.documents):
+        raise InputError(
+            f"TopicModel: there must be one text per document: {len(read.documents)} documents, "
+            f"{len(texts)} texts"
+        )
+    return texts
