@@ -79,6 +79,7 @@ class SavedModel:
         analyzer: record of how texts are cut into its words, see
             :class:`topicforge.corpus.Analyzer`; ``None``: not known.
         unfinished: whether its training was interrupted.
+        machine: what it was trained with, see :func:`topicforge.training.machine`.
     """
 
     settings: Settings
@@ -88,7 +89,8 @@ class SavedModel:
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
     analyzer: dict[str, Any] | None
-    unfinished: bool = False
+    unfinished: bool
+    machine: Mapping[str, Any]
 
 
 def save_model(model: SavedModel, folder: Path) -> None:
@@ -169,6 +171,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parameters_not_saved": sorted(set(params) - set(kept)),
         "analyzer": model.analyzer,
         "unfinished": model.unfinished,
+        "machine": model.machine,
         "history": [asdict(report) for report in model.history],
     }
     try:
@@ -256,6 +259,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         history = [EpochReport(**report) for report in described["history"]]
         params = dict(described["parameters"])
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
+        machine = dict(described["machine"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
@@ -266,6 +270,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.readout, saved.vocabulary, history, params, analyzer, unfinished,
+        machine,
     )  # fmt: skip
 
 

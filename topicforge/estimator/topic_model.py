@@ -48,6 +48,7 @@ from topicforge.training import (
     build_named,
     building,
     check_named,
+    machine,
     shared_seed,
 )
 from topicforge.wiring.network import Network
@@ -92,7 +93,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             ``decoder``'s own scores, or by a ranking of :mod:`topicforge.evaluation.rankings`:
             ``probability``, ``association``, ``frex``, ``relevance``, ``lift``, or a name and its options,
             ``("relevance", {"lambda_": 0.6})``. It changes nothing of the fit.
-        seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
+        seed: makes a fit repeat, bit for bit where ``machine_`` and the versions of topicforge and its
+            libraries are the same; with other threads or another processor the last bits differ.
+            ``None`` draws one.
         device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
         vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
             :func:`topicforge.corpus.vectorizer` of that language, or any scikit-learn vectoriser.
@@ -109,6 +112,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
+        machine_: threads, instruction sets, device and version of torch that it was trained with; the
+            same seed gives the same bits where these are the same.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
     """
@@ -245,7 +250,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
         Args:
             X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
-                texts. Empty documents are left out of training and get theta = the prior's mean.
+                texts. Empty documents are left out of training and get theta's mean under the prior.
             y: ignored.
             features: (N, F) numbers beside the counts, sentence embeddings say, for an encoder that
                 reads them; an array, or a memory map.
@@ -347,7 +352,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         """Return theta at the posterior's mean, (N, K) float32, rows sum to one.
 
         Column k belongs to topic k. A document without words says nothing, unless it has features:
-        it gets the prior's mean, and a warning says how many there were.
+        it gets theta's mean under the prior, and a warning says how many there were.
 
         Args:
             X: as in :meth:`fit`.
@@ -450,7 +455,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
-            unfinished=self.unfinished_,
+            unfinished=self.unfinished_, machine=self.machine_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -653,6 +658,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             seen()  # a fitted model holds no documents
         self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
+        self.machine_ = machine(trainer.device)
 
     def _adopt_network(
         self,
@@ -695,7 +701,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         if empty:
             warnings.warn(
                 f"TopicModel: {empty} of {len(documents)} documents are empty; they are left out "
-                "of training, and their theta is the prior's mean",
+                "of training, and their theta is its mean under the prior",
                 UserWarning, stacklevel=3,
             )  # fmt: skip
         return empty
@@ -748,6 +754,7 @@ def load(
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
+    model.machine_ = dict(saved.machine)
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
