@@ -19,6 +19,7 @@ from topicforge.cli import (
     demo,
     evaluate,
     explain,
+    export,
     kernels,
     plugins,
     read,
@@ -29,8 +30,8 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "transform", "evaluate", "compare",
-    "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "transform", "export", "evaluate",
+    "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -85,6 +86,7 @@ app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
 app.command("transform")(results_only(read.transform))
+app.command("export")(results_only(export.export))
 app.command("evaluate")(results_only(evaluate.evaluate))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))

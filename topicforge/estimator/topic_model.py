@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from topicforge._version import __version__
 from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer, Counts
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
@@ -32,6 +33,8 @@ from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
+from topicforge.export import Exported, write_export
+from topicforge.ops import implementation
 from topicforge.registry import default_registry
 from topicforge.storage import sha256
 from topicforge.training import (
@@ -458,11 +461,65 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         )  # fmt: skip
         save_model(record, Path(folder))
 
+    def export(
+        self,
+        path: str | Path,
+        to: Literal["torchscript", "torch-export", "onnx"] = "torchscript",
+    ) -> Exported:
+        """Write theta as a function of counts to one file that runs without topicforge.
+
+        It takes ``crow`` (B + 1,) int64, ``col`` (nnz,) int64 and ``count`` (nnz,) float32, documents in
+        compressed sparse rows, and ``features`` (B, F) float32 where the fit had them, and gives theta
+        (B, K), for any B and nnz. Empty documents get the prior's mean. Inside are ``vocabulary.txt``
+        (a word a line, empty without a vocabulary), ``topics.txt`` (ten words a line, by topic) and
+        ``model.json``. The theta of random documents is compared with :meth:`transform`'s before
+        the file is written.
+
+        Args:
+            path: of the file; replaced if it is there.
+            to: ``torchscript``, for ``torch.jit.load`` and C++; ``torch-export``, for
+                ``torch.export.load``; both need the operator library (``topicforge kernels``), unless
+                TOPICFORGE_NATIVE was 0. ``onnx`` has standard operators alone (extra ``onnx``).
+
+        Raises:
+            UnknownNameError: another format.
+            MissingExtraError: ONNX without its libraries.
+            ExportError: a part has no form in this format.
+            StorageError: the file can't be written.
+        """
+        check_is_fitted(self, "network_")
+        return write_export(
+            self.network_, Path(path), to, files=self._files(), transform=self._transform_quietly
+        )
+
     @property
     def components_(self) -> NDArray[np.float32]:
         """``topic_word_`` under scikit-learn's name."""
         check_is_fitted(self, "network_")
         return self.topic_word_
+
+    def _files(self) -> dict[str, str]:
+        """What an exported file holds beside the function: words, topics, where they come from."""
+        topics = [" ".join(map(str, topic)) for topic in self.topics(min(10, self.n_features_in_))]
+        analyzer = Analyzer.of(self.vectorizer_)
+        described = {
+            "topicforge": __version__,
+            "n_topics": self._n_features_out,
+            "vocab_size": self.n_features_in_,
+            "n_features": self.network_.context.n_features,
+            "analyzer": None if analyzer is None else analyzer.to_json(),
+            "operators": implementation(),
+        }
+        return {
+            "vocabulary.txt": "".join(f"{word}\n" for word in self.vocabulary_ or ()),
+            "topics.txt": "".join(f"{topic}\n" for topic in topics),
+            "model.json": json.dumps(described, ensure_ascii=False),
+        }
+
+    def _transform_quietly(self, X: Any, features: Any) -> NDArray[np.float32]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of empty documents, which are meant
+            return self.transform(X, features=features)
 
     # ---- inside -------------------------------------------------------------------------
 

@@ -237,7 +237,8 @@ class Network(nn.Module):
                 shares = self.prior.anchor_proportions(mean)
             if shares is not None:
                 return self._one_per_topic(shares, (batch.n_documents,))
-        theta: Tensor = self.link(mean).exp()
+        with self._blamed("link", "encoder"):
+            theta: Tensor = self.link(mean).exp()
         return theta
 
     @torch.no_grad()
