@@ -11,6 +11,7 @@ COMMANDS = [
     "find",
     "documents",
     "transform",
+    "export",
     "evaluate",
     "compare",
     "search",

@@ -80,6 +80,7 @@ class SavedModel:
             :class:`topicforge.corpus.Analyzer`; ``None``: not known.
         unfinished: whether its training was interrupted.
         optimiser_form: which form of the optimiser ran, and why.
+        machine: what it was trained with, see :func:`topicforge.training.machine`.
     """
 
     settings: Settings
@@ -89,8 +90,9 @@ class SavedModel:
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
     analyzer: dict[str, Any] | None
-    unfinished: bool = False
-    optimiser_form: str = ""
+    unfinished: bool
+    optimiser_form: str
+    machine: Mapping[str, Any]
 
 
 def save_model(model: SavedModel, folder: Path) -> None:
@@ -172,6 +174,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parameters_not_saved": sorted(set(params) - set(kept)),
         "analyzer": model.analyzer,
         "unfinished": model.unfinished,
+        "machine": model.machine,
         "history": [asdict(report) for report in model.history],
     }
     try:
@@ -260,6 +263,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         params = dict(described["parameters"])
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
         form = str(described["optimiser_form"])
+        machine = dict(described["machine"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
@@ -270,7 +274,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.readout, saved.vocabulary, history, params, analyzer, unfinished,
-        form,
+        form, machine,
     )  # fmt: skip
 
 
