@@ -15,7 +15,7 @@ PLUGINS = PACKAGE.parent / "plugins"
 #: packages and root modules, from the foundations up: each may import those before it
 CHAIN = (
     "_version", "errors", "storage", "ops", "distributed", "distributions", "contracts",
-    "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "results",
+    "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "export", "results",
     "plot", "report", "estimator", "experiments", "cli", "__main__", "testing",
 )  # fmt: skip
 #: what a package may not import although it stands before it
@@ -24,7 +24,16 @@ FORBIDDEN = {
     "corpus": {"ops", "distributed", "distributions", "contracts"},  # it needs no torch
     **{
         package: {"parts", "plugin"}
-        for package in ("registry", "wiring", "training", "results", "plot", "report", "estimator")
+        for package in (
+            "registry",
+            "wiring",
+            "training",
+            "export",
+            "results",
+            "plot",
+            "report",
+            "estimator",
+        )  # fmt: skip
     },
     "plugin": {"_version", "storage"},
 }

@@ -103,7 +103,12 @@ struct Profile {
         },
         s);
     rate = static_cast<T>(-1.0 / t);
-    direct = cut_value + cut_slope < ProfileDegree<T>::tolerance * (1.0 + 2.0 / t);
+    // The cut bounds the error only where the points see the function at all: of one so steep at
+    // x = 1 that it is 0 at every point, the polynomial is 0 and nothing is cut off. k(1) = 1 tells.
+    double at_one = 0.0;
+    for (int i = 0; i <= kDirect; ++i) at_one += v[i];
+    direct = cut_value + cut_slope < ProfileDegree<T>::tolerance * (1.0 + 2.0 / t) &&
+             std::fabs(at_one - 1.0) < 1e-3;
     if (direct) {
       for (int i = 0; i <= kDirect; ++i) value[i] = static_cast<T>(v[i]), slope[i] = static_cast<T>(s[i]);
       return;

@@ -12,6 +12,7 @@ COMMANDS = [
     "documents",
     "report",
     "transform",
+    "export",
     "evaluate",
     "compare",
     "search",

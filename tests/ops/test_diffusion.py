@@ -134,6 +134,47 @@ def test_slope_at_equal_rows(impl: str) -> None:
     assert torch.allclose(grad, own.repeat(3, 1), atol=1e-12)
 
 
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("t", [1e-2, 2e-3, 1e-3, 5e-4, 1e-4, 1e-5])
+def test_short_times(impl: str, dtype: torch.dtype, t: float) -> None:
+    """q = (1, 0) and p = (cos² φ, sin² φ) are the angle φ apart: k = exp(−φ²/t), in closed form.
+
+    With x = cos φ: ∂k/∂log q_1 = ½ x dk/dx = x φ / (t sin φ) k, φ / sin φ = 1 at φ = 0.
+    """
+    angle = t**0.5 * torch.tensor([0.0, 0.3, 1.0, 2.0], dtype=torch.float64)
+    log_p = torch.stack([angle.cos().square(), angle.sin().square()], 1).log()
+    log_q = torch.tensor([[1.0, 0.0]], dtype=torch.float64).log()
+    log_q, log_p = log_q.to(dtype).requires_grad_(), log_p.to(dtype)
+    matrix = diffusion_kernel(log_q, log_p, t, impl=impl)
+    # some roundings of x and of arccos², times the slope 2/t of the exponent; float32 at the two
+    # shortest times has no digit left beside a value of 1
+    tolerance = 8 * torch.finfo(dtype).eps * 2 / t
+    if tolerance > 0.01:
+        assert 0.0 < matrix[0, 0].item() < 1.2
+        return
+    expected = torch.exp(-angle.square() / t)
+    torch.testing.assert_close(matrix[0].double(), expected, rtol=tolerance, atol=0.0)
+    ratio = torch.where(angle == 0, 1.0, angle / angle.sin().clamp_min(1e-30))
+    slope = angle.cos() * ratio / t * expected
+    for j in range(4):
+        (grad,) = torch.autograd.grad(matrix[0, j], log_q, retain_graph=True)
+        assert grad[0, 0].item() == pytest.approx(slope[j].item(), rel=2 * tolerance)
+
+
+@pytest.mark.parametrize("device", ready("diffusion_mmd"))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_short_times_native_equals_reference(device: str, dtype: torch.dtype) -> None:
+    t = 5e-3 if dtype == torch.float32 else 5e-5
+    near = torch.randn(30, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    log_q = torch.log_softmax(t**0.5 * near[:12], -1).to(dtype).to(device)
+    log_p = torch.log_softmax(t**0.5 * near[12:], -1).to(dtype).to(device)
+    value = diffusion_mmd(log_q, log_p, t, impl="native").item()
+    assert abs(value) > 1e-3
+    expected = diffusion_mmd(log_q, log_p, t, impl="reference").item()
+    assert value == pytest.approx(expected, rel=2e-2)
+
+
 @pytest.mark.parametrize("device", ready("diffusion_mmd"))
 def test_gradcheck(device: str) -> None:
     log_q = simplex(5, 4, torch.float64, device).requires_grad_()

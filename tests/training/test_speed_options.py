@@ -40,6 +40,13 @@ def test_bfloat16_keeps_parameters_and_results_in_float32():
     np.testing.assert_allclose(theta.sum(1), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("beta1", [0, 0.0])
+def test_adam_without_a_first_moment_trains(beta1):
+    """A whole number too, which torch's fused Adam refuses."""
+    first = fitted(epochs=1, optimiser__beta1=beta1)
+    assert np.isfinite(first.history_[-1].loss)
+
+
 def test_gradients_of_batches_are_averaged_before_a_step():
     """One epoch of four batches as one step: the parameters are Adam's after a single step."""
     start = fitted(epochs=0).network_.decoder.topic.detach()

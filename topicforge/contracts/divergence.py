@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from topicforge.contracts.latent import Latent, Space
-from topicforge.contracts.link import Link
 from topicforge.distributed import prior_draws
 from topicforge.distributions import Distribution
 from topicforge.errors import MixError
@@ -25,12 +24,13 @@ class Samples:
     Args:
         z: (B, L) reparameterised sample of q, in q's own space (log theta where that is theta).
         log_theta: (B, K) the same sample through the link, without decoder noise.
-        link: maps prior samples to the simplex where posterior and prior are in different spaces.
+        link: z -> log theta, for prior samples in z that are compared on the simplex; its weights get no
+            gradient through it where posterior and prior both are in z.
     """
 
     z: Tensor
     log_theta: Tensor
-    link: Link
+    link: Callable[[Tensor], Tensor]
 
     def draws_in_z(self, p: Distribution) -> Tensor:
         """Return as many draws of a prior in z as there are samples, (B, L)."""
@@ -39,8 +39,7 @@ class Samples:
     def draws_in_theta(self, p: Distribution) -> Tensor:
         """Return log theta of as many draws of any prior as there are samples, (B, K)."""
         draws = prior_draws(p.rsample, self.log_theta.shape[0])
-        log_theta: Tensor = self.link(draws) if p.space == "z" else draws
-        return log_theta
+        return self.link(draws) if p.space == "z" else draws
 
 
 RuleFunction = Callable[[Any, Any, Samples], Tensor]

@@ -18,12 +18,13 @@ _WIDTH = 100
 Row = dict[str, Any]
 
 
-def explanation(registry: Registry, settings: Settings) -> dict[str, Any]:
+def explanation(registry: Registry, settings: Settings, form: str | None = None) -> dict[str, Any]:
     """Return everything as rows of text.
 
     Args:
         registry: where presets and regularisers are looked up.
         settings: resolved.
+        form: of the optimiser, where one has run.
 
     Returns:
         ``preset``, one entry per part, ``posterior``, ``prior distribution``, ``estimator``,
@@ -76,6 +77,9 @@ def explanation(registry: Registry, settings: Settings) -> dict[str, Any]:
         "optimiser": {
             "name": settings.training.optimiser,
             "from": origin("optimiser"),
+            "form": form
+            or "by rows where a batch can have few of the words of the vocabulary, else dense; a fitted "
+            "model says which",
             "options": rows([training[name] for name in OPTIMISER], parameter),
         },
         "training": rows(
@@ -106,6 +110,8 @@ def as_text(told: Mapping[str, Any]) -> str:
             say(f"{name}: {value['name']}{come}")
             if "summary" in value:
                 say(f"{value['summary']}  [{value['source']}]", 4)
+            if "form" in value:
+                say(value["form"], 4)
             if value.get("notes"):
                 say(value["notes"], 4)
         else:

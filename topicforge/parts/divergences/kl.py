@@ -19,8 +19,9 @@ class KlDivergence(Divergence):
     """KL(q || p) = E_q[log q - log p] per document (Kingma and Welling 2014, eq. 3).
 
     Args:
-        estimator: ``auto``: the rule registered for the two types (closed form, approximation or
-            bound; never sampling); ``monte-carlo``: mean of log q - log p over samples.
+        estimator: ``auto``: the rule registered for the two types: a closed form, an approximation or a
+            bound, which for a mixture prior takes eta (Zhang, survey, eq. 18) at the sample of z that the
+            decoder sees; ``monte-carlo``: mean of log q - log p over samples.
         n_samples: samples of the Monte Carlo estimate; the first is the one the decoder sees.
     """
 

@@ -64,7 +64,8 @@ class MmdDivergence(Divergence):
 
     Args:
         kernel: ``diffusion``: exp(-arccos^2(sum_k sqrt(theta_k theta'_k)) / t) on the simplex
-            (Nan 2019; Zhang, survey, eq. 11), z sent through the link; ``imq``: a sum of inverse
+            (Nan 2019; Zhang, survey, eq. 11), z sent through the link, whose weights get no gradient from
+            it where the prior is in z too, for a link that shrinks would lower it; ``imq``: a sum of inverse
             multiquadrics in z; ``auto``: imq where both sides live in z, diffusion otherwise.
         t: diffusion time of ``diffusion``, > 0; 1 in every published configuration of W-LDA.
         scales: scales s of the inverse multiquadrics, relative to 2 L, the mean squared distance of
