@@ -24,16 +24,7 @@ FORBIDDEN = {
     "corpus": {"ops", "distributed", "distributions", "contracts"},  # it needs no torch
     **{
         package: {"parts", "plugin"}
-        for package in (
-            "registry",
-            "wiring",
-            "training",
-            "export",
-            "results",
-            "plot",
-            "report",
-            "estimator",
-        )  # fmt: skip
+        for package in CHAIN[CHAIN.index("registry") : CHAIN.index("experiments")]
     },
     "plugin": {"_version", "storage"},
 }
