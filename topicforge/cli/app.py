@@ -97,8 +97,8 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         from topicforge._version import __version__
 
         print(f"topicforge {__version__}")

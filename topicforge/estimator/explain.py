@@ -90,7 +90,7 @@ def explanation(registry: Registry, settings: Settings, form: str | None = None)
     }  # fmt: skip
 
 
-def as_text(told: Mapping[str, Any]) -> str:
+def as_text(explained: Mapping[str, Any]) -> str:
     """Return an explanation for people, in lines of at most 100 columns."""
     lines: list[str] = []
 
@@ -100,7 +100,7 @@ def as_text(told: Mapping[str, Any]) -> str:
                  break_long_words=False, break_on_hyphens=False)
         )  # fmt: skip
 
-    for name, value in told.items():
+    for name, value in explained.items():
         if isinstance(value, str):
             say(f"{name}: {value}")
         elif name == "training":
@@ -132,9 +132,9 @@ def _has_options(value: Any) -> bool:
 
 def _formula(factory: Any) -> str:
     """What the docstring of a part says before its arguments: its equations, as plain text."""
-    told = (inspect.getdoc(factory) or "").partition("\nArgs:")[0].strip()
-    told = re.sub(r":\w+:`~?([^`]*)`|``(.*?)``", lambda found: found[1] or found[2], told)
-    return re.sub(r"(?<!\n)\n(?![\n ])", " ", told)  # a paragraph is a line
+    text = (inspect.getdoc(factory) or "").partition("\nArgs:")[0].strip()
+    text = re.sub(r":\w+:`~?([^`]*)`|``(.*?)``", lambda found: found[1] or found[2], text)
+    return re.sub(r"(?<!\n)\n(?![\n ])", " ", text)  # a paragraph is a line
 
 
 def _regulariser(registry: Registry, one: Regulariser | tuple[str, Mapping[str, Any]]) -> Row:
