@@ -15,8 +15,8 @@ PLUGINS = PACKAGE.parent / "plugins"
 #: packages and root modules, from the foundations up: each may import those before it
 CHAIN = (
     "_version", "errors", "storage", "ops", "distributed", "distributions", "contracts",
-    "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "results",
-    "estimator", "experiments", "cli", "__main__", "testing",
+    "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "export", "results",
+    "plot", "report", "estimator", "experiments", "cli", "__main__", "testing",
 )  # fmt: skip
 #: what a package may not import although it stands before it
 FORBIDDEN = {
@@ -24,7 +24,7 @@ FORBIDDEN = {
     "corpus": {"ops", "distributed", "distributions", "contracts"},  # it needs no torch
     **{
         package: {"parts", "plugin"}
-        for package in ("registry", "wiring", "training", "results", "estimator")
+        for package in CHAIN[CHAIN.index("registry") : CHAIN.index("experiments")]
     },
     "plugin": {"_version", "storage"},
 }

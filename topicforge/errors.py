@@ -57,6 +57,10 @@ class ModelFileError(TopicForgeError, ValueError):
     """A model folder can't be read: missing, truncated, or written with something not installed."""
 
 
+class ExportError(TopicForgeError):
+    """A model can't be written in a format: a part of it has no form there, or computes something else."""
+
+
 class StorageError(TopicForgeError):
     """A file or folder can't be written, is in use by another process, or is damaged."""
 

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 import topicforge
 from topicforge import TopicModel
@@ -44,6 +45,8 @@ def test_round_trip_is_exact(planted, tmp_path, preset):
     np.testing.assert_array_equal(again.topic_word_, model.topic_word_)
     assert again.topics(5) == model.topics(5)
     assert again.history_ == model.history_
+    assert again.machine_ == model.machine_
+    assert again.machine_["threads"] == torch.get_num_threads()
     assert again.get_params() == model.get_params()
     assert again.score(counts) == model.score(counts)
 

@@ -122,8 +122,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     ("damage", "says"),
     [
         (lambda file, _: file.write_text("{"), "can't be read"),
-        (lambda file, _: file.write_text("[]"), "must be of format 2"),
-        (lambda file, _: file.write_text('{"format": 2, "run": 3}'), "must hold"),
+        (lambda file, _: file.write_text("[]"), "must be of format 3"),
+        (lambda file, _: file.write_text('{"format": 3, "run": 3}'), "must hold"),
         (lambda _, tensors: tensors.write_bytes(tensors.read_bytes()[:-9]), "not what was"),
         (lambda _, tensors: tensors.unlink(), "do not belong together"),
     ],
@@ -134,6 +134,23 @@ def test_a_damaged_checkpoint_is_named(tmp_path, damage, says):
     damage(folder / "checkpoint.json", next(folder.glob("*.safetensors")))
     with pytest.raises(CheckpointError, match=says):
         model("default").fit(COUNTS, checkpoint=folder)
+
+
+def test_going_on_with_another_number_of_threads_is_said(tmp_path):
+    threads = torch.get_num_threads()
+    with pytest.raises(KeyboardInterrupt):
+        model("default", callbacks=[StopAt(3)]).fit(
+            COUNTS, checkpoint=tmp_path / "c", checkpoint_every=0
+        )
+    torch.set_num_threads(threads + 1)
+    try:
+        with pytest.warns(
+            UserWarning, match=rf"with threads {threads + 1} instead of {threads}, so .* last bits"
+        ):
+            again = model("default").fit(COUNTS, checkpoint=tmp_path / "c")
+    finally:
+        torch.set_num_threads(threads)
+    assert again.machine_["threads"] == threads + 1
 
 
 def test_one_file_of_tensors_is_kept(tmp_path):

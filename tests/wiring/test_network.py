@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
+from scipy.stats import norm
 
 from topicforge import TopicModel
 from topicforge.errors import PluginError
 from topicforge.parts.decoders.mixture import MixtureDecoder
+from topicforge.parts.links import SoftmaxLink
 from topicforge.plugin import Batch, Distribution, Divergence, Latent, Prior, Rule
 
 SMALL = {"n_topics": 3, "epochs": 1, "batch_size": 50, "encoder__hidden": (8,)}
@@ -83,12 +86,39 @@ def test_a_foreign_mixture_gives_theta_its_own_way(planted):
     )
 
 
-def test_without_its_word_theta_is_the_links(planted):
-    model = fitted(planted[0], prior=Flat)
-    network = model.network_
+def test_without_its_word_an_empty_document_gets_the_mean_of_theta(planted):
+    """One component at a corner, two at another: theta (1/3, 2/3, 0), where softmax of their mean is
+    (4.5e-5, 1, 2e-9).
+    """
+    network = fitted(planted[0], prior=Flat).network_
     assert network.prior.anchor_proportions(None) is None
-    mean = network.prior.distribution().mean
-    torch.testing.assert_close(network.prior_theta(), network.link(mean[None]).exp()[0])
+    network.link = SoftmaxLink(network.context)
+    network.prior.centres = 30 * torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 1, 0]])
+    before = torch.get_rng_state()
+    found = network.prior_theta()
+    assert torch.equal(network.prior_theta(), found)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.testing.assert_close(found, torch.tensor([1 / 3, 2 / 3, 0]), atol=0.006, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*are empty")
+def test_the_mean_of_theta_is_that_of_quadrature(planted):
+    """Two topics: theta_1 = 1 / (1 + exp(z_2 - z_1)), and z_2 - z_1 is a mixture of two normals."""
+    model = fitted(planted[0], prior="gmm", link="softmax", n_topics=2, prior__n_components=2)
+    network = model.network_
+    with torch.no_grad():
+        network.prior.loc.copy_(torch.tensor([[4.0, 0.0], [-1.0, 1.0]]))
+    p = network.prior.distribution()
+    deviations = p.log_var.exp().sum(1).sqrt().tolist()
+    expected = np.mean([
+        norm.expect(lambda d: expit(-d), loc=gap, scale=deviation)
+        for gap, deviation in zip((-4, 2), deviations, strict=True)
+    ])  # fmt: skip
+    empty = planted[0][:2] * 0
+    empty.eliminate_zeros()
+    theta = model.transform(empty)
+    np.testing.assert_allclose(theta, [[expected, 1 - expected]] * 2, atol=0.006)
+    assert abs(theta[0, 0] - expit(1.0)) > 0.1, "the link of the mean is another number"
 
 
 def test_proportions_of_another_number_are_refused(planted):

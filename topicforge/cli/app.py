@@ -19,9 +19,11 @@ from topicforge.cli import (
     demo,
     evaluate,
     explain,
+    export,
     kernels,
     plugins,
     read,
+    report,
     search,
     tables,
     train,
@@ -29,8 +31,8 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "transform", "evaluate", "compare",
-    "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "report", "transform", "export",
+    "evaluate", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -84,7 +86,9 @@ app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
+app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
+app.command("export")(results_only(export.export))
 app.command("evaluate")(results_only(evaluate.evaluate))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))
@@ -93,8 +97,8 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         from topicforge._version import __version__
 
         print(f"topicforge {__version__}")
@@ -128,6 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not sys.stdout.isatty() and hasattr(sys.stdout, "reconfigure"):
         # what a program reads is UTF-8 whatever the terminal's language
         sys.stdout.reconfigure(encoding="utf-8")
+    _let_threads_sleep()
     state.debug = False
     log, handler = logging.getLogger("topicforge"), NoteHandler()
     log.addHandler(handler)
@@ -170,6 +175,18 @@ def _run(arguments: Sequence[str] | None) -> int:
             "plugin; `topicforge --debug ...` shows where it happened"
         )
         return 1
+
+
+def _let_threads_sleep() -> None:
+    """Have threads of OpenMP give up their processor while they wait for one another.
+
+    By default they spin, and where the machine has other work a thread then waits for one that it keeps
+    from running: see "Beside other work" in docs/scaling.md. OpenMP reads the variable once, when torch
+    is imported, so nothing is changed after that.
+    """
+    chosen = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ)
+    if not chosen and "torch" not in sys.modules:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
 
 
 def _tidy_warnings() -> None:

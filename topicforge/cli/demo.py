@@ -45,7 +45,11 @@ def demo(
         int | None, typer.Option(help="The number of passes over the documents.")
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="The seed of all random numbers; the same seed repeats a fit.")
+        int,
+        typer.Option(
+            help="The seed of all random numbers; the same seed repeats a fit, bit for bit on "
+            "the same processor with the same number of threads."
+        ),
     ] = 0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the folders of an earlier demo.")

@@ -75,7 +75,8 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            help="The seed of all random numbers; the same seed repeats a fit.",
+            help="The seed of all random numbers; the same seed repeats a fit, bit for bit on "
+            "the same processor with the same number of threads.",
             show_default="0",
             rich_help_panel=_SETTINGS,
         ),

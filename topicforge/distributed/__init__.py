@@ -47,6 +47,7 @@ from topicforge.distributed.noise import (
     rand,
     randn,
     random_from,
+    seeded,
 )
 from topicforge.distributed.split import Split, current, splitting
 
@@ -65,5 +66,6 @@ __all__ = [
     "rand",
     "randn",
     "random_from",
+    "seeded",
     "splitting",
 ]

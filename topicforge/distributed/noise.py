@@ -7,6 +7,7 @@ fit, and in a compiled network, whose compiler has its own random numbers, torch
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ from torch.nn import functional as F
 from topicforge.distributed.collectives import batch_gather, require_rows
 from topicforge.distributed.split import current
 
+#: of two threads that seed the global generators one would put the other's state back
+_LOCK = threading.RLock()
 _GENERATORS: ContextVar[Mapping[str, torch.Generator]] = ContextVar("topicforge_generators")
 
 
@@ -34,6 +37,23 @@ def random_from(generators: Mapping[str, torch.Generator]) -> Iterator[None]:
         yield
     finally:
         _GENERATORS.reset(token)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Let draws in this thread repeat, and put the states of torch's global generators back.
+
+    Args:
+        seed: of all draws.
+        device: on which they are made.
+    """
+    own = torch.Generator(device).manual_seed(seed)
+    devices = [device] if device.type == "cuda" else []
+    with _LOCK, torch.random.fork_rng(devices), random_from({device.type: own}):
+        torch.default_generator.manual_seed(seed)
+        for cuda in devices:
+            torch.cuda.default_generators[cuda.index or 0].manual_seed(seed)
+        yield
 
 
 def generator(device: torch.device) -> torch.Generator | None:

@@ -23,13 +23,16 @@ def infer(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield theta of a range of documents, batch by batch; the prior's mean for those without words."""
     network.to(device).eval()
+    prior = None
     for batch in in_order(documents, _BATCH, device, rows):
         inferred = network.infer(padded(batch))[: batch.n_documents]
         theta = inferred.float().cpu().numpy()
         if documents.features is None:
             empty = (batch.crow.diff() == 0).cpu().numpy()
             if empty.any():
-                theta[empty] = network.prior_theta().float().cpu().numpy()
+                if prior is None:
+                    prior = network.prior_theta().float().cpu().numpy()
+                theta[empty] = prior
         yield theta
 
 

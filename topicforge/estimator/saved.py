@@ -79,6 +79,8 @@ class SavedModel:
         analyzer: record of how texts are cut into its words, see
             :class:`topicforge.corpus.Analyzer`; ``None``: not known.
         unfinished: whether its training was interrupted.
+        optimiser_form: which form of the optimiser ran, and why.
+        machine: what it was trained with, see :func:`topicforge.training.machine`.
     """
 
     settings: Settings
@@ -88,7 +90,9 @@ class SavedModel:
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
     analyzer: dict[str, Any] | None
-    unfinished: bool = False
+    unfinished: bool
+    optimiser_form: str
+    machine: Mapping[str, Any]
 
 
 def save_model(model: SavedModel, folder: Path) -> None:
@@ -150,6 +154,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parts": parts,
         "estimator": settings.composition.estimator,
         "training": asdict(settings.training),
+        "optimiser_form": model.optimiser_form,
         "ranking": settings.ranking,
         "scored_by": readout.scored_by,
         "n_documents": counted.n_documents,
@@ -169,6 +174,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parameters_not_saved": sorted(set(params) - set(kept)),
         "analyzer": model.analyzer,
         "unfinished": model.unfinished,
+        "machine": model.machine,
         "history": [asdict(report) for report in model.history],
     }
     try:
@@ -256,6 +262,8 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         history = [EpochReport(**report) for report in described["history"]]
         params = dict(described["parameters"])
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
+        form = str(described["optimiser_form"])
+        machine = dict(described["machine"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
@@ -266,6 +274,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.readout, saved.vocabulary, history, params, analyzer, unfinished,
+        form, machine,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from topicforge._version import __version__
 from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer, Counts
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
@@ -27,11 +28,13 @@ from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
-from topicforge.estimator.tables import ModelTables
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.estimator.views import ModelViews
 from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
+from topicforge.export import Exported, write_export
+from topicforge.ops import implementation
 from topicforge.registry import default_registry
 from topicforge.storage import sha256
 from topicforge.training import (
@@ -45,6 +48,7 @@ from topicforge.training import (
     build_named,
     building,
     check_named,
+    machine,
     shared_seed,
 )
 from topicforge.wiring.network import Network
@@ -56,7 +60,7 @@ _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _START_DOCUMENTS = 20_000
 
 
-class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
     Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
@@ -90,7 +94,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             ``decoder``'s own scores, or by a ranking of :mod:`topicforge.evaluation.rankings`:
             ``probability``, ``association``, ``frex``, ``relevance``, ``lift``, or a name and its options,
             ``("relevance", {"lambda_": 0.6})``. It changes nothing of the fit.
-        seed: makes a fit repeat bit for bit on one machine; ``None`` draws one.
+        seed: makes a fit repeat, bit for bit where ``machine_`` and the versions of topicforge and its
+            libraries are the same; with other threads or another processor the last bits differ.
+            ``None`` draws one.
         device: ``auto`` (CUDA where there is one, else CPU), or a torch device.
         vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
             :func:`topicforge.corpus.vectorizer` of that language, or any scikit-learn vectoriser.
@@ -107,6 +113,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
+        optimiser_form_: ``by rows`` or ``dense``, and why, see :class:`~topicforge.training.TrainingOptions`.
+        machine_: threads, instruction sets, device and version of torch that it was trained with; the
+            same seed gives the same bits where these are the same.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
     """
@@ -223,7 +232,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
     def explanation(self) -> dict[str, Any]:
         """Return what :meth:`explain` says as a dictionary of texts."""
-        return explanation(default_registry(), self._resolve())
+        return explanation(
+            default_registry(), self._resolve(), getattr(self, "optimiser_form_", None)
+        )
 
     # ---- fitting ------------------------------------------------------------------------
 
@@ -243,7 +254,10 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
         Args:
             X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
-                texts. Empty documents are left out of training and get theta = the prior's mean.
+                texts, lists of tokens, or bags of words ``[(word number, count), ...]`` as gensim has
+                them, in a list, a generator, a column or a data frame, see
+                :func:`topicforge.corpus.given.read_given`. Empty documents are left out of training
+                and get theta's mean under the prior.
             y: ignored.
             features: (N, F) numbers beside the counts, sentence embeddings say, for an encoder that
                 reads them; an array, or a memory map.
@@ -322,9 +336,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             trainer = self._build(settings, callbacks, read)
         else:
             settings = self.settings_
-            X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
-            self._check_more(X, read.documents)
+            self._check_more(read)
             self._seen.close(read.documents.checksum())
             trainer = self._trainer
         failure = None
@@ -345,7 +358,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         """Return theta at the posterior's mean, (N, K) float32, rows sum to one.
 
         Column k belongs to topic k. A document without words says nothing, unless it has features:
-        it gets the prior's mean, and a warning says how many there were.
+        it gets theta's mean under the prior, and a warning says how many there were.
 
         Args:
             X: as in :meth:`fit`.
@@ -448,15 +461,70 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
-            unfinished=self.unfinished_,
+            unfinished=self.unfinished_, optimiser_form=self.optimiser_form_,
+            machine=self.machine_,
         )  # fmt: skip
         save_model(record, Path(folder))
+
+    def export(
+        self,
+        path: str | Path,
+        to: Literal["torchscript", "torch-export", "onnx"] = "torchscript",
+    ) -> Exported:
+        """Write theta as a function of counts to one file that runs without topicforge.
+
+        It takes ``crow`` (B + 1,) int64, ``col`` (nnz,) int64 and ``count`` (nnz,) float32, documents in
+        compressed sparse rows, and ``features`` (B, F) float32 where the fit had them, and gives theta
+        (B, K), for any B and nnz. Empty documents get the prior's mean. Inside are ``vocabulary.txt``
+        (a word a line, empty without a vocabulary), ``topics.txt`` (ten words a line, by topic) and
+        ``model.json``. The theta of random documents is compared with :meth:`transform`'s before
+        the file is written.
+
+        Args:
+            path: of the file; replaced if it is there.
+            to: ``torchscript``, for ``torch.jit.load`` and C++; ``torch-export``, for
+                ``torch.export.load``; both need the operator library (``topicforge kernels``), unless
+                TOPICFORGE_NATIVE was 0. ``onnx`` has standard operators alone (extra ``onnx``).
+
+        Raises:
+            UnknownNameError: another format.
+            MissingExtraError: ONNX without its libraries.
+            ExportError: a part has no form in this format.
+            StorageError: the file can't be written.
+        """
+        check_is_fitted(self, "network_")
+        return write_export(
+            self.network_, Path(path), to, files=self._files(), transform=self._transform_quietly
+        )
 
     @property
     def components_(self) -> NDArray[np.float32]:
         """``topic_word_`` under scikit-learn's name."""
         check_is_fitted(self, "network_")
         return self.topic_word_
+
+    def _files(self) -> dict[str, str]:
+        """What an exported file holds beside the function: words, topics, where they come from."""
+        topics = [" ".join(map(str, topic)) for topic in self.topics(min(10, self.n_features_in_))]
+        analyzer = Analyzer.of(self.vectorizer_)
+        described = {
+            "topicforge": __version__,
+            "n_topics": self._n_features_out,
+            "vocab_size": self.n_features_in_,
+            "n_features": self.network_.context.n_features,
+            "analyzer": None if analyzer is None else analyzer.to_json(),
+            "operators": implementation(),
+        }
+        return {
+            "vocabulary.txt": "".join(f"{word}\n" for word in self.vocabulary_ or ()),
+            "topics.txt": "".join(f"{topic}\n" for topic in topics),
+            "model.json": json.dumps(described, ensure_ascii=False),
+        }
+
+    def _transform_quietly(self, X: Any, features: Any) -> NDArray[np.float32]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of empty documents, which are meant
+            return self.transform(X, features=features)
 
     # ---- inside -------------------------------------------------------------------------
 
@@ -487,9 +555,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         del params["training"]  # its entries are parameters of their own there
         return {**params, **settings.parameters()}
 
-    def _check_more(self, X: Any, documents: Documents) -> None:
+    def _check_more(self, read: Input) -> None:
         """Say what of a further batch can't be learned from, for its words were not in the first."""
-        missing = words_left_out(self, X)
+        missing, documents = words_left_out(self, read.texts), read.documents
         if documents.n_empty() == len(documents):
             raise InputError(
                 "TopicModel.partial_fit: none of the "
@@ -597,6 +665,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             seen()  # a fitted model holds no documents
         self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
+        self.optimiser_form_ = trainer.optimisation.form
+        self.machine_ = machine(trainer.device)
 
     def _adopt_network(
         self,
@@ -639,7 +709,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         if empty:
             warnings.warn(
                 f"TopicModel: {empty} of {len(documents)} documents are empty; they are left out "
-                "of training, and their theta is the prior's mean",
+                "of training, and their theta is its mean under the prior",
                 UserWarning, stacklevel=3,
             )  # fmt: skip
         return empty
@@ -692,6 +762,8 @@ def load(
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
+    model.optimiser_form_ = saved.optimiser_form
+    model.machine_ = dict(saved.machine)
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts

@@ -227,6 +227,7 @@ _library.register(
     lambda log_q, log_p, t=1.0: log_q.new_empty(log_q.shape[0], log_p.shape[0]),
     _backward_kernel,
     _setup_kernel,
+    reference=_kernel_reference,
 )
 _library.register(
     "_diffusion_kernel_backward",
@@ -237,6 +238,7 @@ _library.register(
     lambda log_q, log_p, t=1.0, unbiased=True: log_q.new_empty(()),
     _backward_mmd,
     _setup_mmd,
+    reference=_mmd_reference,
 )
 _library.register(
     "_diffusion_mmd_grad",

@@ -156,6 +156,8 @@ def implementation(device: str = "cpu") -> str:
 # Plain containers filled once at import: torch.compile reads them as constants, where a
 # call that looks at files would break the graph.
 _READY: dict[str, tuple[str, ...]] = {}
+#: the same operators in plain PyTorch, by name
+REFERENCES: dict[str, Callable[..., Any]] = {}
 
 
 def register(
@@ -165,12 +167,14 @@ def register(
     setup_context: Callable[..., Any] | None = None,
     twice: str = _TWICE,
     mutates: bool = False,
+    reference: Callable[..., Any] | None = None,
 ) -> None:
     """Give the loaded operator ``topicforge::name`` its shapes and its gradient.
 
-    Without a library, or with one built before the operator existed, nothing is registered
-    and the operator counts as not available. An operator without ``backward`` says clearly
-    that it can't be differentiated: a second derivative ends in that error.
+    Without a library, or with one built before the operator existed, the operator counts as not
+    available; ``reference`` then stands under its name, so that what is scripted finds one. An
+    operator without ``backward`` says clearly that it can't be differentiated: a second derivative
+    ends in that error.
 
     Args:
         name: operator's name in the ``topicforge`` namespace.
@@ -179,13 +183,20 @@ def register(
         setup_context: what to keep for ``backward``.
         twice: what the error for a second derivative advises.
         mutates: it writes to its arguments, and so is called where nothing is differentiated.
+        reference: the same in plain PyTorch, with the operator's arguments and results.
     """
     import torch
 
+    if reference is not None:
+        REFERENCES[name] = reference
     loaded = [device for device, status in libraries().items() if status.loaded]
-    if not loaded or not hasattr(torch.ops.topicforge, name):
-        return
     qualified = f"topicforge::{name}"
+    if not loaded or not hasattr(torch.ops.topicforge, name):
+        if reference is not None:
+            schema = torch.library.infer_schema(reference, mutates_args=())
+            torch.library.define(qualified, schema)
+            torch.library.impl(qualified, "CompositeImplicitAutograd", reference)
+        return
     torch.library.register_fake(qualified, fake)
     if backward is None:
         backward = _refuse_derivative(name, twice)

@@ -145,7 +145,7 @@ def _check_not_empty(where: str, name: str, loc: Tensor) -> None:
 def _log_prob(where: str, impl: str, *inputs: Tensor) -> Tensor:
     z, loc, log_var, log_weight = _checked(where, *inputs)
     if not _library.serves(where, impl, z.device.type):
-        return torch.logsumexp(_component_log_prob(z, loc, log_var) + log_weight, dim=-1)
+        return _log_prob_reference(z, loc, log_var, log_weight)
     result: Tensor
     if _keeps(z, loc, log_var, log_weight):
         result = _Kept.apply(z, loc, log_var, log_weight)  # type: ignore[no-untyped-call]
@@ -157,7 +157,7 @@ def _log_prob(where: str, impl: str, *inputs: Tensor) -> Tensor:
 def _responsibilities(where: str, impl: str, *inputs: Tensor) -> Tensor:
     z, loc, log_var, log_weight = _checked(where, *inputs)
     if not _library.serves(where, impl, z.device.type):
-        return torch.softmax(_component_log_prob(z, loc, log_var) + log_weight, dim=-1)
+        return _responsibilities_reference(z, loc, log_var, log_weight)
     result: Tensor = torch.ops.topicforge.mixture_responsibilities(z, loc, log_var, log_weight)
     return result
 
@@ -188,7 +188,7 @@ def _kl_bound(
     )
     _check_not_empty(where, "mix_loc", mix_loc)
     if not _library.serves(where, impl, z.device.type):
-        return _kl_bound_reference(*tensors)
+        return _kl_bound_reference(*tensors)[0]
     bound: Tensor = torch.ops.topicforge.mixture_kl_bound(*tensors)[0]
     return bound
 
@@ -204,6 +204,16 @@ def _component_log_prob(z: Tensor, loc: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * (distance.sum(-1) + log_var.sum(-1) + loc.shape[1] * log(2.0 * pi))
 
 
+def _log_prob_reference(z: Tensor, loc: Tensor, log_var: Tensor, log_weight: Tensor) -> Tensor:
+    return torch.logsumexp(_component_log_prob(z, loc, log_var) + log_weight, dim=-1)
+
+
+def _responsibilities_reference(
+    z: Tensor, loc: Tensor, log_var: Tensor, log_weight: Tensor
+) -> Tensor:
+    return torch.softmax(_component_log_prob(z, loc, log_var) + log_weight, dim=-1)
+
+
 def _kl_bound_reference(
     loc: Tensor,
     log_var: Tensor,
@@ -211,7 +221,7 @@ def _kl_bound_reference(
     mix_loc: Tensor,
     mix_log_var: Tensor,
     log_weight: Tensor,
-) -> Tensor:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Since log η_c = log π_c + log N_c(z) − log p(z), the entropy of η needs no log π.
 
     It is Σ_c η_c log N_c(z) − log p(z): a component of weight 0 contributes 0, not 0 · (∞ − ∞).
@@ -222,8 +232,10 @@ def _kl_bound_reference(
     eta = torch.softmax(log_joint, dim=-1)
     spread = torch.exp(log_var)[:, None, :] + (loc[:, None, :] - mix_loc).square()  # (B, C, L)
     expected = 0.5 * (mix_log_var + spread * torch.exp(-mix_log_var)).sum(-1)  # (B, C)
-    cross = (eta * (expected + log_density)).sum(-1) - torch.logsumexp(log_joint, dim=-1)
-    return cross - 0.5 * (1.0 + log_var).sum(-1)
+    log_prob = torch.logsumexp(log_joint, dim=-1)
+    cross = (eta * (expected + log_density)).sum(-1)
+    gap = cross + 0.5 * loc.shape[1] * log(2.0 * pi)
+    return cross - log_prob - 0.5 * (1.0 + log_var).sum(-1), log_prob, gap
 
 
 def _keeps(z: Tensor, *parameters: Tensor) -> bool:
@@ -278,6 +290,7 @@ _library.register(
     lambda z, *_: z.new_empty(z.shape[0]),
     _library.all_gradients("mixture_log_prob"),
     lambda ctx, inputs, output: ctx.save_for_backward(*inputs, output),
+    reference=_log_prob_reference,
 )
 _library.register("_mixture_log_prob_backward", _shapes_of_gradients)
 _library.register(
@@ -290,6 +303,7 @@ _library.register(
     lambda z, loc, *_: z.new_empty(z.shape[0], loc.shape[0]),
     _library.all_gradients("mixture_responsibilities"),
     lambda ctx, inputs, output: ctx.save_for_backward(*inputs[:3], output),
+    reference=_responsibilities_reference,
 )
 _library.register("_mixture_responsibilities_backward", _shapes_of_gradients)
 _library.register(
@@ -297,6 +311,7 @@ _library.register(
     _fake_kl_bound,
     _library.all_gradients("mixture_kl_bound"),
     lambda ctx, inputs, output: ctx.save_for_backward(*inputs, *output[1:]),
+    reference=_kl_bound_reference,
 )
 _library.register(
     "_mixture_kl_bound_backward",

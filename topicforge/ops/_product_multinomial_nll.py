@@ -104,6 +104,12 @@ def _product_multinomial_nll(
             raise
         return nll
     check_words(_NAME, crow, col, weight.shape[0])
+    return _reference(crow, col, count, theta, weight, bias)[0]
+
+
+def _reference(
+    crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
     # Autocast would do the matrix products in half and lose the digits of the log-sum-exp.
     with torch.autocast(theta.device.type, enabled=False):
         row = row_of_entry(crow, col.shape[0])
@@ -111,7 +117,8 @@ def _product_multinomial_nll(
         logit = logit + bias.index_select(0, col)
         n_rows = theta.shape[0]
         present = sum_rows(count * logit, row, n_rows)
-        return sum_rows(count, row, n_rows) * _log_normaliser(theta, weight, bias) - present
+        log_normaliser = _log_normaliser(theta, weight, bias)
+        return sum_rows(count, row, n_rows) * log_normaliser - present, log_normaliser
 
 
 def _log_sum_exp_tile(theta: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -149,6 +156,7 @@ _library.register(
         theta.new_empty(theta.shape[0]),
     ),
     *_library.wanted_gradients(_NAME, 3, keep=1),
+    reference=_reference,
 )
 _library.register(
     f"_{_NAME}_backward",

@@ -106,6 +106,7 @@ _library.register(
     _NAME,
     lambda crow, col, value, weight, bias: weight.new_empty(crow.shape[0] - 1, weight.shape[1]),
     *_library.wanted_gradients(_NAME, 2, read=4),
+    reference=_reference,
 )
 _TWICE = "neither has the reference; write value and weight as a dense product to get one"
 _library.register(f"_{_NAME}_backward", _fake_backward, twice=_TWICE)

@@ -86,13 +86,19 @@ def _sparse_multinomial_nll(
             raise
         return nll
     check_words(_NAME, crow, col, topic_word.shape[0])
+    return _reference(crow, col, count, theta, topic_word)[0]
+
+
+def _reference(
+    crow: Tensor, col: Tensor, count: Tensor, theta: Tensor, topic_word: Tensor
+) -> tuple[Tensor, Tensor]:
     row = row_of_entry(crow, col.shape[0])
     p = (theta.index_select(0, row) * topic_word.index_select(0, col)).sum(-1)  # (nnz,)
     tiny = torch.finfo(p.dtype).tiny
     # torch.where, not clamp: clamp's gradient at its bound differs between torch versions, and
     # "<=" keeps a NaN visible.
     p = torch.where(p <= tiny, torch.full_like(p, tiny), p)
-    return -sum_rows(count * torch.log(p), row, theta.shape[0])
+    return -sum_rows(count * torch.log(p), row, theta.shape[0]), p
 
 
 _library.register(
@@ -102,6 +108,7 @@ _library.register(
         theta.new_empty(col.shape[0]),
     ),
     *_library.wanted_gradients(_NAME, 3, keep=1),
+    reference=_reference,
 )
 _library.register(
     f"_{_NAME}_backward",

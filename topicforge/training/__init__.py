@@ -3,6 +3,7 @@
 from topicforge.training.batches import in_order, of_rows, padded
 from topicforge.training.checkpoint import Checkpoints
 from topicforge.training.documents import Documents
+from topicforge.training.machine import machine
 from topicforge.training.named import Named, Written, build_named, check_named
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes, shared_seed
@@ -24,6 +25,7 @@ __all__ = [
     "building",
     "check_named",
     "in_order",
+    "machine",
     "of_rows",
     "padded",
     "shared_seed",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,12 +23,13 @@ from torch import Tensor
 
 from topicforge import storage
 from topicforge.errors import CheckpointError
+from topicforge.training.machine import differences, machine
 from topicforge.training.optimisation import Optimisation
 from topicforge.training.seeding import RandomState
 from topicforge.training.state import TrainingState
 from topicforge.wiring.network import Network
 
-FORMAT = 2
+FORMAT = 3
 _JSON = "checkpoint.json"
 
 
@@ -90,6 +92,7 @@ class Checkpoints:
                 {
                     "format": FORMAT,
                     "run": self._run,
+                    "machine": machine(trainer.device),
                     "state": state.described(),
                     "rate": optimisation.rate,
                     "tensors": {"file": name, "sha256": storage.sha256(self.folder / name)},
@@ -107,6 +110,8 @@ class Checkpoints:
     def resume(self, trainer: Trained) -> bool:
         """Go to where the folder's checkpoint stands; returns False where there is none.
 
+        A warning says what of :func:`~topicforge.training.machine` differs.
+
         Raises:
             CheckpointError: damaged, of another format, or of another run.
         """
@@ -115,6 +120,13 @@ class Checkpoints:
             return False
         described = _read(path)
         _same_run(path, described["run"], self._run)
+        differs = differences(described["machine"], machine(trainer.device))
+        if differs and self._writes:
+            warnings.warn(
+                f"checkpoint: {path} goes on with {differs}, so the result will differ in its last bits from "
+                "that of an undisturbed training",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
         state, optimisation, device = trainer.state, trainer.optimisation, trainer.device
         try:
             file = self.folder / Path(str(described["tensors"]["file"])).name
@@ -154,7 +166,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"checkpoint: {path} can't be read ({error}); {_REMOVE}") from error
     if not isinstance(read, dict) or read.get("format") != FORMAT:
         raise CheckpointError(f"checkpoint: {path} must be of format {FORMAT}; {_REMOVE}")
-    for key in ("run", "state", "tensors"):
+    for key in ("run", "machine", "state", "tensors"):
         if not isinstance(read.get(key), dict):
             raise CheckpointError(f"checkpoint: {path} must hold {key!r}; {_REMOVE}")
     return read

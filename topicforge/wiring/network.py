@@ -27,10 +27,14 @@ from topicforge.contracts import (
     Rule,
     Samples,
 )
+from topicforge.distributed import seeded
 from topicforge.distributions import Distribution
 from topicforge.errors import InputError, MixError, PluginError, TopicForgeError
 from topicforge.registry import build
 from topicforge.wiring.composition import Composition
+
+#: of the prior, for theta's mean under it: in parts, since each draw is K numbers
+_DRAWS, _PARTS = 1 << 12, 1 << 4
 
 
 @dataclass(frozen=True)
@@ -233,19 +237,29 @@ class Network(nn.Module):
                 shares = self.prior.anchor_proportions(mean)
             if shares is not None:
                 return self._one_per_topic(shares, (batch.n_documents,))
-        theta: Tensor = self.link(mean).exp()
+        with self._blamed("link", "encoder"):
+            theta: Tensor = self.link(mean).exp()
         return theta
 
+    @torch.no_grad()
     def prior_theta(self) -> Tensor:
-        """Theta of the prior, (K,): what an empty document gets."""
+        """Theta's mean under the prior, (K,): what an empty document gets.
+
+        The closed form where the prior is a distribution of theta. Of link(z) with z ~ p there is none:
+        the mean of 2^16 draws with a fixed seed, whose standard error is at most 0.5 / 2^8 = 0.002.
+        """
         if self.reads_anchors:
             with self._blamed("prior"):
                 shares = self.prior.anchor_proportions(None)
             if shares is not None:
                 return self._one_per_topic(shares, ())
         p = self._prior()
-        mean = p.mean[None]
-        return (mean if p.space == "theta" else self.link(mean)).exp()[0]
+        if p.space == "theta":
+            return p.mean.exp()
+        with seeded(0, p.mean.device), self._blamed("prior", "link"):
+            total = sum(self.link(p.rsample(_DRAWS)).exp().sum(0) for _ in range(_PARTS))
+        mean: Tensor = total / (_PARTS * _DRAWS)
+        return mean
 
     def anchor_theta(self) -> Tensor:
         """(K, K) thetas at which topics are read."""

@@ -25,8 +25,8 @@ from topicforge.wiring.composition import PARTS
 
 #: names of parts are drawn before options, since they decide which options there are
 HEADS = ("preset", *PARTS)
-#: a check of every mix ends here; a mix that is beyond fails as a trial
-_MIXES = 500
+#: a check of every composition ends here; one that is beyond fails as a trial
+_COMPOSITIONS = 500
 #: the search's own to decide
 _OWN = ("seed", "device", "training__validation_fraction", "training__patience")
 _KNOWN = (*HEADS, "n_topics", *PARAMETERS, *OTHERS)
@@ -87,7 +87,7 @@ def check_settings(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: s
     Raises:
         UnknownNameError: a setting, part or option that does not exist; the nearest is named.
         OptionError: a value outside its domain.
-        MixError: no mix fits.
+        MixError: no composition fits.
         InputError: a setting that is the search's own, or in both tables.
     """
     for name in fixed:
@@ -117,10 +117,10 @@ def check_settings(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: s
 
 
 def _first_mix(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: str) -> dict[str, Any]:
-    """Return the settings of the first mix that fits."""
+    """Return the settings of the first composition that fits."""
     heads = {name: axis.ends() for name, axis in space.items() if name in HEADS}
     reasons: list[str] = []
-    for names in itertools.islice(itertools.product(*heads.values()), _MIXES):
+    for names in itertools.islice(itertools.product(*heads.values()), _COMPOSITIONS):
         chosen = dict(zip(heads, names, strict=True))
         settings = draw_settings(
             fixed,
@@ -133,7 +133,7 @@ def _first_mix(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: str) 
             reasons.append(str(error))
             continue
         return settings
-    raise MixError(f"{where}: none of {len(reasons)} mixes fits; the first: {reasons[0]}")
+    raise MixError(f"{where}: none of {len(reasons)} compositions fits; the first: {reasons[0]}")
 
 
 def _compose(settings: Mapping[str, Any], where: str) -> None:
