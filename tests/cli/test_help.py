@@ -10,6 +10,7 @@ COMMANDS = [
     "topics",
     "find",
     "documents",
+    "edit",
     "transform",
     "export",
     "evaluate",

@@ -17,6 +17,7 @@ from topicforge.cli import (
     compare,
     corpus,
     demo,
+    edit,
     evaluate,
     explain,
     export,
@@ -30,7 +31,7 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "transform", "export", "evaluate",
+    "demo", "corpus", "train", "topics", "find", "documents", "edit", "transform", "export", "evaluate",
     "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
@@ -85,6 +86,7 @@ app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
+app.command("edit")(results_only(edit.edit))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
 app.command("evaluate")(results_only(evaluate.evaluate))
