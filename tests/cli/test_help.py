@@ -11,6 +11,7 @@ COMMANDS = [
     "find",
     "documents",
     "edit",
+    "report",
     "transform",
     "export",
     "evaluate",

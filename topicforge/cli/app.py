@@ -24,6 +24,7 @@ from topicforge.cli import (
     kernels,
     plugins,
     read,
+    report,
     search,
     tables,
     train,
@@ -31,8 +32,8 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "edit", "transform", "export", "evaluate",
-    "compare", "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "edit", "report", "transform", "export",
+    "evaluate", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -87,6 +88,7 @@ app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
 app.command("edit")(results_only(edit.edit))
+app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
 app.command("evaluate")(results_only(evaluate.evaluate))
@@ -97,8 +99,8 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         from topicforge._version import __version__
 
         print(f"topicforge {__version__}")

@@ -28,8 +28,9 @@ from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
-from topicforge.estimator.tables import ModelTables, carry_edits
+from topicforge.estimator.tables import carry_edits
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.estimator.views import ModelViews
 from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
@@ -61,7 +62,7 @@ _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _START_DOCUMENTS = 20_000
 
 
-class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
     Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
@@ -70,7 +71,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
     ``prior__n_components=50``, as grid searches need them; so do those of ``optimiser`` and ``training``.
 
     Args:
-        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default.
+        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default, or,
+            where a part is named, for ``plain``: every option and setting at its own default.
         encoder: counts -> posterior.
         link: z -> theta; ``None`` follows from the encoder unless the preset names one.
         prior: the distribution that the divergence holds the posterior to.
@@ -113,6 +115,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
+        optimiser_form_: ``by rows`` or ``dense``, and why, see :class:`~topicforge.training.TrainingOptions`.
         machine_: threads, instruction sets, device and version of torch that it was trained with; the
             same seed gives the same bits where these are the same.
         network_: the trained ``nn.Module``.
@@ -231,7 +234,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
     def explanation(self) -> dict[str, Any]:
         """Return what :meth:`explain` says as a dictionary of texts."""
-        return explanation(default_registry(), self._resolve())
+        return explanation(
+            default_registry(), self._resolve(), getattr(self, "optimiser_form_", None)
+        )
 
     # ---- fitting ------------------------------------------------------------------------
 
@@ -462,7 +467,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
-            unfinished=self.unfinished_, machine=self.machine_,
+            unfinished=self.unfinished_, optimiser_form=self.optimiser_form_,
+            machine=self.machine_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -668,6 +674,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             edits = carry_edits(edits, before, (topic_word, read.vocabulary))
         self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen, edits)
         self.history_ = trainer.history
+        self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
 
     def _adopt_network(
@@ -769,6 +776,7 @@ def load(
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
+    model.optimiser_form_ = saved.optimiser_form
     model.machine_ = dict(saved.machine)
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
