@@ -12,6 +12,7 @@ COMMANDS = [
     "documents",
     "transform",
     "export",
+    "serve",
     "evaluate",
     "compare",
     "search",

@@ -24,14 +24,15 @@ from topicforge.cli import (
     plugins,
     read,
     search,
+    serve,
     tables,
     train,
 )
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "transform", "export", "evaluate",
-    "compare", "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "transform", "export", "serve",
+    "evaluate", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -87,6 +88,7 @@ app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
+app.command("serve")(results_only(serve.serve))
 app.command("evaluate")(results_only(evaluate.evaluate))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))
