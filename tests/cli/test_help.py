@@ -10,6 +10,7 @@ COMMANDS = [
     "topics",
     "find",
     "documents",
+    "report",
     "transform",
     "export",
     "serve",

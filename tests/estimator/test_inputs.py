@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.pipeline import Pipeline
 
-from topicforge import TopicModel
+from topicforge import TopicModel, load
 from topicforge.errors import InputError, OptionError
 
 TEXTS = ["cats purr and sleep", "dogs bark and run", "stars shine at night"] * 4
@@ -17,6 +18,14 @@ TOKENS = [text.split() for text in TEXTS]
 
 def pandas():
     return pytest.importorskip("pandas", reason="needs pandas")
+
+
+def polars():
+    return pytest.importorskip("polars", reason="needs polars")
+
+
+def arrow():
+    return pytest.importorskip("pyarrow", reason="needs pyarrow")
 
 
 def small(**params):
@@ -38,6 +47,13 @@ AS_TEXTS = {
     "a column": lambda: pandas().DataFrame({"text": TEXTS})["text"],
     "a column of pandas' own strings": lambda: pandas().Series(TEXTS, dtype="string"),
     "a column whose index begins elsewhere": lambda: pandas().Series(TEXTS, index=range(7, 19)),
+    "a frame with one column": lambda: pandas().DataFrame({"abstract": TEXTS}),
+    "a frame with a column text": lambda: pandas().DataFrame({"t": TEXTS, "text": TEXTS, "n": 1}),
+    "a column of polars": lambda: polars().Series(TEXTS),
+    "a frame of polars": lambda: polars().DataFrame({"id": range(12), "text": TEXTS}),
+    "an array of Arrow": lambda: arrow().array(TEXTS),
+    "a column of Arrow": lambda: arrow().table({"text": TEXTS})["text"],
+    "a table of Arrow": lambda: arrow().table({"text": TEXTS, "label": TEXTS}),
     "a generator": lambda: (text for text in TEXTS),
     "the values of a dictionary": lambda: dict(enumerate(TEXTS)).values(),
 }
@@ -58,19 +74,18 @@ REFUSED = {
     "bytes": (b"cats purr", "got a bytes"),
     "a dictionary": ({"text": TEXTS}, "got a dict"),
     "nothing": ([], "got none"),
-    "a missing text": ([*TEXTS, float("nan")], "document 12 is nan, a float; leave it out"),
-    "None": ([*TEXTS[:2], None, *TEXTS], "document 2 is None"),
-    "pandas' own missing text": (
-        lambda: pandas().Series([*TEXTS, pandas().NA]),
-        "document 12 is <NA>",
-    ),
     "a number": ([*TEXTS[:3], 3], "document 3 is 3, a int"),
     "bytes among texts": ([*TEXTS[:3], b"x"], "document 3 is b'x'"),
-    "token lists": (TOKENS, r"lists of tokens; .*CountVectorizer\(analyzer=list\)"),
-    "a frame of texts": (
-        lambda: pandas().DataFrame({"id": [1] * 12, "text": TEXTS}),
-        r"pass that column: X\['text'\]",
+    "a text among token lists": ([*TOKENS, "x"], "document 12 is 'x', a str"),
+    "a frame with two columns of texts": (
+        lambda: pandas().DataFrame({"title": TEXTS, "body": TEXTS, "n": 1}),
+        r"'title' and 'body' hold text .* pass the column of the documents: X\['title'\]",
     ),
+    "counts beside labels": (
+        lambda: pandas().DataFrame({"cat": 1, "dog": 2, "label": TEXTS}),
+        "'label' holds text and no column is called 'text'",
+    ),
+    "rows of a table": ([{"text": text} for text in TEXTS], "dict"),
     "three dimensions": (np.ones((2, 3, 4)), "dim 3"),
     "one dimension": (np.ones(4), "2D array"),
     "nothing at all": (None, "got"),
@@ -102,6 +117,88 @@ def test_tensors_are_counts_as_any(layout):
     tensor = TENSORS[layout]()
     given, expected = small().fit(tensor), small().fit(tensor.to_dense().numpy())
     np.testing.assert_array_equal(given.topic_word_, expected.topic_word_)
+
+
+MISSING = {
+    "None": lambda: [*TEXTS[:2], None, *TEXTS],
+    "NaN": lambda: [*TEXTS[:2], float("nan"), *TEXTS],
+    "pandas": lambda: pandas().Series([*TEXTS[:2], None, *TEXTS]),
+    "pandas' NA": lambda: pandas().Series([*TEXTS[:2], None, *TEXTS], dtype="string"),
+    "polars": lambda: polars().DataFrame({"text": [*TEXTS[:2], None, *TEXTS]}),
+    "Arrow": lambda: arrow().array([*TEXTS[:2], None, *TEXTS]),
+}
+
+
+@pytest.mark.parametrize("form", MISSING)
+def test_missing_texts_are_named_and_empty(form):
+    model = small().fit(TEXTS)
+    with (
+        pytest.warns(
+            UserWarning, match="1 of 15 documents are missing and taken as empty: numbers 2"
+        ),
+        pytest.warns(UserWarning, match="1 of 15 documents are empty"),
+    ):
+        theta = model.transform(MISSING[form]())
+    np.testing.assert_array_equal(np.delete(theta, 2, 0), model.transform([*TEXTS[:2], *TEXTS]))
+
+
+TOKEN_LISTS = {
+    "lists": lambda: TOKENS,
+    "a generator of tuples": lambda: (tuple(tokens) for tokens in TOKENS),
+    "a column": lambda: pandas().Series(TOKENS),
+    "a column of polars": lambda: polars().Series(TOKENS),
+    "a table of Arrow": lambda: arrow().table({"tokens": TOKENS}),
+}
+
+
+@pytest.mark.parametrize("form", TOKEN_LISTS)
+def test_tokens_are_counted_as_they_are(form, tmp_path):
+    model = small().fit(TOKEN_LISTS[form]())
+    # "and", a stop word of texts, stays; it is in 8 of 12 documents, and texts would lose it
+    assert set(model.vocabulary_) == {token for tokens in TOKENS for token in tokens}
+    model.save(tmp_path / "M")
+    opened = load(tmp_path / "M")
+    np.testing.assert_array_equal(opened.transform(TOKENS), opened.transform(TEXTS))
+
+
+def test_tokens_keep_case_and_phrases_keep_together():
+    documents = [["New York", "Cats"], ["New York", "dogs"]] * 6
+    assert small().fit(documents).vocabulary_ == ("Cats", "New_York", "dogs")
+
+
+@pytest.mark.filterwarnings("ignore:TopicModel. 1 of 4 documents are empty")
+def test_bags_of_words_are_counts():
+    bags = [[(0, 2), (2, 1)], [], [(1, 1.0), (0, 3)], [(2, 5)]]
+    dense = np.array([[2, 0, 1], [0, 0, 0], [3, 1, 0], [0, 0, 5]])
+    given, expected = small(vocabulary=["a", "b", "c"]).fit(bags), small().fit(dense)
+    np.testing.assert_array_equal(given.transform(bags), expected.transform(dense))
+    assert given.vocabulary_ == ("a", "b", "c")
+    with pytest.raises(InputError, match="must lie in 0 to 2, got 3"):
+        given.transform([[(3, 1)]])
+
+
+def test_gensims_dictionary_names_the_columns():
+    corpora = pytest.importorskip("gensim.corpora", reason="needs gensim")
+    dictionary = corpora.Dictionary(TOKENS)
+    bags = [dictionary.doc2bow(tokens) for tokens in TOKENS]
+    model = small(vocabulary=dictionary.token2id).fit(bags)
+    assert set(model.topics(3)[0]) <= set(dictionary.token2id)
+    assert model.vocabulary_[dictionary.token2id["purr"]] == "purr"
+
+
+def test_a_pipeline_shows_words_once_they_are_handed_on(tmp_path):
+    pipeline = Pipeline([("counts", CountVectorizer()), ("topics", small())]).fit(TEXTS)
+    model = pipeline[-1]
+    assert isinstance(model.topics(3)[0][0], int)
+    model.set_vocabulary(pipeline[:-1])
+    assert model.vocabulary_ == tuple(pipeline["counts"].get_feature_names_out())
+    np.testing.assert_array_equal(model.transform(TEXTS), pipeline.transform(TEXTS))
+    model.set_vocabulary(pipeline["counts"]).save(tmp_path / "M")
+    opened = load(tmp_path / "M")
+    assert opened.topics(3) == model.topics(3)
+    np.testing.assert_array_equal(opened.transform(TEXTS), pipeline.transform(TEXTS))
+    with pytest.raises(InputError, match="must name every column"):
+        model.set_vocabulary(["a", "b"])
 
 
 def test_token_lists_are_counted_by_a_vectoriser_for_them():

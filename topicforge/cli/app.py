@@ -23,6 +23,7 @@ from topicforge.cli import (
     kernels,
     plugins,
     read,
+    report,
     search,
     serve,
     tables,
@@ -31,7 +32,7 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "transform", "export", "serve",
+    "demo", "corpus", "train", "topics", "find", "documents", "report", "transform", "export", "serve",
     "evaluate", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
@@ -86,6 +87,7 @@ app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
+app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
 app.command("serve")(results_only(serve.serve))
@@ -97,8 +99,8 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         from topicforge._version import __version__
 
         print(f"topicforge {__version__}")

@@ -153,6 +153,11 @@ class Analyzer:
             raise InputError(f"{where}: the analyser's record is damaged: {error}") from error
 
     @classmethod
+    def of_tokens(cls) -> Analyzer:
+        """Return the analyser of texts whose words are separated by white space, as they are."""
+        return cls("any", (), token_pattern=r"\S+", lowercase=False, normalize=None)
+
+    @classmethod
     def of(cls, vectorizer: Any) -> Analyzer | None:
         """Return the analyser of a scikit-learn vectoriser, ``None`` if these settings can't say it.
 

@@ -26,9 +26,10 @@ from topicforge.corpus.formats import (
     read_counts,
     read_texts,
 )
+from topicforge.corpus.given import read_given
 from topicforge.corpus.lines import read_lines, unreadable
 from topicforge.corpus.pruning import Pruning, prune
-from topicforge.corpus.reader import CorpusSpec, ReaderSpec, Reading, group
+from topicforge.corpus.reader import CorpusSpec, CountTable, ReaderSpec, Reading, group
 from topicforge.corpus.sources import CORPORA
 from topicforge.corpus.streaming.build import Task, build_shards
 from topicforge.corpus.streaming.settings import Shards
@@ -38,9 +39,10 @@ from topicforge.errors import CorpusError, InputError, OptionError, did_you_mean
 
 
 def build_corpus(
-    source: PathLike | CorpusSpec | Sequence[PathLike],
+    source: PathLike | CorpusSpec | Sequence[PathLike] | None = None,
     output: PathLike | None = None,
     *,
+    texts: Any = None,
     vectorizer: str | Analyzer | Any = None,
     vocabulary: PathLike | Sequence[str] | None = None,
     labels: PathLike | Sequence[Any] | None = None,
@@ -62,6 +64,9 @@ def build_corpus(
             a separator or an ending. Texts may lie in several files of one format: a list, a pattern
             (``part-*.jsonl.zst``), or a folder of tables, see
             :func:`~topicforge.corpus.formats.files_and_reader`.
+        texts: documents in memory instead of a source: texts, lists of tokens or bags of words, in a list, a
+            generator, a column or a data frame, see :func:`~topicforge.corpus.given.read_given`; or a
+            matrix of counts.
         output: the corpus folder; ``None``: nothing is written and the corpus stays in memory.
         vectorizer: how texts are cut into words: ``"en"``, ``"zh"``, ``"any"``, an :class:`Analyzer`, or
             an unfitted scikit-learn vectoriser. ``None``: as the named corpus has it, else ``"en"``.
@@ -85,7 +90,12 @@ def build_corpus(
     pieces: Shards | None = None if shards is None else group(Shards, shards, "shards")
     if pieces is not None and output is None:
         raise OptionError("shards write a corpus folder piece by piece: say where with output")
-    named = _named(source)
+    if (texts is None) == (source is None):
+        raise OptionError("build_corpus: either source or texts must be given, a path or documents")
+    if texts is not None and pieces is not None:
+        raise OptionError("build_corpus: shards are built from files: write the texts to one")
+    named = _named(source) if texts is None else _in_memory(texts)
+    source = named if source is None else source
     if named is not None:
         defaults = named.defaults()
         vectorizer = defaults.get("vectorizer") if vectorizer is None else vectorizer
@@ -102,14 +112,14 @@ def build_corpus(
     try:
         if named is None:
             paths, reader = files_and_reader(source, read.format)
-        texts = (named or reader).gives == "texts"  # type: ignore[union-attr]
+        are_texts = (named or reader).gives == "texts"  # type: ignore[union-attr]
         words = _words(vocabulary, read.encoding)
         described = {
             "source": path.name if named is None else named.name,
             **({"files": len(paths)} if len(paths) > 1 else {}),
-            "read_as": "texts" if texts else "counts",
+            "read_as": "texts" if are_texts else "counts",
         }
-        if not texts:
+        if not are_texts:
             if pieces is not None or vectorizer is not None:
                 raise OptionError(
                     f"{where}: is counts, not texts; leave shards and vectorizer out (stop words to "
@@ -122,7 +132,7 @@ def build_corpus(
                 else read_counts(paths[0], replace(read, format=reader))
             )  # fmt: skip
             corpus = replace(corpus, vocabulary=corpus.vocabulary if words is None else words)
-            told: dict[str, Any] = {"vocabulary": "given"}
+            chosen: dict[str, Any] = {"vocabulary": "given"}
             if limits is not None:
                 # columns are the owner's choice: only what is said is left out
                 limits = replace(
@@ -131,9 +141,9 @@ def build_corpus(
                     max_df=1.0 if limits.max_df is None else limits.max_df,
                 )
                 counts, kept = prune(corpus.counts, corpus.vocabulary, limits)
-                told = limits.limits(counts.n_documents)
+                chosen = limits.limits(counts.n_documents)
                 corpus = replace(corpus, counts=counts, vocabulary=kept)
-            corpus = replace(corpus, description={**described, **corpus.description, **told})
+            corpus = replace(corpus, description={**described, **corpus.description, **chosen})
         else:
             documents = partial(_documents, named, paths, replace(read, format=reader))
             fresh = _vectorizer(vectorizer, words, limits, where)
@@ -216,6 +226,25 @@ def _named(source: Any) -> CorpusSpec | None:
             f"{', '.join(CORPORA)}.{did_you_mean(text, CORPORA)}"
         )
     return None
+
+
+def _in_memory(texts: Any) -> CorpusSpec:
+    """Documents of this process as a corpus of the name ``texts``."""
+    where = "build_corpus"
+    given = read_given(texts, where)
+    if given is None or given.kind == "bags":
+        matrix = texts if given is None else given.matrix(None, where)
+        return CorpusSpec(
+            "texts", lambda: CountTable(matrix), summary="counts in memory", gives="counts"
+        )
+    rows = given.texts()
+    tokens = {"vectorizer": Analyzer.of_tokens()} if given.kind == "tokens" else {}
+    return CorpusSpec(
+        "texts",
+        lambda: ((text, None) for text in rows),
+        summary="texts in memory",
+        defaults=lambda: tokens,
+    )
 
 
 def _documents(

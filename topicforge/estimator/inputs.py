@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +14,8 @@ import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_array, validate_data
 
-from topicforge.corpus import Corpus, Counts
+from topicforge.corpus import Analyzer, Corpus, Counts
+from topicforge.corpus.given import Given, read_given
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError
 from topicforge.training import Documents
@@ -73,9 +74,17 @@ def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
 
             kept = vectorizer(X.analyzer, vocabulary=words)
         return Input(Documents(counts), _vocabulary(model, counts, words, where), kept)
-    texts = _texts(X, model.vectorizer, where)
-    if texts is not None:
-        return _read_texts(model, texts, fitting, where)
+    given = None if isinstance(X, torch.Tensor) else read_given(X, where)
+    if given is not None and given.kind == "bags":
+        width = model.n_features_in_ if not fitting else None
+        if fitting and model.vocabulary is not None:
+            width = len(check_vocabulary(model.vocabulary, None, where, phrases=True))
+        counts = Counts.from_matrix(given.matrix(width, where), where)
+        return Input(
+            Documents(counts), _vocabulary(model, counts, None, where), _kept(model, fitting)
+        )
+    if given is not None:
+        return _read_texts(model, given, fitting, where)
     # a matrix: scikit-learn's checks and bookkeeping, on a copy since ours may still refuse it
     seen = copy(model)
     try:
@@ -171,91 +180,45 @@ def is_language(vectorizer: Any) -> bool:
     return vectorizer is None or isinstance(vectorizer, str)
 
 
-def _texts(X: Any, vectorizer: Any, where: str) -> list[Any] | None:
-    """The documents where X is a column of texts; ``None`` where it is a matrix.
-
-    A list, a tuple, a data frame's column, an array of one dimension and a generator are columns.
-
-    Raises:
-        InputError: one string; no document; or a row that is no text. The message names the row.
-    """
-    if sp.issparse(X) or isinstance(X, torch.Tensor):
-        return None
-    if isinstance(X, (str, bytes, Mapping)):
-        raise InputError(
-            f"{where}: X must be a list of texts or a matrix of counts, got a {type(X).__name__}; for a "
-            "single document pass a list of one text"
-        )
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        for name in X.columns:
-            if any(isinstance(value, str) for value in list(X[name])[:100]):
-                raise InputError(
-                    f"{where}: X must be texts or a matrix of counts, got a data frame whose column {name!r} "
-                    f"holds text; pass that column: X[{name!r}]"
-                )
-        return None
-    shape = getattr(X, "shape", None)
-    if not isinstance(X, Iterable) or (shape and len(shape) != 1):
-        return None
-    texts = list(X)
-    if not texts:
-        raise InputError(f"{where}: at least one document is needed, got none (0 samples)")
-    if not any(isinstance(text, str) for text in texts):
-        tokens = next((row for row in texts if isinstance(row, (list, tuple, np.ndarray))), ())
-        if not any(isinstance(token, str) for token in tokens):
-            return None
-        if not is_language(vectorizer):
-            return texts
-        raise InputError(
-            f"{where}: the documents are lists of tokens; to count the tokens as they are pass "
-            "vectorizer=CountVectorizer(analyzer=list) of scikit-learn, or hand in texts: "
-            "[' '.join(tokens) for tokens in X]"
-        )
-    odd = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
-    if odd is not None:
-        raise InputError(
-            f"{where}: every document must be a text, but document {odd} is {texts[odd]!r}, a "
-            f"{type(texts[odd]).__name__}; leave it out, or put a text in its place ('' for an empty one)"
-        )
-    return texts
-
-
-def _read_texts(model: Any, X: Sequence[Any], fitting: bool, where: str) -> Input:
+def _read_texts(model: Any, given: Given, fitting: bool, where: str) -> Input:
+    # a vectoriser of the user's own knows what it is fed
+    texts = given.texts() if is_language(model.vectorizer) else given.rows
     if fitting:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
 
         chosen = model.vectorizer
-        fitted = vectorizer(chosen or "en") if is_language(chosen) else clone(chosen)
+        if chosen is None:
+            chosen = Analyzer.of_tokens() if given.kind == "tokens" else "en"
+        fitted = vectorizer(chosen) if is_language(model.vectorizer) else clone(chosen)
         try:
-            matrix = fitted.fit_transform(X)
+            matrix = fitted.fit_transform(texts)
         except ValueError as error:
             raise InputError(
-                f"{where}: the vectoriser found no words in {len(X)} texts: {error}"
+                f"{where}: the vectoriser found no words in {len(texts)} texts: {error}"
             ) from error
-        if not hasattr(fitted, "get_feature_names_out"):
-            # columns of hashes have no names
-            return Input(Documents(Counts.from_matrix(matrix, where)), None, fitted, texts=X)
-        words = tuple(str(w) for w in fitted.get_feature_names_out())
-        return Input(Documents(Counts.from_matrix(matrix, where)), words, fitted, texts=X)
+        words = None
+        if hasattr(fitted, "get_feature_names_out"):  # columns of hashes have no names
+            words = tuple(str(w) for w in fitted.get_feature_names_out())
+        return Input(Documents(Counts.from_matrix(matrix, where)), words, fitted, texts=texts)
     fitted = getattr(model, "vectorizer_", None)
     if fitted is None:
         raise InputError(
             f"{where}: the model was fitted to counts, so texts can't be turned into its columns; pass "
-            "counts over its vocabulary (CountVectorizer(vocabulary=model.vocabulary_))"
+            "counts over its vocabulary (CountVectorizer(vocabulary=model.vocabulary_)), or tell it how "
+            "they were counted: model.set_vocabulary(vectorizer)"
         )
-    counts = Counts.from_matrix(fitted.transform(X), where)
-    return Input(Documents(counts), model.vocabulary_, fitted, texts=X)
+    counts = Counts.from_matrix(fitted.transform(texts), where)
+    return Input(Documents(counts), model.vocabulary_, fitted, texts=texts)
 
 
-def words_left_out(model: Any, X: Any) -> list[str]:
+def words_left_out(model: Any, texts: Sequence[Any] | None) -> list[str]:
     """Return the words of texts that the fitted vectoriser has no column for, most frequent first.
 
     Args:
         model: fitted to texts.
-        X: what was handed in; of anything but texts nothing is left out.
+        texts: what was read; ``None``: counts, of which nothing is left out.
     """
     fitted: Any = getattr(model, "vectorizer_", None)
-    texts = None if isinstance(X, (Corpus, Counts)) else _texts(X, model.vectorizer, "")
     if texts is None or not hasattr(fitted, "vocabulary_"):
         return []
     analyse = fitted.build_analyzer()

@@ -79,6 +79,7 @@ class SavedModel:
         analyzer: record of how texts are cut into its words, see
             :class:`topicforge.corpus.Analyzer`; ``None``: not known.
         unfinished: whether its training was interrupted.
+        optimiser_form: which form of the optimiser ran, and why.
         machine: what it was trained with, see :func:`topicforge.training.machine`.
     """
 
@@ -90,6 +91,7 @@ class SavedModel:
     parameters: Mapping[str, Any]
     analyzer: dict[str, Any] | None
     unfinished: bool
+    optimiser_form: str
     machine: Mapping[str, Any]
 
 
@@ -152,6 +154,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parts": parts,
         "estimator": settings.composition.estimator,
         "training": asdict(settings.training),
+        "optimiser_form": model.optimiser_form,
         "ranking": settings.ranking,
         "scored_by": readout.scored_by,
         "n_documents": counted.n_documents,
@@ -259,6 +262,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         history = [EpochReport(**report) for report in described["history"]]
         params = dict(described["parameters"])
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
+        form = str(described["optimiser_form"])
         machine = dict(described["machine"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
@@ -270,7 +274,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.readout, saved.vocabulary, history, params, analyzer, unfinished,
-        machine,
+        form, machine,
     )  # fmt: skip
 
 

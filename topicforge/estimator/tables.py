@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,29 @@ class ModelTables:
         """Return what a ranking is, as a sentence; ``None`` for the model's own."""
         check_is_fitted(self, "network_")
         return self._readout.ranked_by(ranking)
+
+    def set_vocabulary(self, words: Any) -> Self:
+        """Give a model that was fitted to bare counts the words of its columns.
+
+        A scikit-learn pipeline hands no words on:
+        ``pipeline[-1].set_vocabulary(pipeline[:-1])``.
+
+        Args:
+            words: V words in column order, or what made the counts: a fitted vectoriser, or a pipeline of
+                such. With a vectoriser the model also reads texts; it is saved where its settings are
+                plain, see :meth:`topicforge.corpus.Analyzer.of`.
+
+        Raises:
+            InputError: another number of words than columns.
+        """
+        check_is_fitted(self, "network_")
+        reads = hasattr(words, "get_feature_names_out") and hasattr(words, "transform")
+        names = [str(word) for word in words.get_feature_names_out()] if reads else words
+        where = "TopicModel.set_vocabulary"
+        self.vocabulary_ = check_vocabulary(names, self.n_features_in_, where, phrases=True)
+        if reads:
+            self.vectorizer_ = words
+        return self
 
     @property
     def word_scores_(self) -> NDArray[np.float32]:

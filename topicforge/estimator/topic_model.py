@@ -28,8 +28,8 @@ from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
-from topicforge.estimator.tables import ModelTables
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.estimator.views import ModelViews
 from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
@@ -60,7 +60,7 @@ _OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
 _START_DOCUMENTS = 20_000
 
 
-class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
     Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
@@ -69,7 +69,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
     ``prior__n_components=50``, as grid searches need them; so do those of ``optimiser`` and ``training``.
 
     Args:
-        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default.
+        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default, or,
+            where a part is named, for ``plain``: every option and setting at its own default.
         encoder: counts -> posterior.
         link: z -> theta; ``None`` follows from the encoder unless the preset names one.
         prior: the distribution that the divergence holds the posterior to.
@@ -112,6 +113,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
+        optimiser_form_: ``by rows`` or ``dense``, and why, see :class:`~topicforge.training.TrainingOptions`.
         machine_: threads, instruction sets, device and version of torch that it was trained with; the
             same seed gives the same bits where these are the same.
         network_: the trained ``nn.Module``.
@@ -230,7 +232,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
     def explanation(self) -> dict[str, Any]:
         """Return what :meth:`explain` says as a dictionary of texts."""
-        return explanation(default_registry(), self._resolve())
+        return explanation(
+            default_registry(), self._resolve(), getattr(self, "optimiser_form_", None)
+        )
 
     # ---- fitting ------------------------------------------------------------------------
 
@@ -250,7 +254,10 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
         Args:
             X: (N, V) counts: scipy sparse or dense, >= 0; a :class:`~topicforge.corpus.Corpus`; or N
-                texts. Empty documents are left out of training and get theta's mean under the prior.
+                texts, lists of tokens, or bags of words ``[(word number, count), ...]`` as gensim has
+                them, in a list, a generator, a column or a data frame, see
+                :func:`topicforge.corpus.given.read_given`. Empty documents are left out of training
+                and get theta's mean under the prior.
             y: ignored.
             features: (N, F) numbers beside the counts, sentence embeddings say, for an encoder that
                 reads them; an array, or a memory map.
@@ -329,9 +336,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             trainer = self._build(settings, callbacks, read)
         else:
             settings = self.settings_
-            X = list(X) if isinstance(X, Iterator) else X  # read twice
             read = read_input(self, X, features, fitting=False)
-            self._check_more(X, read.documents)
+            self._check_more(read)
             self._seen.close(read.documents.checksum())
             trainer = self._trainer
         failure = None
@@ -455,7 +461,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
-            unfinished=self.unfinished_, machine=self.machine_,
+            unfinished=self.unfinished_, optimiser_form=self.optimiser_form_,
+            machine=self.machine_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -548,9 +555,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         del params["training"]  # its entries are parameters of their own there
         return {**params, **settings.parameters()}
 
-    def _check_more(self, X: Any, documents: Documents) -> None:
+    def _check_more(self, read: Input) -> None:
         """Say what of a further batch can't be learned from, for its words were not in the first."""
-        missing = words_left_out(self, X)
+        missing, documents = words_left_out(self, read.texts), read.documents
         if documents.n_empty() == len(documents):
             raise InputError(
                 "TopicModel.partial_fit: none of the "
@@ -658,6 +665,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             seen()  # a fitted model holds no documents
         self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
+        self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
 
     def _adopt_network(
@@ -754,6 +762,7 @@ def load(
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
+    model.optimiser_form_ = saved.optimiser_form
     model.machine_ = dict(saved.machine)
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:

@@ -31,7 +31,7 @@ def write_report(
         store: the study's folder.
         records: of its cells.
         summary: of these records.
-        impossible: mix of a grid -> why its parts don't fit.
+        impossible: composition of a grid -> why its parts don't fit.
 
     Raises:
         MissingExtraError: without matplotlib or pyarrow.
