@@ -69,7 +69,8 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ``prior__n_components=50``, as grid searches need them; so do those of ``optimiser`` and ``training``.
 
     Args:
-        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default.
+        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default, or,
+            where a part is named, for ``plain``: every option and setting at its own default.
         encoder: counts -> posterior.
         link: z -> theta; ``None`` follows from the encoder unless the preset names one.
         prior: the distribution that the divergence holds the posterior to.

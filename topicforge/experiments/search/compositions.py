@@ -16,7 +16,7 @@ from topicforge.errors import (
     did_you_mean,
 )
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.settings import DEFAULT_PRESET, OTHERS, Settings, resolve
+from topicforge.estimator.settings import OTHERS, Settings, resolve, starting_preset
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.search.space import Axis, Choices, Numbers
 from topicforge.registry import default_registry, option_defaults
@@ -175,7 +175,8 @@ def _possible(
             axis = space.get("preset")
             presets = axis.values if isinstance(axis, Choices) else [fixed.get("preset")]
             for preset in presets:
-                names.add(registry.find("preset", preset or DEFAULT_PRESET).settings.get(kind))
+                start = starting_preset(preset, {**fixed, **space})
+                names.add(registry.find("preset", start).settings.get(kind))
         if kind == "link" or None in names:
             return registry.specs(kind)
         return [registry.find(kind, name) for name in names if name is not None]
@@ -186,7 +187,8 @@ def _possible(
 def _parts(settings: Mapping[str, Any]) -> dict[str, ComponentSpec | None]:
     """The component in each place; ``None`` for a link that does not follow."""
     registry = default_registry()
-    base = registry.find("preset", settings.get("preset") or DEFAULT_PRESET).settings
+    start = starting_preset(settings.get("preset"), settings)
+    base = registry.find("preset", start).settings
     parts: dict[str, ComponentSpec | None] = {}
     for kind in PARTS:
         name = settings.get(kind, base.get(kind))
