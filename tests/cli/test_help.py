@@ -14,6 +14,7 @@ COMMANDS = [
     "report",
     "transform",
     "export",
+    "serve",
     "evaluate",
     "compare",
     "search",
