@@ -33,8 +33,8 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "edit", "report", "transform", "export", "serve",
-    "evaluate", "compare", "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "edit", "report", "transform", "export",
+    "serve", "evaluate", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
