@@ -16,7 +16,7 @@ PLUGINS = PACKAGE.parent / "plugins"
 CHAIN = (
     "_version", "errors", "storage", "ops", "distributed", "distributions", "contracts",
     "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "export", "results",
-    "plot", "report", "estimator", "experiments", "cli", "__main__", "testing",
+    "plot", "report", "estimator", "experiments", "serve", "cli", "__main__", "testing",
 )  # fmt: skip
 #: what a package may not import although it stands before it
 FORBIDDEN = {

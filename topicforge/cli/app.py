@@ -17,6 +17,7 @@ from topicforge.cli import (
     compare,
     corpus,
     demo,
+    edit,
     evaluate,
     explain,
     export,
@@ -25,14 +26,15 @@ from topicforge.cli import (
     read,
     report,
     search,
+    serve,
     tables,
     train,
 )
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "report", "transform", "export",
-    "evaluate", "compare", "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "edit", "report", "transform", "export",
+    "serve", "evaluate", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -86,9 +88,11 @@ app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
+app.command("edit")(results_only(edit.edit))
 app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
+app.command("serve")(results_only(serve.serve))
 app.command("evaluate")(results_only(evaluate.evaluate))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))

@@ -124,7 +124,7 @@ def test_a_peer_is_scored_as_a_composition_is(study, corpora):
     (corpora / "first-3-0.json").write_text('{"seconds": {"fit": 1.5}, "versions": {"peer": "2"}}')
     text = (
         "n_topics = 3\n[peers.copy]\ntopics = '{corpus}-{n_topics}-{seed}.txt'\n"
-        "theta = '{corpus}-{n_topics}-{seed}.npy'\ntold = '{corpus}-{n_topics}-{seed}.json'\n"
+        "theta = '{corpus}-{n_topics}-{seed}.npy'\nfacts = '{corpus}-{n_topics}-{seed}.json'\n"
     )
     record = run_cell(read_plan(study(text)).cells()[0])
     assert record["scores"] == found["scores"]
@@ -155,7 +155,7 @@ def test_a_peers_unusable_file_is_named(study, corpora, name, content, match):
     else:
         with (corpora / name).open("wb") as file:
             np.save(file, content, allow_pickle=content.dtype == object)
-    text = "n_topics = 3\n[peers.p]\ntopics = 'topics'\ntheta = 'theta'\ntold = 'facts'\n"
+    text = "n_topics = 3\n[peers.p]\ntopics = 'topics'\ntheta = 'theta'\nfacts = 'facts'\n"
     record = run_cell(read_plan(study(text)).cells()[0])
     assert record["status"] == "failed"
     assert re.search(match, record["error"])
