@@ -88,6 +88,7 @@ def score(
         "heldout": None if completion is None else held_out.counts.to_scipy(),
         "reference": train.name,
         "documents": held_out.name,
+        "top": min(_TOP, *map(len, topics)),
     }
     possible = [
         name
@@ -115,14 +116,15 @@ def _on_other_documents(
     vocabulary = train.vocabulary or ()
     counts, other = train.counts.to_scipy(), held_out.counts.to_scipy()
     values: Values = {}
+    top = min(_TOP, *map(len, topics))
     if "npmi_thinned" in wanted:
         n = min(counts.shape[0], other.shape[0])
         rows = np.linspace(0, counts.shape[0] - 1, n).round().astype(int)
-        values["npmi_thinned"] = npmi(topics, counts[rows], vocabulary, top=_TOP).value
+        values["npmi_thinned"] = npmi(topics, counts[rows], vocabulary, top=top).value
     if "npmi_held_out" in wanted:
-        values["npmi_held_out"] = npmi(topics, other, vocabulary, top=_TOP).value
+        values["npmi_held_out"] = npmi(topics, other, vocabulary, top=top).value
     if "never_meet" in wanted:
-        words = [topic[:_TOP] for topic in topics]
+        words = [topic[:top] for topic in topics]
         together = document_cooccurrence(distinct_words(words), other, vocabulary)
         pairs = [together.among(topic)[np.triu_indices(len(topic), 1)] for topic in words]
         values["never_meet"] = float(np.mean([(joint == 0).mean() for joint in pairs]))
