@@ -21,7 +21,7 @@ from topicforge.corpus import Counts
 from topicforge.evaluation import evaluate
 from topicforge.evaluation.labels import is_missing
 from topicforge.plot import interactive
-from topicforge.plot.data import topic_names
+from topicforge.plot.data import topic_names, topic_positions
 from topicforge.results import (
     Topics,
     correlation,
@@ -139,10 +139,13 @@ def sample(documents: Documents, n_documents: int) -> tuple[list[int], list[list
         Document numbers, rising; for each topic its documents as places in that list, best first.
     """
     worded = np.flatnonzero(documents.counts.lengths())
-    theta = documents.theta[worded]
     n_topics = documents.theta.shape[1]
     per_topic = min(PER_TOPIC, max(1, n_documents // (2 * n_topics)), len(worded))
-    best = worded[np.argsort(-theta, axis=0, kind="stable")[:per_topic].T]
+    # a topic at a time: an index of all documents and topics may not fit into memory
+    best = np.array([
+        worded[np.argsort(-documents.theta[worded, k], kind="stable")[:per_topic]]
+        for k in range(n_topics)
+    ])  # fmt: skip
     chosen = np.unique(best[: n_documents // max(per_topic, 1)])
     rest = np.setdiff1d(worded, chosen)
     wanted = min(max(n_documents - len(chosen), 0), len(rest))
@@ -195,7 +198,11 @@ def figures(
     """Return the Plotly figures that the documents allow, by name."""
     theta, rows = documents.theta, list(shown)
     worded = theta[documents.counts.lengths() > 0]
-    drawn = {"topics": interactive.topic_map(topics), "hierarchy": interactive.hierarchy(topics)}
+    places = topic_positions(topics.topic_word)
+    drawn = {
+        "topics": interactive.topic_map(topics, places=places),
+        "hierarchy": interactive.hierarchy(topics),
+    }
     if rows:
         most = sorted(topics.shown, key=lambda k: -worded[:, k].mean())[:MATRIX]
         largest = np.array(sorted(most), dtype=np.int64)
@@ -205,7 +212,7 @@ def figures(
         )
         labels = None if documents.labels is None else [documents.labels[n] for n in rows]
         drawn["documents"] = interactive.document_map(
-            topics, theta[rows], labels=labels, texts=texts
+            topics, theta[rows], labels=labels, places=places, texts=texts
         )
     if any(report.phase == "train" for report in model.history_):
         drawn["training"] = interactive.training(model)
