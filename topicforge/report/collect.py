@@ -8,7 +8,7 @@ import platform
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -58,6 +58,7 @@ class Documents:
         labels: N labels, or ``None``.
         times: N times, or ``None``.
         name: what to call them.
+        description: how they were read, see :class:`~topicforge.corpus.Corpus`.
     """
 
     counts: Counts
@@ -66,6 +67,7 @@ class Documents:
     labels: Sequence[Any] | None = None
     times: Sequence[Any] | None = None
     name: str = "corpus"
+    description: Mapping[str, Any] = field(default_factory=dict)
 
 
 def collect(
@@ -123,7 +125,7 @@ def collect(
         "figures": figures(model, topics, documents, shown, texts),
         "scores": scores(model, topics, documents, vocabulary),
         "composition": composition(model.explanation()),
-        "reproduce": reproduce(model, documents.name),
+        "reproduce": reproduce(model, documents),
     })  # fmt: skip
     return data
 
@@ -289,7 +291,7 @@ def composition(told: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
-def reproduce(model: Any, name: str) -> dict[str, Any]:
+def reproduce(model: Any, documents: Documents) -> dict[str, Any]:
     """Return the lines that make the same model again, and the versions that ran here."""
     defaults = type(model)().get_params(deep=False)
     given = {
@@ -299,9 +301,14 @@ def reproduce(model: Any, name: str) -> dict[str, Any]:
         and (name == "seed" or name not in defaults or value is not defaults[name])
     }
     settings = "".join(f"    {name}={value!r},\n" for name, value in given.items())
+    read = [
+        f"#   {name} = {value!r}\n"
+        for name, value in documents.description.items()
+        if isinstance(value, str | int | float | None)
+    ]
     return {
         "call": f"from topicforge import TopicModel\n\nmodel = TopicModel(\n{settings})\n"
-        f"model.fit(corpus)  # {name}",
+        f"model.fit(corpus)\n\n# corpus: {documents.name}\n{''.join(read)}".rstrip(),
         "versions": {
             "topicforge": __version__,
             "Python": platform.python_version(),
