@@ -10,6 +10,7 @@ COMMANDS = [
     "topics",
     "find",
     "documents",
+    "inspect",
     "report",
     "transform",
     "export",

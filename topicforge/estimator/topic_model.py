@@ -531,7 +531,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     @property
     def _readout(self) -> Readout:
         return Readout(
-            self.topic_word_, self._decoder_scores, self.network_.decoder.scored_by, self._seen,
+            self.topic_word_, self._decoder_scores, self._scored_by, self._seen,
             self.settings_.ranking,
         )  # fmt: skip
 
@@ -663,7 +663,9 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         seen.take(read.documents.checksum(), count)
         if whole:
             seen()  # a fitted model holds no documents
-        self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
+        self._adopt_network(
+            settings, network, read.vocabulary, topic_word, scores, network.decoder.scored_by, seen
+        )
         self.history_ = trainer.history
         self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
@@ -675,6 +677,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         vocabulary: Sequence[str] | None,
         topic_word: NDArray[np.float32],
         decoder_scores: NDArray[np.float32],
+        scored_by: str,
         seen: Seen,
     ) -> None:
         network.eval()
@@ -684,6 +687,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
         self.topic_word_ = topic_word
         self._decoder_scores = decoder_scores
+        self._scored_by = scored_by
         self._seen = seen
         self.unfinished_ = False
 
@@ -758,7 +762,8 @@ def load(
     model.device = device
     model._adopt_network(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
-        saved.readout.topic_word, saved.readout.decoder_scores, Seen(saved.readout.occurrences()),
+        saved.readout.topic_word, saved.readout.decoder_scores, saved.readout.scored_by,
+        Seen(saved.readout.occurrences()),
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
