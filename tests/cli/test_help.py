@@ -11,6 +11,7 @@ COMMANDS = [
     "find",
     "documents",
     "inspect",
+    "edit",
     "report",
     "transform",
     "export",

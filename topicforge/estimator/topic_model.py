@@ -28,6 +28,7 @@ from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
+from topicforge.estimator.tables import carry_edits
 from topicforge.estimator.theta import ThetaFolder, write_theta
 from topicforge.estimator.views import ModelViews
 from topicforge.estimator.watching import Watcher, words_now
@@ -36,6 +37,7 @@ from topicforge.evaluation.rankings import Ranking
 from topicforge.export import Exported, write_export
 from topicforge.ops import implementation
 from topicforge.registry import default_registry
+from topicforge.results.edits import Edit, edited_theta, to_json
 from topicforge.storage import sha256
 from topicforge.training import (
     Checkpoints,
@@ -107,7 +109,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
-        topic_word_: (K, V) float32 word distributions.
+        topic_word_: (K, V) float32 word distributions, after the edits of topics.
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
@@ -402,7 +404,10 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self._warn_of_empty(documents)
         return write_theta(
             folder, lambda rows: self._infer(documents, rows),
-            of={"model": checksum_of(self.network_), "documents": documents.checksum()},
+            of={
+                "model": checksum_of(self.network_), "documents": documents.checksum(),
+                **({"edits": to_json(self._edits)} if self._edits else {}),
+            },
             n_documents=len(documents), n_topics=self._n_features_out,
             shard_documents=shard_documents, kind=format, on_shard=on_shard,
         )  # fmt: skip
@@ -458,7 +463,8 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         check_is_fitted(self, "network_")
         analyzer = Analyzer.of(self.vectorizer_)
         record = SavedModel(
-            self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
+            self.settings_, self.network_, self._fitted_readout, self._edits, self.vocabulary_,
+            self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_, optimiser_form=self.optimiser_form_,
@@ -494,14 +500,13 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self, "network_")
         return write_export(
-            self.network_, Path(path), to, files=self._files(), transform=self._transform_quietly
+            self.network_,
+            Path(path),
+            to,
+            files=self._files(),
+            transform=self._transform_quietly,
+            members=[topic.members for topic in self.edits.topics] if self._edits else None,
         )
-
-    @property
-    def components_(self) -> NDArray[np.float32]:
-        """``topic_word_`` under scikit-learn's name."""
-        check_is_fitted(self, "network_")
-        return self.topic_word_
 
     def _files(self) -> dict[str, str]:
         """What an exported file holds beside the function: words, topics, where they come from."""
@@ -529,9 +534,9 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     # ---- inside -------------------------------------------------------------------------
 
     @property
-    def _readout(self) -> Readout:
+    def _fitted_readout(self) -> Readout:
         return Readout(
-            self.topic_word_, self._decoder_scores, self._scored_by, self._seen,
+            self._topic_word, self._decoder_scores, self._scored_by, self._seen,
             self.settings_.ranking,
         )  # fmt: skip
 
@@ -663,9 +668,14 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         seen.take(read.documents.checksum(), count)
         if whole:
             seen()  # a fitted model holds no documents
+        edits: Sequence[Edit] = getattr(self, "_edits", ())
+        if edits and not further:
+            before = (self._topic_word, self.vocabulary_)
+            edits = carry_edits(edits, before, (topic_word, read.vocabulary))
         self._adopt_network(
-            settings, network, read.vocabulary, topic_word, scores, network.decoder.scored_by, seen
-        )
+            settings, network, read.vocabulary, topic_word, scores, network.decoder.scored_by, seen,
+            edits,
+        )  # fmt: skip
         self.history_ = trainer.history
         self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
@@ -679,13 +689,15 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         decoder_scores: NDArray[np.float32],
         scored_by: str,
         seen: Seen,
+        edits: Sequence[Edit],
     ) -> None:
         network.eval()
         self.settings_ = settings
         self.network_ = network
         self.n_features_in_ = network.context.vocab_size
         self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
-        self.topic_word_ = topic_word
+        self._topic_word = topic_word
+        self._edits = list(edits)
         self._decoder_scores = decoder_scores
         self._scored_by = scored_by
         self._seen = seen
@@ -705,7 +717,9 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return read, theta
 
     def _infer(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
-        return infer(self.network_, documents, rows, self._device())
+        topics = self.edits.topics
+        for theta in infer(self.network_, documents, rows, self._device()):
+            yield edited_theta(topics, theta) if self._edits else theta
 
     def _warn_of_empty(self, documents: Documents) -> int:
         """Say how many documents are empty, and return it."""
@@ -720,7 +734,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.topic_word_.shape[0])
+        return len(self.edits.topics)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -763,7 +777,7 @@ def load(
     model._adopt_network(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
         saved.readout.topic_word, saved.readout.decoder_scores, saved.readout.scored_by,
-        Seen(saved.readout.occurrences()),
+        Seen(saved.readout.occurrences()), saved.edits,
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
