@@ -541,7 +541,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     @property
     def _fitted_readout(self) -> Readout:
         return Readout(
-            self._topic_word, self._decoder_scores, self.network_.decoder.scored_by, self._seen,
+            self._topic_word, self._decoder_scores, self._scored_by, self._seen,
             self.settings_.ranking,
         )  # fmt: skip
 
@@ -677,7 +677,10 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if edits and not further:
             before = (self._topic_word, self.vocabulary_)
             edits = carry_edits(edits, before, (topic_word, read.vocabulary))
-        self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen, edits)
+        self._adopt_network(
+            settings, network, read.vocabulary, topic_word, scores, network.decoder.scored_by, seen,
+            edits,
+        )  # fmt: skip
         self.history_ = trainer.history
         self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
@@ -689,6 +692,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         vocabulary: Sequence[str] | None,
         topic_word: NDArray[np.float32],
         decoder_scores: NDArray[np.float32],
+        scored_by: str,
         seen: Seen,
         edits: Sequence[Edit],
     ) -> None:
@@ -700,6 +704,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self._topic_word = topic_word
         self._edits = list(edits)
         self._decoder_scores = decoder_scores
+        self._scored_by = scored_by
         self._seen = seen
         self.unfinished_ = False
 
@@ -776,8 +781,8 @@ def load(
     model.device = device
     model._adopt_network(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
-        saved.readout.topic_word, saved.readout.decoder_scores, Seen(saved.readout.occurrences()),
-        saved.edits,
+        saved.readout.topic_word, saved.readout.decoder_scores, saved.readout.scored_by,
+        Seen(saved.readout.occurrences()), saved.edits,
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished

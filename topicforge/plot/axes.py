@@ -16,13 +16,12 @@ from topicforge.plot.data import (
     document_positions,
     label_groups,
     lines_of,
-    merges_of,
     pivot,
     positions_in_time,
     topic_names,
     topic_positions,
     topics_of,
-    tree,
+    tree_of,
     word_bars,
 )
 from topicforge.plot.fonts import families
@@ -43,7 +42,7 @@ def new_figure(width: float = 6.4, height: float = 4.8) -> Any:
         from matplotlib.figure import Figure  # no pyplot: no window, no state
     except ImportError as error:
         raise MissingExtraError(
-            "plot: pictures need matplotlib: pip install 'topicforge[plot]'"
+            "pictures need matplotlib: pip install 'topicforge[plot]'"
         ) from error
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -106,13 +105,15 @@ def topic_map(model: Any, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: without matplotlib.
     """
     ax = _axes(ax, 7, 6)
-    places = topic_positions(topics_of(model).topic_word)
+    topics, names = topics_of(model), topic_names(model)
+    places, shown = topic_positions(topics.topic_word), topics.shown
     ax.scatter(
-        places[:, 0], places[:, 1], s=6000 * areas(model), c=COLOURS[0], alpha=0.45, linewidths=0
-    )
-    for name, (x, y) in zip(topic_names(model), places, strict=True):
-        told = name.replace(" ", "\n", 1).replace(", ", "\n")
-        ax.annotate(told, (x, y), ha="center", va="center", fontsize="xx-small")
+        places[shown, 0], places[shown, 1], s=6000 * areas(model)[shown], c=COLOURS[0], alpha=0.45,
+        linewidths=0,
+    )  # fmt: skip
+    for k in shown:
+        told = names[k].replace(" ", "\n", 1).replace(", ", "\n")
+        ax.annotate(told, tuple(places[k]), ha="center", va="center", fontsize="xx-small")
     ax.set_axis_off()
     ax.set_aspect("equal", "datalim")
     ax.margins(0.1)
@@ -146,8 +147,10 @@ def document_map(
         ax.scatter(
             at[rows, 0], at[rows, 1], s=6, color=colour, alpha=0.6, linewidths=0, label=label
         )
-    for k, (x, y) in enumerate(places):
-        ax.annotate(str(k), (x, y), ha="center", va="center", fontsize="small", fontweight="bold")
+    for k in topics_of(model).shown:
+        ax.annotate(
+            str(k), tuple(places[k]), ha="center", va="center", fontsize="small", fontweight="bold"
+        )
     ax.set_axis_off()
     ax.set_aspect("equal", "datalim")
     _legend(ax, markerscale=3)
@@ -257,7 +260,7 @@ def hierarchy(model: Any, *, ax: Axes | None = None) -> Axes:
     Raises:
         MissingExtraError: without matplotlib.
     """
-    leaves, heights, places = tree(merges_of(model), topic_names(model))
+    leaves, heights, places = tree_of(model)
     ax = _axes(ax, 7, 1 + _INCHES * len(leaves))
     for x, y in zip(heights, places, strict=True):
         ax.plot(x, y, color=COLOURS[0], linewidth=1)

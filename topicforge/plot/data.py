@@ -42,9 +42,10 @@ def areas(model: Any) -> Floats:
     return found
 
 
-def merges_of(model: Any) -> Sequence[Any]:
-    """Return the steps in which topics are joined."""
-    return hierarchy(topics_of(model).topic_word)
+def tree_of(model: Any) -> tuple[list[str], Floats, Floats]:
+    """Return the hierarchy of the topics that are not hidden, see :func:`tree`."""
+    topics, names = topics_of(model), topic_names(model)
+    return tree(hierarchy(topics.topic_word[topics.shown]), [names[k] for k in topics.shown])
 
 
 def word_bars(model: Any, topic: int, top: int) -> tuple[list[str], list[float]]:

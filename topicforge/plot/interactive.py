@@ -21,12 +21,11 @@ from topicforge.plot.data import (
     document_positions,
     label_groups,
     lines_of,
-    merges_of,
     pivot,
     topic_names,
     topic_positions,
     topics_of,
-    tree,
+    tree_of,
     word_bars,
 )
 
@@ -61,18 +60,16 @@ def top_words(model: Any, topic: int, *, top: int = 10) -> Figure:
 
 def topic_map(model: Any) -> Figure:
     """Topics as discs; see :func:`topicforge.plot.topic_map`. Point at one for its words."""
-    topics, area = topics_of(model), areas(model)
-    places = topic_positions(topics.topic_word)
-    told = [
-        f"{name}<br>{' '.join(_plain(words))}"
-        for name, words in zip(_plain(topic_names(model)), topics.words(10), strict=True)
-    ]
+    topics, names = topics_of(model), _plain(topic_names(model))
+    shown, words = topics.shown, topics.words(10)
+    places, area = topic_positions(topics.topic_word)[shown], areas(model)[shown]
+    told = [f"{names[k]}<br>{' '.join(_plain(words[k]))}" for k in shown]
     discs = {
         "type": "scatter", "mode": "markers+text", "x": places[:, 0], "y": places[:, 1],
-        "text": [str(k) for k in range(len(topics))], "hovertext": told,
-        "customdata": list(range(len(topics))), "hovertemplate": "%{hovertext}<extra></extra>",
+        "text": [str(k) for k in shown], "hovertext": told, "customdata": shown,
+        "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {
-            "size": area, "sizemode": "area", "sizeref": 2 * max(area.max(), 1e-12) / 60**2,
+            "size": area, "sizemode": "area", "sizeref": 2 * max(area.max(initial=0.0), 1e-12) / 60**2,
             "sizemin": 6, "color": COLOURS[0], "opacity": 0.5,
         },
     }  # fmt: skip
@@ -160,7 +157,7 @@ def correlation(matrix: NDArray[Any], *, names: Sequence[str] | None = None) -> 
 
 def hierarchy(model: Any) -> Figure:
     """Which topics merge first; see :func:`topicforge.plot.hierarchy`."""
-    leaves, heights, places = tree(merges_of(model), topic_names(model))
+    leaves, heights, places = tree_of(model)
     gap = np.full((len(heights), 1), np.nan)
     brackets = {
         "type": "scatter", "mode": "lines", "line": {"color": COLOURS[0]}, "hoverinfo": "x",

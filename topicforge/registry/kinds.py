@@ -19,6 +19,7 @@ from topicforge.contracts import (
     Divergence,
     EmbedderSpec,
     Encoder,
+    LabelerSpec,
     Link,
     PresetSpec,
     Prior,
@@ -31,6 +32,7 @@ from topicforge.registry.checks import (
     check_component,
     check_corpus,
     check_embedder,
+    check_labeler,
     check_metric,
     check_preset,
     check_reader,
@@ -88,6 +90,7 @@ KINDS: dict[str, KindEntry] = {
     "reader": KindEntry(ReaderSpec, check_reader, plural="readers"),
     "corpus": KindEntry(CorpusSpec, check_corpus, plural="corpora"),
     "embedder": KindEntry(EmbedderSpec, check_embedder, plural="embedders"),
+    "labeler": KindEntry(LabelerSpec, check_labeler, plural="labelers"),
 }
 #: the kinds whose records have a name by which they are found
 NAMED = tuple(kind for kind, entry in KINDS.items() if entry.spec is not RuleSpec)

@@ -97,6 +97,9 @@ def collect(
         topics = replace(topics, share=worded.mean(0, dtype=np.float64), size=size)
     shown, of_topics = sample(documents, n_documents)
     vocabulary = topics.vocabulary or tuple(str(v) for v in range(counts.vocab_size))
+    texts = [_text(documents, vocabulary, n) for n in shown]
+    visible = np.array(topics.shown, dtype=np.int64)
+    ranked = visible[np.argsort(-theta[shown][:, visible], axis=1, kind="stable")[:, :3]]
     words, p_corpus, lists = relevant_words(topics.topic_word, counts.word_totals())
     data: dict[str, Any] = compact({
         "title": title,
@@ -111,14 +114,13 @@ def collect(
         "p": p_corpus,
         "lists": lists,
         "documents": {
-            "number": shown, "text": [_text(documents, vocabulary, n) for n in shown],
+            "number": shown, "text": texts,
             "label": None if documents.labels is None
             else ["" if is_missing(documents.labels[n]) else str(documents.labels[n]) for n in shown],
-            "topics": np.argsort(-theta[shown], axis=1, kind="stable")[:, :3],
-            "shares": -np.sort(-theta[shown], axis=1)[:, :3],
+            "topics": ranked, "shares": np.take_along_axis(theta[shown], ranked, axis=1),
         },
         "of_topics": of_topics,
-        "figures": figures(model, topics, documents, shown),
+        "figures": figures(model, topics, documents, shown, texts),
         "scores": scores(model, topics, documents, vocabulary),
         "composition": composition(model.explanation()),
         "reproduce": reproduce(model, documents.name),
@@ -184,20 +186,27 @@ def relevant_words(
 
 
 def figures(
-    model: Any, topics: Topics, documents: Documents, shown: Sequence[int]
+    model: Any,
+    topics: Topics,
+    documents: Documents,
+    shown: Sequence[int],
+    texts: Sequence[str],
 ) -> dict[str, Any]:
     """Return the Plotly figures that the documents allow, by name."""
     theta, rows = documents.theta, list(shown)
     worded = theta[documents.counts.lengths() > 0]
     drawn = {"topics": interactive.topic_map(topics), "hierarchy": interactive.hierarchy(topics)}
     if rows:
-        largest = np.sort(np.argsort(-worded.mean(0), kind="stable")[:MATRIX])
+        most = sorted(topics.shown, key=lambda k: -worded[:, k].mean())[:MATRIX]
+        largest = np.array(sorted(most), dtype=np.int64)
         names = topic_names(topics)
         drawn["correlation"] = interactive.correlation(
             correlation(worded)[np.ix_(largest, largest)], names=[names[k] for k in largest]
         )
         labels = None if documents.labels is None else [documents.labels[n] for n in rows]
-        drawn["documents"] = interactive.document_map(topics, theta[rows], labels=labels)
+        drawn["documents"] = interactive.document_map(
+            topics, theta[rows], labels=labels, texts=texts
+        )
     if any(report.phase == "train" for report in model.history_):
         drawn["training"] = interactive.training(model)
     if documents.labels is not None:

@@ -4,7 +4,7 @@
   const { said, topics, words, p, lists, documents, figures } = data;
   const byId = (id) => document.getElementById(id);
   const say = (key, values = {}) => said[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const percent = (x) => (x === null ? "" : `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`);
+  const percent = (x) => (x === null ? "" : `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)}\u00a0%`);
   const number = (x) => (typeof x === "number" && !Number.isInteger(x) ? String(Number(x.toPrecision(4))) : String(x ?? ""));
   const count = (x) => x.toLocaleString(document.documentElement.lang);
 
@@ -92,7 +92,8 @@
   function draw(name) {
     const target = document.querySelector(`[data-figure="${name}"] > .plot`);
     const figure = figures[name];
-    return Plotly.react(target, figure.data.map(themed).map(shortHeatmap), layoutOf(figure), {
+    if (!figure) return; // every topic is hidden
+    Plotly.react(target, figure.data.map(themed).map(shortHeatmap), layoutOf(figure), {
       responsive: true, displaylogo: false, displayModeBar: false,
     });
   }
@@ -234,9 +235,10 @@
   }
 
   function choose(k, scroll) {
+    const row = topics.find((one) => one.topic === k);
+    if (!row) return; // it is hidden
     chosen = k;
     byId("topic").value = String(k);
-    const row = topics.find((one) => one.topic === k);
     const facts = [say("share", { share: percent(row.share) }), say("size", { size: count(row.size ?? 0) })];
     if (row.coherence !== null) facts.push(say("coherence", { value: row.coherence.toFixed(2) }));
     if (row.nearest !== null) facts.push(say("nearest", { topic: topicName.get(row.nearest) ?? row.nearest }));
