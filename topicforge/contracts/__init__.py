@@ -7,6 +7,7 @@ from topicforge.contracts.context import Context
 from topicforge.contracts.decoder import Decoder
 from topicforge.contracts.divergence import Divergence, Pair, Rule, RuleSpec, Samples
 from topicforge.contracts.encoder import Encoder
+from topicforge.contracts.labeler import LabelerSpec, TopicSummary
 from topicforge.contracts.latent import Latent
 from topicforge.contracts.link import Link
 from topicforge.contracts.prior import Prior
@@ -27,6 +28,7 @@ __all__ = [
     "EpochReport",
     "FitStart",
     "Kind",
+    "LabelerSpec",
     "Latent",
     "Link",
     "Pair",
@@ -38,4 +40,5 @@ __all__ = [
     "RuleSpec",
     "Samples",
     "StartData",
+    "TopicSummary",
 ]

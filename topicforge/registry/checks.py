@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from topicforge.contracts import Component, ComponentSpec, Latent, PresetSpec, Rule, RuleSpec
+from topicforge.contracts import (
+    Component,
+    ComponentSpec,
+    LabelerSpec,
+    Latent,
+    PresetSpec,
+    Rule,
+    RuleSpec,
+)
 from topicforge.contracts.divergence import Exactness
 from topicforge.contracts.latent import Space
 from topicforge.corpus.reader import CorpusSpec, ReaderSpec, Reading
@@ -186,6 +194,15 @@ def check_reader(where: str, spec: ReaderSpec) -> None:
     options: Any = spec.options
     holds = isinstance(options, tuple) and all(name in known for name in options)
     _require(holds, where, f"options must be a tuple of {', '.join(known)}", options)
+
+
+def check_labeler(where: str, spec: LabelerSpec) -> None:
+    """Raise :class:`PluginError` unless a labeler has a name, a summary and a function of one topic."""
+    _check_name(where, spec.name)
+    _check_texts(where, summary=spec.summary)
+    function: Any = spec.function
+    _require(callable(function), where, "the labeler must be a function", function)
+    _check_signature(where, "the function", function, "the TopicSummary")
 
 
 def check_corpus(where: str, spec: CorpusSpec) -> None:
