@@ -10,6 +10,7 @@ COMMANDS = [
     "topics",
     "find",
     "documents",
+    "inspect",
     "edit",
     "report",
     "transform",

@@ -102,7 +102,7 @@ def test_one_topic_has_no_bracket():
 def test_a_large_tree_is_cut(lda_corpus):
     _, rows = lda_corpus(1, 40, 200, 5, seed=0)
     topics = topics_of(rows, [f"w{v}" for v in range(40)])
-    leaves, _, _ = data.tree(data.merges_of(topics), data.topic_names(topics))
+    leaves, _, _ = data.tree_of(topics)
     assert len(leaves) == data.LEAVES
     assert any(leaf.startswith("(") for leaf in leaves)
 

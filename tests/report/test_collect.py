@@ -1,11 +1,13 @@
 """What the report holds, against values worked by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from topicforge import TopicModel
 from topicforge.corpus import Counts
 from topicforge.report import Documents, collect
 from topicforge.report.collect import LAMBDAS, compact, relevant_words, sample
@@ -74,8 +76,6 @@ def test_numbers_have_four_digits_and_json_has_no_nan():
 
 @pytest.fixture(scope="module")
 def collected(planted):
-    from topicforge import TopicModel
-
     pytest.importorskip("plotly", reason="needs the extra plot")
     counts = Counts.from_matrix(planted[0])
     model = TopicModel(n_topics=3, epochs=2, seed=5).fit(counts)
@@ -117,3 +117,21 @@ def test_the_composition_has_equations_and_the_call_repeats_the_model(collected)
     call = collected["reproduce"]["call"]
     assert all(f"    {given},\n" in call for given in ("n_topics=3", "epochs=2", "seed=5"))
     assert {"topicforge", "torch", "Python"} <= {*collected["reproduce"]["versions"]}
+
+
+@pytest.mark.parametrize("hidden", [{1}, {0, 1, 2}])
+def test_hidden_topics_are_left_out(planted, hidden):
+    pytest.importorskip("plotly", reason="needs the extra plot")
+    counts = Counts.from_matrix(planted[0])
+    model = TopicModel(n_topics=3, epochs=1).fit(counts)
+    topics = replace(model._topics(), hidden=frozenset(hidden))
+    about = Documents(counts, model.transform(counts), labels=["a", "b"] * 150)
+    if len(hidden) == 3:
+        about = replace(about, labels=None)
+    data = collect(model, topics, about, title="planted", n_documents=10)
+    left = [k for k in range(3) if k not in hidden]
+    assert [row["topic"] for row in data["topics"]] == left
+    assert all(sorted(row) == left for row in data["documents"]["topics"])
+    assert data["figures"]["topics"]["data"][0]["customdata"] == left
+    assert len(data["figures"]["correlation"]["data"][0]["x"]) == len(left)
+    assert len(data["figures"]["hierarchy"]["layout"]["yaxis"]["ticktext"]) == len(left)

@@ -73,7 +73,7 @@ class Readout:
         if name == DECODER:
             return self.decoder_scores
         # by probability the documents say nothing
-        counted = None if name in ("probability", "frex") else self.occurrences()
+        counted = None if name in ("probability", "frex") else self._counted()
         return word_scores(self.topic_word, (name, options), occurrences=counted)
 
     def view(self, vocabulary: tuple[str, ...] | None, ranking: Ranking | None = None) -> Topics:
@@ -83,8 +83,10 @@ class Readout:
             vocabulary: V words, or ``None``.
             ranking: ``None`` for the model's own.
         """
-        counted = self.occurrences()
-        share = counted.topic / max(counted.n_documents, 1)
+        counted = self._counted()
+        if counted is None:
+            return Topics(self.topic_word, self.scores(ranking), vocabulary)
+        share = counted.topic / counted.n_documents
         size = counted.largest.astype(np.int64)
         return Topics(
             self.topic_word,
@@ -107,6 +109,11 @@ class Readout:
         """Return each topic's ``top`` words, best first; columns without ``words``."""
         order = top_columns(self.scores(ranking), top).tolist()
         return order if words is None else [[words[v] for v in row] for row in order]
+
+    def _counted(self) -> Occurrences | None:
+        """None for a model of format 1, which counted no words by topic."""
+        counted = self.occurrences()
+        return counted if counted.n_documents else None
 
     def _check(self, ranking: Ranking | None) -> tuple[str, dict[str, float]]:
         chosen = self.ranking if ranking is None else ranking

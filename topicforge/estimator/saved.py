@@ -25,6 +25,7 @@ from safetensors.torch import load
 from topicforge._version import __version__
 from topicforge.contracts import Context, EpochReport
 from topicforge.errors import ModelFileError, OptionError, TopicForgeError, UnknownNameError
+from topicforge.estimator.migrations import MIGRATIONS, migrate, migrate_weights
 from topicforge.estimator.readout import DECODER, Readout
 from topicforge.estimator.settings import Settings, build_network
 from topicforge.evaluation.rankings import Occurrences, Ranking, check_ranking
@@ -249,6 +250,7 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
     described = _read_json(folder / _JSON)
     arrays = _read_tensors(folder / _TOPICS)
     try:
+        described, arrays = migrate(described, arrays)
         sizes = described["sizes"]
         shape = (int(sizes["n_topics"]), int(sizes["vocab_size"]))
         found = {name: value.numpy() for name, value in arrays.items()}
@@ -312,7 +314,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         ) from error
     with building(0):
         network = build_network(settings, context)
-    _restore(network, weights, folder)
+    _restore(network, migrate_weights(described["format"], weights), folder)
     return SavedModel(
         settings, network, saved.fitted, saved.edits, saved.vocabulary, history, params, analyzer, unfinished,
         form, machine,
@@ -378,11 +380,12 @@ def _parsed(path: Path) -> Any:
 
 def _read_json(path: Path) -> dict[str, Any]:
     described = _parsed(path)
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
+    known = {FORMAT, *MIGRATIONS}
+    if not isinstance(described, dict) or described.get("format") not in known:
         found = described.get("format") if isinstance(described, dict) else type(described).__name__
         raise ModelFileError(
-            f"load: {path} must be of format {FORMAT}, got {found!r}; open it with the topicforge "
-            "that wrote it, or train it again"
+            f"load: {path} must be of a format from 1 to {FORMAT}, got {found!r}; open it with the "
+            "topicforge that wrote it, or a newer one"
         )
     return described
 

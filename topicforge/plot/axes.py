@@ -16,13 +16,12 @@ from topicforge.plot.data import (
     document_positions,
     label_groups,
     lines_of,
-    merges_of,
     pivot,
+    places_of,
     positions_in_time,
     topic_names,
-    topic_positions,
     topics_of,
-    tree,
+    tree_of,
     word_bars,
 )
 from topicforge.plot.fonts import families
@@ -43,7 +42,7 @@ def new_figure(width: float = 6.4, height: float = 4.8) -> Any:
         from matplotlib.figure import Figure  # no pyplot: no window, no state
     except ImportError as error:
         raise MissingExtraError(
-            "plot: pictures need matplotlib: pip install 'topicforge[plot]'"
+            "pictures need matplotlib: pip install 'topicforge[plot]'"
         ) from error
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -91,7 +90,7 @@ def top_words(model: Any, topic: int, *, top: int = 10, ax: Axes | None = None) 
     return _finish(ax)
 
 
-def topic_map(model: Any, *, ax: Axes | None = None) -> Axes:
+def topic_map(model: Any, *, places: NDArray[Any] | None = None, ax: Axes | None = None) -> Axes:
     """Draw topics as discs, near one another where their words are alike.
 
     Places are those of :func:`~topicforge.plot.data.topic_positions`: metric multidimensional scaling of
@@ -100,19 +99,22 @@ def topic_map(model: Any, *, ax: Axes | None = None) -> Axes:
 
     Args:
         model: fitted.
+        places: (K, 2) others.
         ax: where to draw.
 
     Raises:
         MissingExtraError: without matplotlib.
     """
     ax = _axes(ax, 7, 6)
-    places = topic_positions(topics_of(model).topic_word)
+    topics, names = topics_of(model), topic_names(model)
+    places, shown = places_of(topics, places), topics.shown
     ax.scatter(
-        places[:, 0], places[:, 1], s=6000 * areas(model), c=COLOURS[0], alpha=0.45, linewidths=0
-    )
-    for name, (x, y) in zip(topic_names(model), places, strict=True):
-        told = name.replace(" ", "\n", 1).replace(", ", "\n")
-        ax.annotate(told, (x, y), ha="center", va="center", fontsize="xx-small")
+        places[shown, 0], places[shown, 1], s=6000 * areas(model)[shown], c=COLOURS[0], alpha=0.45,
+        linewidths=0,
+    )  # fmt: skip
+    for k in shown:
+        told = names[k].replace(" ", "\n", 1).replace(", ", "\n")
+        ax.annotate(told, tuple(places[k]), ha="center", va="center", fontsize="xx-small")
     ax.set_axis_off()
     ax.set_aspect("equal", "datalim")
     ax.margins(0.1)
@@ -124,6 +126,7 @@ def document_map(
     theta: NDArray[Any],
     *,
     labels: Sequence[Any] | None = None,
+    places: NDArray[Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw documents as dots on the map of topics, each at the mean of its topics' places.
@@ -133,6 +136,7 @@ def document_map(
         theta: (N, K), from ``model.transform``.
         labels: N, for the colour of dots: the seven most frequent have one of their own, all others
             are grey. ``None``: the largest topic is a document's label.
+        places: (K, 2) places of topics, other than those of :func:`topic_map`.
         ax: where to draw.
 
     Raises:
@@ -140,14 +144,16 @@ def document_map(
         MissingExtraError: without matplotlib.
     """
     ax = _axes(ax, 7, 6)
-    places = topic_positions(topics_of(model).topic_word)
+    places = places_of(model, places)
     at = document_positions(theta, places)
     for label, colour, rows in label_groups(theta, labels, topic_names(model)):
         ax.scatter(
             at[rows, 0], at[rows, 1], s=6, color=colour, alpha=0.6, linewidths=0, label=label
         )
-    for k, (x, y) in enumerate(places):
-        ax.annotate(str(k), (x, y), ha="center", va="center", fontsize="small", fontweight="bold")
+    for k in topics_of(model).shown:
+        ax.annotate(
+            str(k), tuple(places[k]), ha="center", va="center", fontsize="small", fontweight="bold"
+        )
     ax.set_axis_off()
     ax.set_aspect("equal", "datalim")
     _legend(ax, markerscale=3)
@@ -257,7 +263,7 @@ def hierarchy(model: Any, *, ax: Axes | None = None) -> Axes:
     Raises:
         MissingExtraError: without matplotlib.
     """
-    leaves, heights, places = tree(merges_of(model), topic_names(model))
+    leaves, heights, places = tree_of(model)
     ax = _axes(ax, 7, 1 + _INCHES * len(leaves))
     for x, y in zip(heights, places, strict=True):
         ax.plot(x, y, color=COLOURS[0], linewidth=1)

@@ -42,9 +42,10 @@ def areas(model: Any) -> Floats:
     return found
 
 
-def merges_of(model: Any) -> Sequence[Any]:
-    """Return the steps in which topics are joined."""
-    return hierarchy(topics_of(model).topic_word)
+def tree_of(model: Any) -> tuple[list[str], Floats, Floats]:
+    """Return the hierarchy of the topics that are not hidden, see :func:`tree`."""
+    topics, names = topics_of(model), topic_names(model)
+    return tree(hierarchy(topics.topic_word[topics.shown]), [names[k] for k in topics.shown])
 
 
 def word_bars(model: Any, topic: int, top: int) -> tuple[list[str], list[float]]:
@@ -62,6 +63,20 @@ def word_bars(model: Any, topic: int, top: int) -> tuple[list[str], list[float]]
     row = topics.topic_word[topics.check(topic, "plot")]
     order = top_columns(topics.word_scores, top)[topic]
     return list(topics.words(top)[topic]), row[order].tolist()
+
+
+def places_of(model: Any, places: NDArray[Any] | None) -> Floats:
+    """Return the (K, 2) places that were handed in, or those of :func:`topic_positions`.
+
+    Raises:
+        InputError: places of another shape.
+    """
+    topics = topics_of(model)
+    if places is None:
+        return topic_positions(topics.topic_word)
+    if np.shape(places) != (len(topics), 2):
+        raise InputError(f"plot: places must be ({len(topics)}, 2), got {np.shape(places)}")
+    return np.asarray(places, dtype=np.float64)
 
 
 def topic_positions(topic_word: NDArray[Any]) -> Floats:

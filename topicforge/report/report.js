@@ -4,7 +4,7 @@
   const { said, topics, words, p, lists, documents, figures } = data;
   const byId = (id) => document.getElementById(id);
   const say = (key, values = {}) => said[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const percent = (x) => (x === null ? "" : `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`);
+  const percent = (x) => (x === null ? "" : `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)}\u00a0%`);
   const number = (x) => (typeof x === "number" && !Number.isInteger(x) ? String(Number(x.toPrecision(4))) : String(x ?? ""));
   const count = (x) => x.toLocaleString(document.documentElement.lang);
 
@@ -63,7 +63,7 @@
     Object.assign(layout, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
       font: { color: colour("--text"), family: getComputedStyle(document.body).fontFamily, size: 12 },
-      height: layout.height ?? 480,
+      height: narrow() && layout.xaxis?.visible === false ? 400 : (layout.height ?? 480),
       margin: { t: 10, r: 10, b: 45, l: layout.xaxis?.visible === false ? 10 : 55 },
     });
     for (const axis of [layout.xaxis, layout.yaxis]) {
@@ -92,9 +92,17 @@
   function draw(name) {
     const target = document.querySelector(`[data-figure="${name}"] > .plot`);
     const figure = figures[name];
-    return Plotly.react(target, figure.data.map(themed).map(shortHeatmap), layoutOf(figure), {
+    if (!figure) return; // every topic is hidden
+    Plotly.react(target, figure.data.map(themed).map(shortHeatmap), layoutOf(figure), {
       responsive: true, displaylogo: false, displayModeBar: false,
     });
+  }
+
+  /** What the columns of a figure's table are. */
+  function headsOf({ data: [trace], layout }) {
+    const told = (title, otherwise) => said[title?.text] ?? title?.text ?? otherwise;
+    if (trace?.type === "heatmap") return [said.row, said.column, told(trace.colorbar.title, "z")];
+    return [said.name, told(layout.xaxis.title, "x"), told(layout.yaxis.title, "y")];
   }
 
   /** The numbers behind a figure, whatever its kind. */
@@ -125,7 +133,7 @@
       element("summary", say("as_table"), { "aria-label": `${title}: ${say("as_table")}` }),
       element("div", null, { class: "wide", tabindex: "0", role: "region", "aria-label": title }, [table]),
     ]);
-    const fill = () => details.open && fillTable(table, title, [said.name, "x", "y"], rowsOf(figures[name]).map((row) => row.map(plain)));
+    const fill = () => details.open && fillTable(table, title, headsOf(figures[name]), rowsOf(figures[name]).map((row) => row.map(plain)));
     details.addEventListener("toggle", fill);
     holder.append(
       element("div", null, { class: "plot", role: "img", "aria-label": title }),
@@ -234,9 +242,10 @@
   }
 
   function choose(k, scroll) {
+    const row = topics.find((one) => one.topic === k);
+    if (!row) return; // it is hidden
     chosen = k;
     byId("topic").value = String(k);
-    const row = topics.find((one) => one.topic === k);
     const facts = [say("share", { share: percent(row.share) }), say("size", { size: count(row.size ?? 0) })];
     if (row.coherence !== null) facts.push(say("coherence", { value: row.coherence.toFixed(2) }));
     if (row.nearest !== null) facts.push(say("nearest", { topic: topicName.get(row.nearest) ?? row.nearest }));
