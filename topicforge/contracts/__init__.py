@@ -12,7 +12,7 @@ from topicforge.contracts.latent import Latent
 from topicforge.contracts.link import Link
 from topicforge.contracts.prior import Prior
 from topicforge.contracts.regulariser import Progress, Regulariser
-from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
+from topicforge.contracts.spec import KINDS, ComponentSpec, EmbedderSpec, Kind, PresetSpec
 from topicforge.contracts.start import StartData
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Context",
     "Decoder",
     "Divergence",
+    "EmbedderSpec",
     "Encoder",
     "EpochReport",
     "FitStart",

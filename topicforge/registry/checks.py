@@ -11,6 +11,7 @@ from typing import Any, get_args
 from topicforge.contracts import (
     Component,
     ComponentSpec,
+    EmbedderSpec,
     LabelerSpec,
     Latent,
     PresetSpec,
@@ -209,6 +210,12 @@ def check_corpus(where: str, spec: CorpusSpec) -> None:
     """Raise :class:`PluginError` unless a named corpus has texts and functions."""
     _check_gives(where, spec)
     _require(callable(spec.defaults), where, "defaults must be a function", spec.defaults)
+
+
+def check_embedder(where: str, spec: EmbedderSpec) -> None:
+    """Raise :class:`PluginError` unless an embedder has texts and a function of texts and an argument."""
+    _check_named(where, spec)
+    _require(callable(spec.function), where, "function must be a function", spec.function)
 
 
 def _check_gives(where: str, spec: Any) -> None:
