@@ -80,6 +80,7 @@ class SavedModel:
             :class:`topicforge.corpus.Analyzer`; ``None``: not known.
         unfinished: whether its training was interrupted.
         machine: what it was trained with, see :func:`topicforge.training.machine`.
+        first_index: number of the first word in the svmlight file of the corpus, if it was one.
     """
 
     settings: Settings
@@ -91,6 +92,7 @@ class SavedModel:
     analyzer: dict[str, Any] | None
     unfinished: bool
     machine: Mapping[str, Any]
+    first_index: int | None
 
 
 def save_model(model: SavedModel, folder: Path) -> None:
@@ -172,6 +174,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "analyzer": model.analyzer,
         "unfinished": model.unfinished,
         "machine": model.machine,
+        "first_index": model.first_index,
         "history": [asdict(report) for report in model.history],
     }
     try:
@@ -225,6 +228,13 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
             f"load: {folder / _TOPICS}: arrays must be of {k} topics and {v} words, got {got}; the "
             "files do not belong together"
         )
+    finite = all(np.isfinite(one).all() for one in (topic_word, scores, *sums.values()))
+    # float32 sums of V numbers
+    if not finite or (topic_word < 0).any() or (abs(topic_word.sum(1) - 1) > 1e-3).any():
+        raise ModelFileError(
+            f"load: {folder / _TOPICS}: the topics must be distributions over the words, of finite "
+            "numbers; the file is damaged"
+        )
     try:
         check_ranking(ranking, "load", (DECODER,))
     except TopicForgeError as error:
@@ -259,7 +269,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         history = [EpochReport(**report) for report in described["history"]]
         params = dict(described["parameters"])
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
-        machine = dict(described["machine"])
+        machine, first_index = dict(described["machine"]), described["first_index"]
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
@@ -270,7 +280,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, weights, folder)
     return SavedModel(
         settings, network, saved.readout, saved.vocabulary, history, params, analyzer, unfinished,
-        machine,
+        machine, first_index,
     )  # fmt: skip
 
 
@@ -320,6 +330,11 @@ def _restore(network: torch.nn.Module, state: Mapping[str, torch.Tensor], folder
         raise ModelFileError(
             f"load: {folder / _WEIGHTS} must hold exactly the weights of the parts in {_JSON}; missing "
             f"{missing[:3]}, unexpected {extra[:3]}, of another shape {wrong[:3]}"
+        )
+    damaged = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
+    if damaged:
+        raise ModelFileError(
+            f"load: {folder / _WEIGHTS} must hold finite numbers, but {damaged[0]} does not; it is damaged"
         )
     network.load_state_dict(dict(state))
 

@@ -114,6 +114,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         settings_: everything that ran, resolved.
         machine_: threads, instruction sets, device and version of torch that it was trained with; the
             same seed gives the same bits where these are the same.
+        first_index_: number of the first word in the svmlight file that the corpus was read from; ``None``
+            for another.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
     """
@@ -457,7 +459,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
-            unfinished=self.unfinished_, machine=self.machine_,
+            unfinished=self.unfinished_, machine=self.machine_, first_index=self.first_index_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -661,6 +663,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
         self.history_ = trainer.history
         self.machine_ = machine(trainer.device)
+        self.first_index_ = read.first_index
 
     def _adopt_network(
         self,
@@ -757,6 +760,7 @@ def load(
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
     model.machine_ = dict(saved.machine)
+    model.first_index_ = saved.first_index
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts

@@ -11,12 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from topicforge.corpus import Corpus, read_lines
 from topicforge.errors import CorpusError, InputError
 from topicforge.experiments.compare.cells import Cell
 from topicforge.experiments.compare.score import TOP, active, score
+from topicforge.storage import map_array
 
 
 def read_peer(cell: Cell) -> dict[str, Any]:
@@ -57,8 +56,8 @@ def _topics(path: Path, cell: Cell, corpus: Corpus) -> list[list[str]]:
 
 def _theta(path: Path, cell: Cell, held_out: Corpus) -> Any:
     try:
-        theta = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        theta = map_array(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"compare: {path}: must be a .npy file of numbers: {error}") from error
     if theta.shape != (held_out.n_documents, cell.n_topics):
         raise InputError(
