@@ -27,6 +27,7 @@ from topicforge.results import (
     TopicRow,
     Topics,
 )
+from topicforge.results.edits import Edit, Edits, carried_over
 
 
 class ModelTables:
@@ -39,10 +40,37 @@ class ModelTables:
     vocabulary_: tuple[str, ...] | None
     vectorizer_: Any
     n_features_in_: int
+    _topic_word: NDArray[np.float32]
+    _edits: list[Edit]
+
+    @property
+    def _fitted_readout(self) -> Readout:
+        raise NotImplementedError
 
     @property
     def _readout(self) -> Readout:
-        raise NotImplementedError
+        fitted = self._fitted_readout
+        return fitted.edited(self.edits.topics) if self._edits else fitted
+
+    @property
+    def edits(self) -> Edits:
+        """The edits of topics: ``model.edits.merge(3, 7)``, ``drop``, ``hide``, ``reduce``, ``undo``.
+
+        They change what is read out, not the weights; see :class:`topicforge.results.edits.Edits`.
+        """
+        check_is_fitted(self, "network_")
+        return Edits(len(self._topic_word), self._edits, lambda: self.topic_word_)
+
+    @property
+    def topic_word_(self) -> NDArray[np.float32]:
+        """(K, V) word distributions, after the edits of topics."""
+        check_is_fitted(self, "network_")
+        return self._readout.topic_word if self._edits else self._topic_word
+
+    @property
+    def components_(self) -> NDArray[np.float32]:
+        """``topic_word_`` under scikit-learn's name."""
+        return self.topic_word_
 
     def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
         """The documents of X and their theta."""
@@ -284,3 +312,33 @@ def _texts(read: Input, texts: Sequence[str] | None) -> Sequence[str] | None:
             f"{len(texts)} texts"
         )
     return texts
+
+
+def carry_edits(
+    edits: Sequence[Edit],
+    old: tuple[NDArray[np.float32], Sequence[str] | None],
+    new: tuple[NDArray[np.float32], Sequence[str] | None],
+) -> tuple[Edit, ...]:
+    """Return the edits of one fit in terms of the topics of the next, and say in a warning which are kept.
+
+    Args:
+        edits: of the old fit.
+        old: its (K, V) word distributions and words.
+        new: those of the new one; only words of both fits are compared.
+    """
+    (old_word, old_names), (new_word, new_names) = old, new
+    if old_names is not None and new_names is not None and tuple(old_names) != tuple(new_names):
+        column = {word: v for v, word in enumerate(new_names)}
+        both = [(v, column[word]) for v, word in enumerate(old_names) if word in column]
+        old_word, new_word = old_word[:, [a for a, _ in both]], new_word[:, [b for _, b in both]]
+    kept: tuple[Edit, ...] = ()
+    lost = tuple(edits)
+    if old_word.shape[1] == new_word.shape[1]:
+        kept, lost = carried_over(edits, old_word, new_word)
+    warnings.warn(
+        f"TopicModel.fit: {len(kept)} of {len(edits)} edits are kept, for topics that match "
+        f"({'; '.join(map(str, kept)) or 'none'})"
+        + (f"; left out: {'; '.join(map(str, lost))}" if lost else ""),
+        UserWarning, stacklevel=4,
+    )  # fmt: skip
+    return kept

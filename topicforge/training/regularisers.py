@@ -76,6 +76,11 @@ class Regularisers:
             found[one.name] = found[one.name] + value if one.name in found else value
         return found
 
+    @property
+    def penalise(self) -> bool:
+        """Whether any of them adds to the loss."""
+        return any(type(one.part).penalty is not Regulariser.penalty for one in self._named)
+
     def trains(self, part: str, epoch: int) -> bool:
         """Whether all of them let the part move."""
         return all(one.part.trains(part, epoch) for one in self._named)
