@@ -196,7 +196,7 @@ def test_an_ignored_signal_stays_ignored(run, corpus, tmp_path, monkeypatch):
 
 
 def test_other_commands_say_that_they_were_interrupted(run, monkeypatch, model):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("topicforge.estimator.saved.read_topics", interrupted)

@@ -271,12 +271,13 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
             f"load: {folder / _TOPICS}: arrays must be of {k} topics and {v} words, got {got}; the "
             "files do not belong together"
         )
-    finite = all(np.isfinite(one).all() for one in (topic_word, scores, *sums.values()))
-    # float32 sums of V numbers
-    if not finite or (topic_word < 0).any() or (abs(topic_word.sum(1) - 1) > 1e-3).any():
+    # float32 sums of V numbers; a comparison with what is no number is false
+    distributions = (topic_word >= 0).all() and (abs(topic_word.sum(1) - 1) < 1e-3).all()
+    counts = all((one >= 0).all() and (one < 2**53).all() for one in sums.values())
+    if not (distributions and counts and np.isfinite(scores).all()):
         raise ModelFileError(
-            f"load: {folder / _TOPICS}: the topics must be distributions over the words, of finite "
-            "numbers; the file is damaged"
+            f"load: {folder / _TOPICS}: the topics must be distributions over the words, scores finite and "
+            "sums of occurrences from 0 to 2^53; the file is damaged"
         )
     try:
         check_ranking(ranking, "load", (DECODER,))
@@ -317,7 +318,9 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
         form = str(described["optimiser_form"])
         machine, first_index = dict(described["machine"]), described["first_index"]
-    except (KeyError, TypeError, AttributeError) as error:
+    except TopicForgeError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
             "or written by another program?"
