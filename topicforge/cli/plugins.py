@@ -56,8 +56,10 @@ def plugins(
             row["divergence"], row["posterior"], row["prior"],
             f"{row['exactness']} in {row['space']}", _package(row),
         )  # fmt: skip
-    readers = new_table("name", "what it is", "package", title="READERS AND CORPORA")
-    for row in (*found["readers"], *found["corpora"]):
+    readers = new_table(
+        "name", "what it is", "package", title="READERS, CORPORA, EMBEDDERS, LABELERS"
+    )
+    for row in (*found["readers"], *found["corpora"], *found["embedders"], *found["labelers"]):
         readers.add_row(row["name"], row["summary"], _package(row))
     print_tables(plugins, components, presets, metrics, readers, rules)
 

@@ -15,12 +15,13 @@ from topicforge.cli.documents import (
     Model,
     NoVerify,
     TextColumn,
+    features_of,
+    of_rows,
     read_documents,
-    read_features,
+    texts_of,
 )
 from topicforge.cli.output import note, working
 from topicforge.cli.paths import check_output
-from topicforge.errors import InputError
 
 
 def report(
@@ -106,22 +107,14 @@ def report(
         if not isinstance(read, Corpus):
             read = Corpus(read, name=corpus.stem)
         if texts is not None:
-            shown = _texts(texts, read, text_column, encoding)
+            shown = texts_of(texts, read, text_column, encoding)
     with working(f"writing {output}"):
         fitted.report(
             read, output, texts=shown or None, labels=_lines(labels, read), times=_lines(times, read),
-            features=read_features(features), title=title, language=language, documents=documents,
+            features=features_of(features, fitted, shown), title=title, language=language,
+            documents=documents,
         )  # fmt: skip
     note(f"{output}: {output.stat().st_size / 1e6:.1f} MB; open it in a browser")
-
-
-def _texts(path: Path, corpus: object, text_column: str | None, encoding: str) -> list[str]:
-    from topicforge.corpus import read_texts
-
-    reading = {"encoding": encoding}
-    if text_column is not None:
-        reading["text_column"] = text_column
-    return _of_rows([text for text, _ in read_texts(path, reading)], corpus, path)
 
 
 def _lines(path: Path | None, corpus: object) -> list[str] | None:
@@ -129,17 +122,4 @@ def _lines(path: Path | None, corpus: object) -> list[str] | None:
         return None
     from topicforge.corpus import read_lines
 
-    return _of_rows(list(read_lines(path)), corpus, path)
-
-
-def _of_rows(values: list[str], corpus: object, path: Path) -> list[str]:
-    """Values of the source's rows as those of the corpus's documents, some of which were left out."""
-    rows = getattr(corpus, "rows", None)
-    if rows is None or len(values) == len(rows):
-        return values
-    if len(values) <= rows.max(initial=-1):
-        raise InputError(
-            f"{path}: must have a line for each of the corpus's {len(rows):,} documents, or of the "
-            f"{int(rows.max()) + 1:,} or more rows of its source, got {len(values):,}"
-        )
-    return [values[n] for n in rows]
+    return of_rows(list(read_lines(path)), corpus, path)

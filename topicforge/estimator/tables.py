@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from topicforge import results
+from topicforge.corpus import Analyzer
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError, OptionError
 from topicforge.estimator.inputs import Input
+from topicforge.estimator.labelers import find_labeler
 from topicforge.estimator.readout import Readout
 from topicforge.evaluation.rankings import Ranking
 from topicforge.results import (
@@ -28,6 +30,7 @@ from topicforge.results import (
     Topics,
 )
 from topicforge.results.edits import Edit, Edits, carried_over
+from topicforge.results.labels import NEED_TEXTS, label_topics, summaries
 
 
 class ModelTables:
@@ -248,6 +251,62 @@ class ModelTables:
                 UserWarning, stacklevel=2,
             )  # fmt: skip
         return table
+
+    def label_topics(
+        self,
+        labels: Any,
+        X: Any = None,
+        *,
+        texts: Sequence[str] | None = None,
+        features: Any = None,
+    ) -> list[str]:
+        """Give topics labels, one edit that ``model.edits.undo()`` takes back.
+
+        Args:
+            labels: ``{topic: label}``; or how labels are made: ``"words"`` (the first three words),
+                ``"frex"`` (three distinctive words), ``"phrases"`` (two distinctive phrases), ``"titles"``
+                (the first line of the document with the largest share), the name of a plugin's
+                labeler or ``(name, {option: value})``, or a function
+                :class:`~topicforge.plugin.TopicSummary` -> label.
+            X: documents for phrases, titles and labelers that read documents.
+            texts: N texts, where X holds counts.
+            features: (N, F), where the fit had them.
+
+        Returns:
+            The labels of all K topics. A topic for which a labeler failed keeps the label that it had, and
+            a warning says why.
+
+        Raises:
+            InputError: phrases or titles without texts.
+            OptionError, UnknownNameError: no such topic, labeler or option; a label that is no line.
+        """
+        if isinstance(labels, Mapping):
+            self.edits.label(labels)
+            return self._topics().names()
+        labeler = find_labeler(labels)
+        given: dict[str, Any] = {}
+        if X is not None:
+            read, theta = self._read_theta(X, features)
+            given = {"texts": _texts(read, texts), "theta": theta}
+        if labels in NEED_TEXTS and given.get("texts") is None:
+            raise InputError(
+                f"TopicModel.label_topics: {labels!r} needs texts: label_topics({labels!r}, texts)"
+            )
+        if self.vectorizer_ is not None and hasattr(self.vectorizer_, "build_analyzer"):
+            given["analyse"] = self.vectorizer_.build_analyzer()
+            language = getattr(Analyzer.of(self.vectorizer_), "language", "")
+            given["joined_by"] = "" if language == "zh" else " "
+        found, failures = label_topics(summaries(self._topics(), **given), labeler)
+        if found:
+            self.edits.label(found)
+        if failures:
+            said = "; ".join(f"topic {k}: {why}" for k, why in failures.items())
+            warnings.warn(
+                f"TopicModel.label_topics: {len(failures)} of {len(found) + len(failures)} topics keep "
+                f"the label that they had ({said})",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        return self._topics().names()
 
     def topic_correlation(self, X: Any, *, features: Any = None) -> NDArray[np.float64]:
         """Return the (K, K) correlation of topics over documents that have words.

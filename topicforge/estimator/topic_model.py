@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from topicforge._version import __version__
 from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
-from topicforge.corpus import Analyzer, Counts
+from topicforge.corpus import Analyzer
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
 from topicforge.estimator.inference import checksum_of, completion, count_occurrences, infer
@@ -55,10 +55,10 @@ from topicforge.training import (
 )
 from topicforge.wiring.network import Network
 
-_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "vocabulary", "callbacks",
-                 "verbose")  # fmt: skip
+_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "vocabulary", "embedder",
+                 "callbacks",                 "verbose")  # fmt: skip
 #: parameters that may differ when a training goes on: they change nothing of what comes out
-_OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
+_OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary", "embedder")
 _START_DOCUMENTS = 20_000
 
 
@@ -103,6 +103,9 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
             :func:`topicforge.corpus.vectorizer` of that language, or any scikit-learn vectoriser.
         vocabulary: V words in column order, for counts that come without.
+        embedder: turns texts into features where none are handed in, for encoders that read some: a
+            name, ``NAME:ARGUMENT`` (``topicforge plugins`` lists them), or a function from N texts to
+            (N, F) numbers.
         callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
             objects; those by name are built anew for each fit. They are not saved with the model.
         verbose: print a line per epoch; in a notebook, draw the loss terms and the words of a few topics.
@@ -146,6 +149,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         device: str = "auto",
         vectorizer: Any = None,
         vocabulary: Sequence[str] | None = None,
+        embedder: str | Callable[[Sequence[str]], Any] | None = None,
         callbacks: Sequence[str | tuple[str, Mapping[str, Any]] | Callback] = (),
         verbose: bool = False,
         **options: Any,
@@ -169,6 +173,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.device = device
         self.vectorizer = vectorizer
         self.vocabulary = vocabulary
+        self.embedder = embedder
         self.callbacks = callbacks
         self.verbose = verbose
         for name, value in options.items():
@@ -613,7 +618,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             mean_length=float(totals.sum() / worded),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
             vocabulary=read.vocabulary,
-            start_data=StartData(lambda: _sample(counts).to_scipy()),
+            start_data=_start_data(documents),
         )
         device, processes = self._device(), Processes.present()
         random = RandomState(shared_seed(self.seed, device), device, processes.rank)
@@ -802,9 +807,17 @@ def _is_option(name: str) -> bool:
     return bool(separator) and group in GROUPS
 
 
-def _sample(counts: Counts) -> Counts:
+def _start_data(documents: Documents) -> StartData:
     """Evenly spaced documents for a start from data, so that its cost has a bound."""
-    return counts.select(Selection(counts).sample(_START_DOCUMENTS))
+    counts, features = documents.counts, documents.features
+
+    def rows() -> NDArray[np.int64]:
+        return Selection(counts).sample(_START_DOCUMENTS)
+
+    return StartData(
+        lambda: counts.select(rows()).to_scipy(),
+        None if features is None else lambda: np.asarray(features[rows()], dtype=np.float32),
+    )
 
 
 def _content(value: Any) -> str | None:
