@@ -37,7 +37,7 @@ class Regulariser:
     per_document: ClassVar[bool] = False
 
     def start(self, network: Any) -> None:
-        """Before the first step, with the parts started.
+        """Before the first step, with the parts started and ``network.context.start_data`` still there.
 
         Args:
             network: the :class:`~topicforge.wiring.network.Network`: ``encoder``, ``link``, ``prior``,
@@ -74,7 +74,7 @@ class Regulariser:
         del network, now
         return None
 
-    def trains(self, part: str, epoch: int) -> bool:
-        """Whether a part (``encoder``, ``link``, ``prior``, ``decoder``) is trained in this epoch, from 0."""
-        del part, epoch
+    def trains(self, part: str, now: Progress) -> bool:
+        """Whether ``encoder``, ``link``, ``prior`` or ``decoder`` is trained in the epoch that begins."""
+        del part, now
         return True

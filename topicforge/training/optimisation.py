@@ -100,13 +100,13 @@ class Optimisation:
             fused=self._device.type in ("cpu", "cuda"),
         )
 
-    def begin_epoch(self, phase: str, epoch: int) -> None:
+    def begin_epoch(self, phase: str, now: Progress) -> None:
         """Let the parts move that an epoch moves.
 
         Raises:
             TrainingError: the regularisers together let nothing move.
         """
-        moving = tuple(phase != "train" or self._regularisers.trains(p, epoch) for p in _PARTS)
+        moving = tuple(phase != "train" or self._regularisers.trains(p, now) for p in _PARTS)
         if moving == self._moving:
             return
         trainable = {id(p) for p in self._trainable}
@@ -116,7 +116,7 @@ class Optimisation:
         }
         if not any(own[part] for part, moves in zip(_PARTS, moving, strict=True) if moves):
             raise TrainingError(
-                f"TopicModel.fit: in epoch {epoch + 1} something must move, but the regularisers "
+                f"TopicModel.fit: in epoch {int(now.epoch) + 1} something must move, but the regularisers "
                 f"{', '.join(self._regularisers.names())} together hold every part that has parameters; "
                 "leave one of them out"
             )

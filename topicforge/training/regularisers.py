@@ -76,9 +76,9 @@ class Regularisers:
             found[one.name] = found[one.name] + value if one.name in found else value
         return found
 
-    def trains(self, part: str, epoch: int) -> bool:
+    def trains(self, part: str, now: Progress) -> bool:
         """Whether all of them let the part move."""
-        return all(one.part.trains(part, epoch) for one in self._named)
+        return all(one.part.trains(part, now) for one in self._named)
 
     def names(self) -> Sequence[str]:
         """In order."""
