@@ -16,7 +16,7 @@ PLUGINS = PACKAGE.parent / "plugins"
 CHAIN = (
     "_version", "errors", "storage", "ops", "distributed", "distributions", "contracts",
     "evaluation", "corpus", "parts", "plugin", "registry", "wiring", "training", "export", "results",
-    "estimator", "experiments", "cli", "__main__", "testing",
+    "plot", "report", "estimator", "experiments", "serve", "cli", "__main__", "testing",
 )  # fmt: skip
 #: what a package may not import although it stands before it
 FORBIDDEN = {
@@ -24,7 +24,7 @@ FORBIDDEN = {
     "corpus": {"ops", "distributed", "distributions", "contracts"},  # it needs no torch
     **{
         package: {"parts", "plugin"}
-        for package in ("registry", "wiring", "training", "export", "results", "estimator")
+        for package in CHAIN[CHAIN.index("registry") : CHAIN.index("experiments")]
     },
     "plugin": {"_version", "storage"},
 }

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from topicforge._version import __version__
 
-__all__ = ["TopicModel", "__version__", "list_components", "load", "open_theta"]
+__all__ = ["ThetaMapper", "TopicModel", "__version__", "list_components", "load", "open_theta"]
 
 if TYPE_CHECKING:
+    from topicforge.estimator.mapper import ThetaMapper
     from topicforge.estimator.theta import open_theta
     from topicforge.estimator.topic_model import TopicModel, load
     from topicforge.registry import list_components
 
 _HOMES = {
+    "ThetaMapper": "topicforge.estimator.mapper",
     "TopicModel": "topicforge.estimator.topic_model",
     "load": "topicforge.estimator.topic_model",
     "list_components": "topicforge.registry",

@@ -47,6 +47,7 @@ preset              settings of TopicModel under a name
 metric              a function :class:`MetricInput` -> a number or a :class:`Score`
 reader              a function that reads the texts or counts of one file format
 corpus              a function that builds a corpus with a name
+labeler             a function :class:`TopicSummary` -> a label of the topic
 ==================  ==============================================================================
 
 Five conventions hold everywhere:
@@ -85,6 +86,7 @@ from topicforge.contracts import (
     Regulariser,
     Rule,
     Samples,
+    TopicSummary,
     options,
 )
 from topicforge.contracts.api import hookimpl
@@ -139,6 +141,7 @@ __all__ = [
     "Samples",
     "Score",
     "TopicForgeError",
+    "TopicSummary",
     "TrainingError",
     "batch_gather",
     "batch_mean",

@@ -80,13 +80,13 @@ def write(
     if "theta" in paths:
         with paths["theta"].open("wb") as file:
             np.save(file, np.asarray(theta, dtype=np.float32), allow_pickle=False)
-    if "told" in paths:
-        told = {
+    if "facts" in paths:
+        facts = {
             "seconds": seconds,
             "settings": settings,
             "versions": {name: metadata.version(name) for name in packages},
         }
-        paths["told"].write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        paths["facts"].write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     fresh = paths["topics"].with_name(f".{paths['topics'].name}-{os.getpid()}")
     fresh.write_text("".join(" ".join(topic) + "\n" for topic in topics), encoding="utf-8")
     fresh.replace(paths["topics"])

@@ -99,7 +99,7 @@ def peer_of(cell: Cell, folder: Path) -> tuple[Scores, float]:
     record = read_peer(_moved(cell, folder))
     seconds = record["seconds"].get("fit")
     if seconds is None:
-        raise SystemExit(f"{folder}: {cell.title}: 'told' must name seconds.fit, and does not")
+        raise SystemExit(f"{folder}: {cell.title}: 'facts' must name seconds.fit, and does not")
     return record["scores"], float(seconds)
 
 

@@ -22,7 +22,7 @@ seeds = [0]
 [peers."a peer"]
 topics = "elsewhere/{corpus}-{n_topics}-{seed}.txt"
 theta = "elsewhere/{corpus}-{n_topics}-{seed}.npy"
-told = "elsewhere/{corpus}-{n_topics}-{seed}.json"
+facts = "elsewhere/{corpus}-{n_topics}-{seed}.json"
 [corpora.one]
 train = "train"
 held_out = "test"
@@ -39,7 +39,7 @@ with open(given.study, "rb") as file:
     (corpus,), peers = (lambda s: (s["corpora"], s["peers"]))(tomllib.load(file))
 paths = {k: p.format(corpus=corpus, n_topics=3, seed=0) for k, p in peers[given.peer].items()}
 np.save(paths["theta"], np.eye(3, dtype=np.float32)[np.zeros(30, dtype=int)])
-with open(paths["told"], "w") as file:
+with open(paths["facts"], "w") as file:
     json.dump({"seconds": {"fit": float(given.seconds)}, "settings": {"threads": given.threads}}, file)
 with open(paths["topics"], "w") as file:
     file.writelines(" ".join(f"w{v}" for v in range(k, 30, 3)) + "\\n" for k in range(3))

@@ -30,10 +30,12 @@ def test_the_demo_ends_with_topics_and_commands_that_work(run, tmp_path):
     assert coherence == sorted(coherence, reverse=True)
     assert [line.split()[0] for line in means] == ["score", "npmi", "td", "purity", "nmi"]
 
-    told = run("evaluate", output / "model", "--corpus", output / "corpus", "--json").json["scores"]
+    printed = run("evaluate", output / "model", "--corpus", output / "corpus", "--json").json[
+        "scores"
+    ]
     for line in means[1:]:
         name, value = line.split()[:2]
-        assert value == f"{told[name]['value']:.2f}"
+        assert value == f"{printed[name]['value']:.2f}"
 
     pasted = [line for line in ran.err.splitlines() if line.startswith("  topicforge ")]
     assert len(pasted) == 5
@@ -46,9 +48,9 @@ def test_the_demo_ends_with_topics_and_commands_that_work(run, tmp_path):
 
 def test_an_earlier_demo_stays_without_force(run, tmp_path):
     command = ["demo", "--output", tmp_path, "--n-topics", 2, "--epochs", 1, "--json"]
-    told = run(*command).json
-    assert len(told["topics"]) == 2
-    assert set(told["scores"]) == {"npmi", "td", "purity", "nmi"}
+    printed = run(*command).json
+    assert len(printed["topics"]) == 2
+    assert set(printed["scores"]) == {"npmi", "td", "purity", "nmi"}
     before = (tmp_path / "model" / "model.json").read_bytes()
     ran = run(*command)
     assert ran.code == 2

@@ -24,15 +24,15 @@ def expected(corpus, model):
 
 
 def test_a_model_by_every_score(run, corpus, model, expected):
-    told = run("evaluate", model, "--corpus", corpus, "--json").json
-    perplexity = told["scores"].pop("perplexity")
-    assert told["scores"] == expected
+    printed = run("evaluate", model, "--corpus", corpus, "--json").json
+    perplexity = printed["scores"].pop("perplexity")
+    assert printed["scores"] == expected
     # halves of documents drawn from 30 words: worse than knowing nothing would be above 30
     assert 1 < perplexity["value"] < 30
     assert {"npmi", "u_mass", "td", "tu", "irbo", "purity", "nmi", "km_purity", "km_nmi"} <= set(
         expected
     )
-    assert told["skipped"] == {"npmi_window": "needs --texts", "c_v": "needs --texts"}
+    assert printed["skipped"] == {"npmi_window": "needs --texts", "c_v": "needs --texts"}
 
 
 def test_the_table_says_value_and_provenance(run, corpus, model, expected):
@@ -45,32 +45,32 @@ def test_the_table_says_value_and_provenance(run, corpus, model, expected):
 
 
 def test_words_in_another_ranking(run, corpus, model):
-    told = run("evaluate", model, "--corpus", corpus, "--ranking", "lift", "--json").json
+    printed = run("evaluate", model, "--corpus", corpus, "--ranking", "lift", "--json").json
     documents, fitted = Corpus.open(corpus), topicforge.load(model)
     expected = evaluate(
         fitted.topics(25, ranking="lift"), bow=documents.counts.to_scipy(),
         vocabulary=documents.vocabulary, metrics=["npmi"],
     )  # fmt: skip
-    assert told["scores"]["npmi"]["value"] == expected["npmi"].value
-    assert told["ranked_by"] == fitted.ranked_by("lift")
+    assert printed["scores"]["npmi"]["value"] == expected["npmi"].value
+    assert printed["ranked_by"] == fitted.ranked_by("lift")
 
 
 def test_chosen_scores(run, corpus, model, expected):
-    told = run(
+    printed = run(
         "evaluate", model, "--corpus", corpus, "--metric", "td", "--metric", "npmi", "--json"
     ).json
-    assert told["scores"] == {name: expected[name] for name in ("td", "npmi")}
+    assert printed["scores"] == {name: expected[name] for name in ("td", "npmi")}
     ran = run("evaluate", model, "--metric", "npmy")
     assert ran.code == 2
     assert "npmi" in ran.error
 
 
 def test_without_a_corpus_topics_alone_are_scored(run, model):
-    told = run("evaluate", model, "--json").json
-    assert set(told["scores"]) == set(OF_TOPICS)
+    printed = run("evaluate", model, "--json").json
+    assert set(printed["scores"]) == set(OF_TOPICS)
     assert {"td", "tu", "irbo"} <= set(OF_TOPICS)
-    assert told["skipped"]["npmi"] == "needs --corpus"
-    assert told["skipped"]["purity"] == "needs a model or --theta, labels in --corpus"
+    assert printed["skipped"]["npmi"] == "needs --corpus"
+    assert printed["skipped"]["purity"] == "needs a model or --theta, labels in --corpus"
 
 
 def test_topics_of_another_program(run, files, corpus, model, expected, tmp_path):
@@ -79,23 +79,25 @@ def test_topics_of_another_program(run, files, corpus, model, expected, tmp_path
     files_of_theirs = [
         "--topics", tmp_path / "topics.txt", "--theta", tmp_path / "theta.npy", "--json",
     ]  # fmt: skip
-    told = run("evaluate", *files_of_theirs, "--corpus", corpus).json
-    assert told["scores"] == expected
-    told = run(
+    printed = run("evaluate", *files_of_theirs, "--corpus", corpus).json
+    assert printed["scores"] == expected
+    printed = run(
         "evaluate", *files_of_theirs, "--corpus", files / "counts.npz", "--vocab",
         files / "vocab.txt", "--labels", files / "labels.txt",
     ).json  # fmt: skip
-    assert {name: score["value"] for name, score in told["scores"].items()} == {
+    assert {name: score["value"] for name, score in printed["scores"].items()} == {
         name: score["value"] for name, score in expected.items()
     }
 
 
 def test_short_topics_are_scored_by_the_words_they_have(run, corpus, tmp_path):
     (tmp_path / "topics.txt").write_text("qaa qab qac\n\nwad qae qaf qag\n")
-    told = run("evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--json").json
-    assert told["scores"]["npmi"]["top"] == 3
-    assert told["scores"]["td"]["value"] == 1
-    assert "the topics have 3 to 4: all of them counted" in told["scores"]["td"]["rule"]
+    printed = run(
+        "evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--json"
+    ).json
+    assert printed["scores"]["npmi"]["top"] == 3
+    assert printed["scores"]["td"]["value"] == 1
+    assert "the topics have 3 to 4: all of them counted" in printed["scores"]["td"]["rule"]
     ran = run("evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--top", 10)
     assert ran.code == 1
     assert "10 are needed" in ran.error
@@ -106,17 +108,17 @@ def test_another_reference_and_windows(run, corpus, tmp_path):
     run("corpus", "build", tmp_path / "texts.txt", "--vocab", corpus / "vocabulary.txt", "-o",
         tmp_path / "R", "--name", "elsewhere")  # fmt: skip
     (tmp_path / "topics.txt").write_text("qaa qab\nwac qae\n")
-    told = run(
+    printed = run(
         "evaluate", "--topics", tmp_path / "topics.txt", "--corpus", corpus, "--reference",
         tmp_path / "R", "--texts", tmp_path / "texts.txt", "--metric", "npmi", "--metric",
         "npmi_window", "--json",
     ).json["scores"]  # fmt: skip
-    assert "elsewhere" in told["npmi"]["reference"]
-    assert "texts.txt" in told["npmi_window"]["reference"]
+    assert "elsewhere" in printed["npmi"]["reference"]
+    assert "texts.txt" in printed["npmi_window"]["reference"]
     # by hand, 4 documents: qaa, qab together in 3 of 4, p(qaa) = 3/4, p(qab) = 1: ln 1 / -ln(3/4);
     # qac and qae never
-    np.testing.assert_allclose(told["npmi"]["per_topic"], [0, -1], atol=1e-12)
-    np.testing.assert_allclose(told["npmi_window"]["per_topic"], [0, -1], atol=1e-12)
+    np.testing.assert_allclose(printed["npmi"]["per_topic"], [0, -1], atol=1e-12)
+    np.testing.assert_allclose(printed["npmi_window"]["per_topic"], [0, -1], atol=1e-12)
 
 
 @pytest.mark.parametrize(

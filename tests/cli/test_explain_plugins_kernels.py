@@ -38,8 +38,8 @@ def test_everything_of_one_name(run):
     assert "length of the means" in radius["meaning"]
     assert "better: lower" in run("plugins", "show", "perplexity").out
     preset = run("plugins", "show", "d-vae-paper").out
-    assert "notes: The authors' code has" in preset
-    assert "  prior__concentration = 0.1\n" in preset
+    assert "notes: The authors' code stops" in preset
+    assert "  prior__concentration = 0.01\n" in preset
     ran = run("plugins", "show", "gm")
     assert ran.code == 2
     assert "Did you mean 'gmm'" in ran.error

@@ -38,8 +38,9 @@ def test_the_text_says_it_all_in_lines_that_fit():
     model = TopicModel("d-vae-paper", regularisers=[Mine(), "warm-up"])
     text = model.explain()
     for said in (
-        "Burkhardt and Kramer 2019", "The authors' code has one layer", "encoder: mlp-dirichlet (preset)",
-        "  encoder__floor = 0.01  (default)", "float, default 0.01: smallest concentration",
+        "Burkhardt and Kramer 2019", "The authors' code stops early", "encoder: mlp-dirichlet (preset)",
+        "  encoder__floor = 0.001  (preset)",
+        "  decoder__scores = 'weights'  (default)", "float, default 0.01: smallest concentration",
         "posterior: Dirichlet in theta", "prior distribution: Dirichlet in theta, fixed",
         "estimator: closed form", "  Mine(): an object", "  warm-up(epochs=30): ",
     ):  # fmt: skip

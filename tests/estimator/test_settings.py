@@ -3,8 +3,9 @@ import pytest
 from topicforge import TopicModel
 from topicforge.errors import MixError, OptionError, UnknownNameError
 from topicforge.estimator.settings import resolve
-from topicforge.parts.presets import PRESETS
+from topicforge.parts.presets import DEFAULT, PRESETS
 from topicforge.registry import default_registry
+from topicforge.training import TrainingOptions
 
 
 def settings(preset=None, **explicit):
@@ -63,6 +64,22 @@ def test_a_replaced_part_takes_its_options_with_it():
 
 def test_naming_the_presets_own_part_keeps_its_options():
     assert settings("w-lda", prior="dirichlet").composition.prior.options == {"concentration": 0.1}
+
+
+def test_naming_a_part_starts_from_no_presets_options():
+    for named in ({"decoder": "mixture"}, {"prior": "gaussian"}, {"encoder": "mlp"}):
+        resolved = settings(**named)
+        assert resolved.preset == "plain"
+        assert all(part.options == {} for part in resolved.composition.parts.values())
+        assert resolved.training == TrainingOptions()
+        assert resolved.origins[next(iter(named))] == "given"
+        assert resolved.ranking == "decoder"
+    # its options alone are said of the default composition
+    assert settings(prior__variance=2.0).preset == "default"
+    assert settings().preset == "default"
+    # a preset that is named keeps what it says of its own part
+    kept = settings("default", decoder=DEFAULT["decoder"]).composition.decoder.options
+    assert kept == settings().composition.decoder.options != {}
 
 
 def test_the_link_follows_another_posterior():

@@ -122,11 +122,15 @@ def test_alternation_trains_one_side_at_a_time(planted):
     turns = [("alternate", {"epochs": 1})]
     one = small("nvdm-gsm", epochs=1, regularisers=turns).fit(planted[0])
     start = small("nvdm-gsm", epochs=0, regularisers=turns).fit(planted[0])
-    assert torch.equal(one.network_.encoder.trunk.weight, start.network_.encoder.trunk.weight)
+    assert torch.equal(
+        one.network_.encoder.trunk.words.weight, start.network_.encoder.trunk.words.weight
+    )
     assert torch.equal(one.network_.link.linear.weight, start.network_.link.linear.weight)
     assert not torch.equal(one.network_.decoder.word, start.network_.decoder.word)
     two = small("nvdm-gsm", epochs=2, regularisers=turns).fit(planted[0])
-    assert not torch.equal(two.network_.encoder.trunk.weight, start.network_.encoder.trunk.weight)
+    assert not torch.equal(
+        two.network_.encoder.trunk.words.weight, start.network_.encoder.trunk.words.weight
+    )
     assert not torch.equal(two.network_.link.linear.weight, start.network_.link.linear.weight)
     assert torch.equal(two.network_.decoder.word, one.network_.decoder.word)
 

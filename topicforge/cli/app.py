@@ -17,21 +17,25 @@ from topicforge.cli import (
     compare,
     corpus,
     demo,
+    edit,
     evaluate,
     explain,
     export,
+    inspect,
     kernels,
     plugins,
     read,
+    report,
     search,
+    serve,
     tables,
     train,
 )
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "transform", "export", "evaluate",
-    "compare", "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "inspect", "edit", "report", "transform",
+    "export", "serve", "evaluate", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -69,7 +73,7 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="topicforge",
     cls=_Commands,
-    help="Train, inspect and compare neural topic models. A model is composed of an encoder, a link, a "
+    help="Neural topic models: train, inspect and compare them. A model is composed of an encoder, a link, a "
     "prior, a divergence and a decoder, which are chosen by name. To begin: topicforge demo",
     epilog="Exit codes: 0 for success; 1 if the data, a file or the training failed; 2 if the command was "
     "wrong (usage, an unknown name, parts that do not fit, an output that exists); 130 if it was "
@@ -85,8 +89,12 @@ app.command("train")(results_only(train.train))
 app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
+app.command("inspect")(results_only(inspect.inspect))
+app.command("edit")(results_only(edit.edit))
+app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
+app.command("serve")(results_only(serve.serve))
 app.command("evaluate")(results_only(evaluate.evaluate))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))
@@ -95,8 +103,8 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(kernels.app, name="kernels")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         from topicforge._version import __version__
 
         print(f"topicforge {__version__}")

@@ -56,8 +56,8 @@ def compare(
         f"{len(plan.compositions) + len(plan.peers)} contestants x {len(plan.n_topics)} numbers of "
         f"topics x {len(plan.seeds)} seeds; {known:,} known already"
     )
-    for mix, why in plan.impossible.items():
-        note(f"left out {mix}: {why}")
+    for composition, why in plan.impossible.items():
+        note(f"left out {composition}: {why}")
     done, began = known, time.monotonic()
 
     def report(cell: Cell, record: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.output import note
+from topicforge.cli.output import note, working
 from topicforge.errors import CorpusError, InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -216,6 +216,51 @@ def read_array(path: Path, what: str) -> NDArray[Any]:
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path}: must be a .npy file of numbers, {what}: {error}") from error
     return array
+
+
+def texts_of(
+    path: Path, corpus: object, text_column: str | None, encoding: str = "utf-8"
+) -> list[str]:
+    """Return the texts that a corpus was built from.
+
+    Raises:
+        CorpusError: unreadable.
+        InputError: fewer texts than documents.
+    """
+    from topicforge.corpus import read_texts
+
+    reading = {"encoding": encoding}
+    if text_column is not None:
+        reading["text_column"] = text_column
+    return of_rows([text for text, _ in read_texts(path, reading)], corpus, path)
+
+
+def of_rows(values: list[str], corpus: object, path: Path) -> list[str]:
+    """Values of the source's rows as those of the corpus's documents, some of which were left out."""
+    rows = getattr(corpus, "rows", None)
+    if rows is None or len(values) == len(rows):
+        return values
+    if len(values) <= rows.max(initial=-1):
+        raise InputError(
+            f"{path}: must have a line for each of the corpus's {len(rows):,} documents, or of the "
+            f"{int(rows.max()) + 1:,} or more rows of its source, got {len(values):,}"
+        )
+    return [values[n] for n in rows]
+
+
+def features_of(path: Path | None, model: TopicModel, texts: list[str]) -> NDArray[Any] | None:
+    """Return the features of documents: from a file, or where there are texts by the model's embedder.
+
+    Raises:
+        InputError: unreadable.
+    """
+    if path is not None or model.embedder is None or not texts:
+        return read_features(path)
+    from topicforge.estimator.inputs import embed
+
+    with working("computing the features of the texts"):
+        features: NDArray[Any] = embed(model.embedder, texts, "transform")
+    return features
 
 
 def read_features(path: Path | None) -> NDArray[Any] | None:

@@ -134,8 +134,8 @@ def evaluate(
     with working("counting"):
         scores, skipped = _score(words, metric, texts, given)
     if json:
-        told = {} if ranked_by is None else {"ranked_by": ranked_by}
-        print_json({**told, "scores": scores, "skipped": skipped})
+        source = {} if ranked_by is None else {"ranked_by": ranked_by}
+        print_json({**source, "scores": scores, "skipped": skipped})
         return
     table = new_table("score", "value", "how", right=["value"])
     for name, score in scores.items():
@@ -158,9 +158,9 @@ def _score(
     if texts is not None:
         # windows slide over other documents, with another name, than bags are counted in
         own = {"texts": _read_lines(texts, "a document", empty=True), "texts_reference": str(texts)}
-    asked = read_named(metric, "--metric") or None
-    told = score(words, metrics=asked, registry=default_registry(), **given, **own).to_dict()
-    return told["scores"], {name: _in_options(why) for name, why in told["skipped"].items()}
+    chosen = read_named(metric, "--metric") or None
+    result = score(words, metrics=chosen, registry=default_registry(), **given, **own).to_dict()
+    return result["scores"], {name: _in_options(why) for name, why in result["skipped"].items()}
 
 
 def _in_options(why: str) -> str:
@@ -173,14 +173,14 @@ def _in_options(why: str) -> str:
 
 
 def _how(score: Mapping[str, Any]) -> str:
-    told = [
+    parts = [
         f"top {score['top']} words" if score["top"] is not None else "",
         f"on {score['reference']}" if score["reference"] is not None else "",
         f"window {score['window']}" if score["window"] is not None else "",
         score["rule"],
         score["source"],
     ]
-    return "; ".join(text for text in told if text)
+    return "; ".join(text for text in parts if text)
 
 
 def _counted(reference: Corpus | None) -> dict[str, Any]:

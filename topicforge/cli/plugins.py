@@ -30,36 +30,38 @@ def plugins(
     from topicforge.registry import default_registry
     from topicforge.registry.report import report
 
-    told = report(default_registry())
+    found = report(default_registry())
     if json:
-        print_json(told)
+        print_json(found)
         return
-    found = new_table("plugin", "version", "status", "what to know", title="PLUGINS")
-    for row in told["plugins"]:
-        found.add_row(
+    plugins = new_table("plugin", "version", "status", "what to know", title="PLUGINS")
+    for row in found["plugins"]:
+        plugins.add_row(
             row["name"], row["version"], row["status"], _what_to_know(row),
             style="" if row["status"] == "loaded" else "red",
         )  # fmt: skip
     components = new_table("kind", "name", "what it is", "package", title="COMPONENTS")
-    for row in told["components"]:
+    for row in found["components"]:
         components.add_row(row["kind"], row["name"], row["summary"], _package(row))
     presets = new_table("name", "what it is", "package", title="PRESETS")
-    for row in told["presets"]:
+    for row in found["presets"]:
         presets.add_row(row["name"], row["summary"], _package(row))
     metrics = new_table("name", "what it is", "needs beside topics", "package", title="METRICS")
-    for row in told["metrics"]:
+    for row in found["metrics"]:
         needs = ", ".join(need.replace("|", " or ") for need in row["needs"])
         metrics.add_row(row["name"], row["summary"], needs, _package(row))
     rules = new_table("", "posterior", "prior", "how", "package", title="DIVERGENCE RULES")
-    for row in told["rules"]:
+    for row in found["rules"]:
         rules.add_row(
             row["divergence"], row["posterior"], row["prior"],
             f"{row['exactness']} in {row['space']}", _package(row),
         )  # fmt: skip
-    readers = new_table("name", "what it is", "package", title="READERS AND CORPORA")
-    for row in (*told["readers"], *told["corpora"]):
+    readers = new_table(
+        "name", "what it is", "package", title="READERS, CORPORA, EMBEDDERS, LABELERS"
+    )
+    for row in (*found["readers"], *found["corpora"], *found["embedders"], *found["labelers"]):
         readers.add_row(row["name"], row["summary"], _package(row))
-    print_tables(found, components, presets, metrics, readers, rules)
+    print_tables(plugins, components, presets, metrics, readers, rules)
 
 
 @app.command("show")
@@ -196,9 +198,9 @@ def _package(row: dict[str, Any]) -> str:
 
 
 def _what_to_know(row: dict[str, Any]) -> str:
-    told = [row["error"], row["advice"], *row["notes"]]
-    if any(told):
-        return "; ".join(text for text in told if text)
+    remarks = [row["error"], row["advice"], *row["notes"]]
+    if any(remarks):
+        return "; ".join(text for text in remarks if text)
     n, rules = len(row["components"]), row["rules"]
     return f"{n} components, presets, metrics, readers and corpora" + (
         f", {rules} divergence rules" if rules else ""

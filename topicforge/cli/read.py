@@ -19,8 +19,8 @@ from topicforge.cli.documents import (
     Model,
     NoVerify,
     TextColumn,
+    features_of,
     read_documents,
-    read_features,
 )
 from topicforge.cli.named import RankingName, read_ranking
 from topicforge.cli.output import counted, emit, note, print_json, working
@@ -130,22 +130,25 @@ def transform(
     check_device(device)
     with working(f"opening {model}"):
         fitted = load(model, device=device, verify=not no_verify)
+    # texts are read one by one, unless an embedder reads them too
+    texts: list[str] | None = None if fitted.embedder is None or features is not None else []
     with working(f"reading {documents}"):
         read = read_documents(
             documents, fitted, format=format, text_column=text_column, language=language,
-            encoding=encoding, verify=not no_verify,
+            encoding=encoding, verify=not no_verify, texts=texts,
         )  # fmt: skip
+    beside = features_of(features, fitted, [] if texts is None else texts)
     size: dict[str, int] = {}
     if to_folder:
         with counted("inferring theta", read.n_documents) as done:
             folder = fitted.transform_to(
-                read, output, features=read_features(features), format=cast(Any, shard_format),
+                read, output, features=beside, format=cast(Any, shard_format),
                 shard_documents=shard_documents, on_shard=lambda n, _: done(n),
             )  # fmt: skip
         n_topics, size["shards"] = folder.n_topics, folder.n_shards
     else:
         with working(f"inferring theta of {read.n_documents:,} documents"):
-            theta = fitted.transform(read, features=read_features(features))
+            theta = fitted.transform(read, features=beside)
         with writing_to(output):
             output.absolute().parent.mkdir(parents=True, exist_ok=True)
             with write_file(output) as file:

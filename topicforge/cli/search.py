@@ -57,7 +57,7 @@ def search(
     total = trials if trials is not None else read.trials
     best: Tried | None = None
 
-    def told(trial: Tried) -> None:
+    def report(trial: Tried) -> None:
         nonlocal best
         if trial.status in ("impossible", "failed"):
             how = f"{trial.status}: " + (trial.error or "").strip().splitlines()[-1]
@@ -72,7 +72,7 @@ def search(
                 how += ", the best of this run"
         note(f"trial {trial.number + 1}/{total}: {how}")
 
-    found = run(read, output, trials=trials, jobs=jobs, prune=not no_pruning, on_done=told)
+    found = run(read, output, trials=trials, jobs=jobs, prune=not no_pruning, on_done=report)
     written = write_report(output, read, found)
     if json:
         print_json(

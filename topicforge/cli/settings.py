@@ -22,7 +22,12 @@ _WORDS = {"true": True, "false": False, "none": None}
 _MIX, _SETTINGS = "Composition", "Settings"
 Preset = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The named composition to start from.", rich_help_panel=_MIX),
+    typer.Option(
+        metavar="NAME",
+        help="The named composition to start from.",
+        show_default="default; plain, which gives no options, where a part is named",
+        rich_help_panel=_MIX,
+    ),
 ]
 
 

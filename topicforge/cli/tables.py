@@ -19,8 +19,8 @@ from topicforge.cli.documents import (
     Model,
     NoVerify,
     TextColumn,
+    features_of,
     read_documents,
-    read_features,
 )
 from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.cli.paths import check_output
@@ -82,7 +82,10 @@ def documents(
             documents, fitted, format=format, text_column=text_column, language=language,
             encoding=encoding, verify=not no_verify, texts=texts,
         )  # fmt: skip
-    given: dict[str, Any] = {"features": read_features(features), "texts": texts or None}
+    given: dict[str, Any] = {
+        "features": features_of(features, fitted, texts),
+        "texts": texts or None,
+    }
     with working(f"inferring theta of {read.n_documents:,} documents"):
         if topic is None:
             table = fitted.document_table(read, top=top, **given)

@@ -11,9 +11,16 @@ import typer
 
 from topicforge.cli import settings
 from topicforge.cli.device import check_device
-from topicforge.cli.documents import Features, NoVerify, open_corpus, read_features
+from topicforge.cli.documents import (
+    Features,
+    NoVerify,
+    TextColumn,
+    open_corpus,
+    read_features,
+    texts_of,
+)
 from topicforge.cli.named import Callbacks, RegulariserNames, read_named, read_regularisers
-from topicforge.cli.output import note, print_json
+from topicforge.cli.output import note, print_json, working
 from topicforge.cli.paths import check_output
 
 if TYPE_CHECKING:
@@ -39,6 +46,19 @@ def train(
     set_: settings.Assignments = None,
     config: settings.Config = None,
     features: Features = None,
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:ARGUMENT]",
+            help="Compute the features from --texts by this embedder (topicforge plugins lists them). The "
+            "model keeps the name, so that texts are enough for topicforge transform.",
+        ),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The texts that CORPUS was built from, for --embedder."),
+    ] = None,
+    text_column: TextColumn = None,
     n_topics: Annotated[
         int | None,
         typer.Option(
@@ -116,6 +136,7 @@ def train(
     from topicforge.cli.fit import fit_and_save, training, training_folder
     from topicforge.cli.processes import joined
     from topicforge.cli.progress import watcher
+    from topicforge.estimator.inputs import embed
     from topicforge.estimator.saved import MODEL, is_unfinished
 
     check_output(output, MODEL, force or is_unfinished(output))
@@ -124,7 +145,7 @@ def train(
         "preset": preset, "encoder": encoder, "link": link, "prior": prior,
         "divergence": divergence, "decoder": decoder, "n_topics": n_topics, "epochs": epochs,
         "batch_size": batch_size, "learning_rate": learning_rate, "optimiser": optimiser,
-        "seed": seed, "device": device,
+        "seed": seed, "device": device, "embedder": embedder,
         "regularisers": read_regularisers(regularisers),
     }  # fmt: skip
     model = settings.build_model(given, set_, config)
@@ -135,6 +156,11 @@ def train(
         # kept in the model folder: how texts that are handed to `transform` will be read
         model.vectorizer = language
     beside = read_features(features)
+    if embedder is not None and beside is None:
+        if texts is None:
+            raise typer.BadParameter("--embedder reads texts; name their file: --texts FILE")
+        with working(f"computing the features of {texts}"):
+            beside = embed(embedder, texts_of(texts, documents, text_column), "train")
     with joined() as rank:
         if rank:
             # the first process speaks, keeps checkpoints and writes the model

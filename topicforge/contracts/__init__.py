@@ -7,11 +7,12 @@ from topicforge.contracts.context import Context
 from topicforge.contracts.decoder import Decoder
 from topicforge.contracts.divergence import Divergence, Pair, Rule, RuleSpec, Samples
 from topicforge.contracts.encoder import Encoder
+from topicforge.contracts.labeler import LabelerSpec, TopicSummary
 from topicforge.contracts.latent import Latent
 from topicforge.contracts.link import Link
 from topicforge.contracts.prior import Prior
 from topicforge.contracts.regulariser import Progress, Regulariser
-from topicforge.contracts.spec import KINDS, ComponentSpec, Kind, PresetSpec
+from topicforge.contracts.spec import KINDS, ComponentSpec, EmbedderSpec, Kind, PresetSpec
 from topicforge.contracts.start import StartData
 
 __all__ = [
@@ -23,10 +24,12 @@ __all__ = [
     "Context",
     "Decoder",
     "Divergence",
+    "EmbedderSpec",
     "Encoder",
     "EpochReport",
     "FitStart",
     "Kind",
+    "LabelerSpec",
     "Latent",
     "Link",
     "Pair",
@@ -38,4 +41,5 @@ __all__ = [
     "RuleSpec",
     "Samples",
     "StartData",
+    "TopicSummary",
 ]

@@ -35,6 +35,8 @@ class Regulariser:
 
     #: it needs a divergence with one number per document, and is refused with one number per batch
     per_document: ClassVar[bool] = False
+    #: whether :meth:`penalty` reads the encoder's weights; False lets a step move a batch's words alone
+    reads_encoder: ClassVar[bool] = True
 
     def start(self, network: Any) -> None:
         """Before the first step, with the parts started and ``network.context.start_data`` still there.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args
@@ -70,3 +70,18 @@ class PresetSpec(Spec):
     def __post_init__(self) -> None:
         if isinstance(self.settings, Mapping):  # the registry refuses anything else
             object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+
+@dataclass(frozen=True)
+class EmbedderSpec(Spec):
+    """A function from texts to features, for encoders that read features beside the counts.
+
+    Args:
+        function: ``function(texts, argument)`` returns (N, F) finite numbers for a list of N texts; the
+            argument is what stands behind a colon in the name, ``NAME:ARGUMENT``, a folder for example, and
+            empty without one. It must work without a network.
+    """
+
+    function: Callable[[Sequence[str], str], Any]
+    _: KW_ONLY
+    kind: ClassVar[str] = "embedder"

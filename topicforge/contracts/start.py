@@ -30,7 +30,7 @@ class Clusters:
     Args:
         vectors: (V, d) word vectors, columns orthogonal with mean square 1.
         idf: (V,) log(N / n_v).
-        centres: (K, d) unit vectors, the clusters' centres.
+        centres: (K, d) unit vectors, the clusters' centres; as wide as what was clustered.
         labels: (N,) cluster of each training document.
         word_counts: (K, V) words of each cluster's documents, summed.
     """
@@ -57,10 +57,16 @@ class StartData:
     Args:
         documents: gives some training documents, none empty, as scipy CSR (N, V); ``None``: there
             are none. It is called when a part reads them.
+        features: gives what these documents have beside their counts, (N, F); ``None``: nothing.
     """
 
-    def __init__(self, documents: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self,
+        documents: Callable[[], Any] | None = None,
+        features: Callable[[], NDArray[np.float32]] | None = None,
+    ) -> None:
         self._documents = documents
+        self._features = features
         self._clusters: Clusters | None = None
 
     @property
@@ -77,9 +83,23 @@ class StartData:
             )
         return self._documents()
 
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """(N, F) numbers of the same documents beside their counts.
+
+        Raises:
+            TrainingError: there are none.
+        """
+        if self._features is None:
+            raise TrainingError(
+                "a start from features needs those of training documents, but there are none; train with "
+                "TopicModel.fit(X, features=...)"
+            )
+        return self._features()
+
     def clear(self) -> None:
         """Forget documents and clusters, so that a trained model holds neither."""
-        self._documents = self._clusters = None
+        self._documents = self._features = self._clusters = None
 
     def word_vectors(self, width: int) -> NDArray[np.float32]:
         """Return (V, width) vectors of the documents' words, columns with mean square 1.
@@ -100,7 +120,9 @@ class StartData:
         vectors[np.diff(matrix.indptr) == 0] = 0
         return vectors
 
-    def clusters(self, n_topics: int, width: int | None = None) -> Clusters:
+    def clusters(
+        self, n_topics: int, width: int | None = None, of: NDArray[np.float32] | None = None
+    ) -> Clusters:
         """Cluster the documents; computed once and shared by all parts.
 
             M_vw = max(0, log(N n_vw / (n_v n_w))), 0 on the diagonal: positive PMI of words that
@@ -112,16 +134,17 @@ class StartData:
             n_topics: K, number of clusters.
             width: of the word vectors; ``None`` for the clusters that another part has computed, or
                 else of the usual width: parts that share clusters number their topics alike.
+            of: (N, d) vectors of the documents to cluster instead of f; the centres are then as wide.
 
         Raises:
             TrainingError: there are no documents.
         """
         made = self._clusters
-        if made is None or width not in (None, made.vectors.shape[1]):
+        if made is None or of is not None or width not in (None, made.vectors.shape[1]):
             counts = self.documents
             seed = _seed()
             width = bounded_width(counts.shape[1]) if width is None else width
-            made = self._clusters = _cluster(counts, width, n_topics, seed)
+            made = self._clusters = _cluster(counts, width, n_topics, seed, of)
         return made
 
 
@@ -136,7 +159,9 @@ def _present(counts: Any) -> Any:
     )
 
 
-def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
+def _cluster(
+    counts: Any, width: int, n_topics: int, seed: int, of: NDArray[np.float32] | None
+) -> Clusters:
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.preprocessing import normalize
@@ -150,13 +175,13 @@ def _cluster(counts: Any, width: int, n_topics: int, seed: int) -> Clusters:
         (np.log1p(counts.data) * idf[counts.indices], counts.indices, counts.indptr),
         shape=counts.shape,
     )
-    features = normalize(weighted @ vectors)
+    features = normalize(weighted @ vectors) if of is None else of
     n_clusters = min(n_topics, len(np.unique(features, axis=0)))
     with warnings.catch_warnings():
         # documents that are the same but for rounding: some centres coincide, which does no harm
         warnings.simplefilter("ignore", ConvergenceWarning)
         means = KMeans(n_clusters, n_init=1, random_state=seed).fit(features)
-    centres = np.random.default_rng(seed).normal(size=(n_topics, width))
+    centres = np.random.default_rng(seed).normal(size=(n_topics, features.shape[1]))
     centres[:n_clusters] = means.cluster_centers_
     labels = means.labels_.astype(np.int64)
     members = sp.csr_array(

@@ -132,7 +132,7 @@ def build_corpus(
                 else read_counts(paths[0], replace(read, format=reader))
             )  # fmt: skip
             corpus = replace(corpus, vocabulary=corpus.vocabulary if words is None else words)
-            told: dict[str, Any] = {"vocabulary": "given"}
+            chosen: dict[str, Any] = {"vocabulary": "given"}
             if limits is not None:
                 # columns are the owner's choice: only what is said is left out
                 limits = replace(
@@ -141,9 +141,9 @@ def build_corpus(
                     max_df=1.0 if limits.max_df is None else limits.max_df,
                 )
                 counts, kept = prune(corpus.counts, corpus.vocabulary, limits)
-                told = limits.limits(counts.n_documents)
+                chosen = limits.limits(counts.n_documents)
                 corpus = replace(corpus, counts=counts, vocabulary=kept)
-            corpus = replace(corpus, description={**described, **corpus.description, **told})
+            corpus = replace(corpus, description={**described, **corpus.description, **chosen})
         else:
             documents = partial(_documents, named, paths, replace(read, format=reader))
             fresh = _vectorizer(vectorizer, words, limits, where)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping
 from textwrap import fill
 from typing import Any
@@ -16,12 +18,13 @@ _WIDTH = 100
 Row = dict[str, Any]
 
 
-def explanation(registry: Registry, settings: Settings) -> dict[str, Any]:
+def explanation(registry: Registry, settings: Settings, form: str | None = None) -> dict[str, Any]:
     """Return everything as rows of text.
 
     Args:
         registry: where presets and regularisers are looked up.
         settings: resolved.
+        form: of the optimiser, where one has run.
 
     Returns:
         ``preset``, one entry per part, ``posterior``, ``prior distribution``, ``estimator``,
@@ -60,6 +63,7 @@ def explanation(registry: Registry, settings: Settings) -> dict[str, Any]:
                 "name": part.spec.name,
                 "from": "encoder" if kind == "link" and kind not in settings.origins else origin(kind),
                 "summary": part.spec.summary,
+                "formula": _formula(part.spec.factory),
                 "source": part.spec.source,
                 "package": f"{part.spec.distribution} {part.spec.version}".strip(),
                 "options": rows(options_of(part.spec.factory), f"{kind}__{{}}".format),
@@ -73,6 +77,9 @@ def explanation(registry: Registry, settings: Settings) -> dict[str, Any]:
         "optimiser": {
             "name": settings.training.optimiser,
             "from": origin("optimiser"),
+            "form": form
+            or "by rows where a batch can have few of the words of the vocabulary, else dense; a fitted "
+            "model says which",
             "options": rows([training[name] for name in OPTIMISER], parameter),
         },
         "training": rows(
@@ -83,7 +90,7 @@ def explanation(registry: Registry, settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_text(told: Mapping[str, Any]) -> str:
+def as_text(explained: Mapping[str, Any]) -> str:
     """Return an explanation for people, in lines of at most 100 columns."""
     lines: list[str] = []
 
@@ -93,7 +100,7 @@ def as_text(told: Mapping[str, Any]) -> str:
                  break_long_words=False, break_on_hyphens=False)
         )  # fmt: skip
 
-    for name, value in told.items():
+    for name, value in explained.items():
         if isinstance(value, str):
             say(f"{name}: {value}")
         elif name == "training":
@@ -103,6 +110,8 @@ def as_text(told: Mapping[str, Any]) -> str:
             say(f"{name}: {value['name']}{come}")
             if "summary" in value:
                 say(f"{value['summary']}  [{value['source']}]", 4)
+            if "form" in value:
+                say(value["form"], 4)
             if value.get("notes"):
                 say(value["notes"], 4)
         else:
@@ -119,6 +128,13 @@ def as_text(told: Mapping[str, Any]) -> str:
 
 def _has_options(value: Any) -> bool:
     return isinstance(value, Mapping) and "options" in value
+
+
+def _formula(factory: Any) -> str:
+    """What the docstring of a part says before its arguments: its equations, as plain text."""
+    text = (inspect.getdoc(factory) or "").partition("\nArgs:")[0].strip()
+    text = re.sub(r":\w+:`~?([^`]*)`|``(.*?)``", lambda found: found[1] or found[2], text)
+    return re.sub(r"(?<!\n)\n(?![\n ])", " ", text)  # a paragraph is a line
 
 
 def _regulariser(registry: Registry, one: Regulariser | tuple[str, Mapping[str, Any]]) -> Row:

@@ -18,6 +18,7 @@ from topicforge.corpus import Analyzer, Corpus, Counts
 from topicforge.corpus.given import Given, read_given
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError
+from topicforge.registry import default_registry
 from topicforge.training import Documents
 
 
@@ -54,6 +55,8 @@ def read_input(model: Any, X: Any, features: Any = None, *, fitting: bool) -> In
     """
     where = "TopicModel.fit" if fitting else "TopicModel.transform"
     read = _read_counts(model, X, where, fitting=fitting)
+    if features is None and model.embedder is not None:
+        features = embed(model.embedder, read.texts, where)
     given = _features(features, len(read.documents), where)
     if not fitting:
         _check_features(given, model.network_.context.n_features, where)
@@ -138,6 +141,29 @@ def _known_words(model: Any, words: Sequence[str] | None, where: str) -> tuple[s
         f"{where}: the columns of X must be the words of the fit, but column {column} is "
         f"{words[column]!r} in X and {known[column]!r} in the fit; build X with the fit's vocabulary"
     )
+
+
+def embed(embedder: Any, texts: Sequence[Any] | None, where: str) -> Any:
+    """Return features of texts.
+
+    Args:
+        embedder: the model's.
+        texts: N texts; ``None`` where counts came in.
+        where: for errors.
+
+    Raises:
+        InputError: there are no texts.
+        UnknownNameError: no embedder has this name.
+    """
+    if texts is None:
+        raise InputError(
+            f"{where}: embedder={embedder!r} reads texts, but X holds counts; hand in texts, or the features "
+            "themselves: features=..."
+        )
+    if not isinstance(embedder, str):
+        return embedder(texts)
+    name, _, argument = embedder.partition(":")
+    return default_registry().find("embedder", name).function(texts, argument)
 
 
 def _features(features: Any, n_documents: int, where: str) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from topicforge.evaluation.rankings import (
     word_scores,
 )
 from topicforge.results import Topics
+from topicforge.results.edits import EditedTopic, edited_occurrences, edited_topic_word
 
 #: the ranking by the decoder's own scores: weights without a background bias, say
 DECODER = "decoder"
@@ -32,6 +34,8 @@ class Readout:
         scored_by: the rule of those, in words.
         occurrences: gives the sums over the training documents and their theta.
         ranking: that of the model, where none is named.
+        labels: topic -> its own label.
+        hidden: topics that tables leave out.
     """
 
     topic_word: NDArray[np.float32]
@@ -39,6 +43,25 @@ class Readout:
     scored_by: str
     occurrences: Callable[[], Occurrences]
     ranking: Ranking
+    labels: Mapping[int, str] = field(default_factory=dict)
+    hidden: frozenset[int] = frozenset()
+
+    def edited(self, topics: Sequence[EditedTopic]) -> Readout:
+        """Return the readout of the topics after edits.
+
+        Args:
+            topics: of :func:`~topicforge.results.edits.edited_topics`.
+        """
+        share = self.occurrences().topic
+        word = edited_topic_word(topics, self.topic_word, share)
+        same = self.decoder_scores is self.topic_word
+        scores = word if same else edited_topic_word(topics, self.decoder_scores, share)
+        return replace(
+            self, topic_word=word, decoder_scores=scores,
+            occurrences=partial(edited_occurrences, topics, self.occurrences()),
+            labels={k: topic.label for k, topic in enumerate(topics) if topic.label is not None},
+            hidden=frozenset(k for k, topic in enumerate(topics) if topic.hidden),
+        )  # fmt: skip
 
     def scores(self, ranking: Ranking | None = None) -> NDArray[np.float32]:
         """Return (K, V) scores; higher is better.
@@ -50,7 +73,7 @@ class Readout:
         if name == DECODER:
             return self.decoder_scores
         # by probability the documents say nothing
-        counted = None if name in ("probability", "frex") else self.occurrences()
+        counted = None if name in ("probability", "frex") else self._counted()
         return word_scores(self.topic_word, (name, options), occurrences=counted)
 
     def view(self, vocabulary: tuple[str, ...] | None, ranking: Ranking | None = None) -> Topics:
@@ -60,10 +83,20 @@ class Readout:
             vocabulary: V words, or ``None``.
             ranking: ``None`` for the model's own.
         """
-        counted = self.occurrences()
-        share = counted.topic / max(counted.n_documents, 1)
+        counted = self._counted()
+        if counted is None:
+            return Topics(self.topic_word, self.scores(ranking), vocabulary)
+        share = counted.topic / counted.n_documents
         size = counted.largest.astype(np.int64)
-        return Topics(self.topic_word, self.scores(ranking), vocabulary, share, size)
+        return Topics(
+            self.topic_word,
+            self.scores(ranking),
+            vocabulary,
+            share,
+            size,
+            dict(self.labels),
+            self.hidden,
+        )
 
     def ranked_by(self, ranking: Ranking | None = None) -> str:
         """Return what the ranking is, in words."""
@@ -76,6 +109,11 @@ class Readout:
         """Return each topic's ``top`` words, best first; columns without ``words``."""
         order = top_columns(self.scores(ranking), top).tolist()
         return order if words is None else [[words[v] for v in row] for row in order]
+
+    def _counted(self) -> Occurrences | None:
+        """None for a model of format 1, which counted no words by topic."""
+        counted = self.occurrences()
+        return counted if counted.n_documents else None
 
     def _check(self, ranking: Ranking | None) -> tuple[str, dict[str, float]]:
         chosen = self.ranking if ranking is None else ranking

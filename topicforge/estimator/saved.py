@@ -3,6 +3,7 @@
 model.json               settings, parts with their packages and versions, sizes, history
 weights.safetensors      every parameter and buffer
 topics.safetensors       topic_word and what rankings read, readable without any plugin
+edits.json               edits of topics, where there are any, see :mod:`topicforge.results.edits`
 vocabulary.txt           one word per line, where there is a vocabulary
 manifest.json            size and SHA-256 of each of these, see :mod:`topicforge.storage`
 """
@@ -13,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -23,11 +25,21 @@ from safetensors.torch import load
 from topicforge._version import __version__
 from topicforge.contracts import Context, EpochReport
 from topicforge.errors import ModelFileError, OptionError, TopicForgeError, UnknownNameError
+from topicforge.estimator.migrations import MIGRATIONS, migrate, migrate_weights
 from topicforge.estimator.readout import DECODER, Readout
 from topicforge.estimator.settings import Settings, build_network
 from topicforge.evaluation.rankings import Occurrences, Ranking, check_ranking
 from topicforge.registry import default_registry
-from topicforge.storage import FolderKind, read_bytes, read_folder, write_folder, write_tensors
+from topicforge.results.edits import Edit, edited_topics, from_json, to_json
+from topicforge.storage import (
+    MANIFEST,
+    FolderKind,
+    read_bytes,
+    read_folder,
+    write_folder,
+    write_json,
+    write_tensors,
+)
 from topicforge.training import TrainingOptions, building
 from topicforge.wiring.composition import PARTS, Composition, compose
 from topicforge.wiring.network import Network
@@ -35,7 +47,7 @@ from topicforge.wiring.network import Network
 FORMAT = 2
 MODEL = FolderKind("model", ModelFileError, "`topicforge train`")
 _JSON, _WEIGHTS = "model.json", "weights.safetensors"
-_TOPICS, _WORDS = "topics.safetensors", "vocabulary.txt"
+_TOPICS, _WORDS, _EDITS = "topics.safetensors", "vocabulary.txt", "edits.json"
 #: of Occurrences, beside the joint ones
 _SUMS = ("topic", "documents", "tokens", "largest")
 
@@ -45,14 +57,23 @@ class SavedTopics:
     """What can be read from a model folder without any plugin.
 
     Args:
-        readout: topics, and what rankings of their words read.
+        fitted: the fit's topics, and what rankings of their words read.
         vocabulary: V words, or ``None``.
         description: the whole of model.json.
+        edits: of the topics.
     """
 
-    readout: Readout
+    fitted: Readout
     vocabulary: tuple[str, ...] | None
     description: Mapping[str, Any]
+    edits: Sequence[Edit] = ()
+
+    @property
+    def readout(self) -> Readout:
+        """The topics after the edits."""
+        if not self.edits:
+            return self.fitted
+        return self.fitted.edited(edited_topics(len(self.fitted.topic_word), self.edits))
 
     def topics(self, top: int, ranking: Ranking | None = None) -> list[list[str]]:
         """Return each topic's ``top`` words, best first; column numbers where there are no words.
@@ -72,24 +93,28 @@ class SavedModel:
     Args:
         settings: what ran, resolved.
         network: trained, on any device.
-        readout: topics, and what rankings of their words read.
+        readout: the fit's topics, and what rankings of their words read.
+        edits: of the topics.
         vocabulary: V words, or ``None``.
         history: one report per epoch.
         parameters: of the estimator, by name; what JSON can't hold is left out and named.
         analyzer: record of how texts are cut into its words, see
             :class:`topicforge.corpus.Analyzer`; ``None``: not known.
         unfinished: whether its training was interrupted.
+        optimiser_form: which form of the optimiser ran, and why.
         machine: what it was trained with, see :func:`topicforge.training.machine`.
     """
 
     settings: Settings
     network: Network
     readout: Readout
+    edits: Sequence[Edit]
     vocabulary: tuple[str, ...] | None
     history: Sequence[EpochReport]
     parameters: Mapping[str, Any]
     analyzer: dict[str, Any] | None
     unfinished: bool
+    optimiser_form: str
     machine: Mapping[str, Any]
 
 
@@ -123,6 +148,8 @@ def _write(model: SavedModel, folder: Path) -> None:
             raise ModelFileError(f"save: a word can't hold a line break, got {broken[0]!r}")
         text = "".join(f"{word}\n" for word in model.vocabulary)
         (folder / _WORDS).write_text(text, encoding="utf-8", newline="\n")
+    if model.edits:
+        write_json(folder / _EDITS, to_json(model.edits))
     context = network.context
     built = {
         "encoder": network.encoder,
@@ -152,6 +179,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "parts": parts,
         "estimator": settings.composition.estimator,
         "training": asdict(settings.training),
+        "optimiser_form": model.optimiser_form,
         "ranking": settings.ranking,
         "scored_by": readout.scored_by,
         "n_documents": counted.n_documents,
@@ -183,6 +211,20 @@ def _write(model: SavedModel, folder: Path) -> None:
     (folder / _JSON).write_text(text + "\n", encoding="utf-8")
 
 
+def save_edits(folder: Path, edits: Sequence[Edit]) -> None:
+    """Replace the edits of a model folder; everything else in it stays.
+
+    Raises:
+        StorageError: it can't be written.
+    """
+    with write_folder(folder, MODEL) as fresh:
+        for path in folder.iterdir():
+            if path.name not in (MANIFEST, _EDITS):
+                copyfile(path, fresh / path.name)
+        if edits:
+            write_json(fresh / _EDITS, to_json(edits))
+
+
 def read_topics(folder: Path, *, verify: bool = True) -> SavedTopics:
     """Read topics and settings; needs no plugin, so a removed one doesn't matter.
 
@@ -208,6 +250,7 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
     described = _read_json(folder / _JSON)
     arrays = _read_tensors(folder / _TOPICS)
     try:
+        described, arrays = migrate(described, arrays)
         sizes = described["sizes"]
         shape = (int(sizes["n_topics"]), int(sizes["vocab_size"]))
         found = {name: value.numpy() for name, value in arrays.items()}
@@ -231,7 +274,10 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
         raise ModelFileError(f"load: {folder / _JSON}: {error}") from error
     words = _read_vocabulary(folder / _WORDS, v) if _WORDS in files else None
     readout = Readout(topic_word, scores, scored_by, lambda: counted, ranking)
-    return SavedTopics(readout, words, described)
+    edits: list[Edit] = []
+    if _EDITS in files:
+        edits = from_json(_parsed(folder / _EDITS), k, f"load: {folder / _EDITS}")
+    return SavedTopics(readout, words, described, edits)
 
 
 def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -> SavedModel:
@@ -252,13 +298,14 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
             composition=composition,
             training=TrainingOptions(**{k: v for k, v in training.items() if k in known}),
             n_latent=int(described["sizes"]["n_latent"]),
-            ranking=saved.readout.ranking,
+            ranking=saved.fitted.ranking,
             regularisers=_named(described["regularisers"]),
         )
         context = Context(**described["sizes"])
         history = [EpochReport(**report) for report in described["history"]]
         params = dict(described["parameters"])
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
+        form = str(described["optimiser_form"])
         machine = dict(described["machine"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
@@ -267,10 +314,10 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         ) from error
     with building(0):
         network = build_network(settings, context)
-    _restore(network, weights, folder)
+    _restore(network, migrate_weights(described["format"], weights), folder)
     return SavedModel(
-        settings, network, saved.readout, saved.vocabulary, history, params, analyzer, unfinished,
-        machine,
+        settings, network, saved.fitted, saved.edits, saved.vocabulary, history, params, analyzer, unfinished,
+        form, machine,
     )  # fmt: skip
 
 
@@ -324,16 +371,21 @@ def _restore(network: torch.nn.Module, state: Mapping[str, torch.Tensor], folder
     network.load_state_dict(dict(state))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> Any:
     try:
-        described = _tuples(json.loads(read_bytes(path)))
+        return _tuples(json.loads(read_bytes(path)))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"load: {path} is not JSON: {error}; was it truncated?") from error
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    described = _parsed(path)
+    known = {FORMAT, *MIGRATIONS}
+    if not isinstance(described, dict) or described.get("format") not in known:
         found = described.get("format") if isinstance(described, dict) else type(described).__name__
         raise ModelFileError(
-            f"load: {path} must be of format {FORMAT}, got {found!r}; open it with the topicforge "
-            "that wrote it, or train it again"
+            f"load: {path} must be of a format from 1 to {FORMAT}, got {found!r}; open it with the "
+            "topicforge that wrote it, or a newer one"
         )
     return described
 

@@ -17,6 +17,8 @@ from topicforge.wiring.composition import PARTS, Composition, compose
 from topicforge.wiring.network import Network
 
 DEFAULT_PRESET = "default"
+#: names parts and gives no options
+PLAIN_PRESET = "plain"
 #: parameters that have options: ``prior__concentration``, ``optimiser__beta1``, ``training__patience``
 GROUPS = (*PARTS, "optimiser", "training")
 #: parameters beside those of training and the five parts, with their defaults
@@ -126,16 +128,31 @@ def spread(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, **names}
 
 
+def starting_preset(preset: str | None, explicit: Mapping[str, Any]) -> str:
+    """Return the preset to start from: the named one, or the default composition.
+
+    Where parts are named and no preset is, it is ``plain``, which gives no options: so that mixes of parts
+    are compared at their own defaults, and none keeps what the default preset says of its own parts.
+
+    Args:
+        preset: what was asked for.
+        explicit: TopicModel's parameters, or names of parameters that take several values.
+    """
+    parts = any(explicit.get(kind) is not None for kind in PARTS)
+    return preset or (PLAIN_PRESET if parts else DEFAULT_PRESET)
+
+
 def resolve(
     registry: Registry, preset: str | PresetSpec | None, explicit: Mapping[str, Any]
 ) -> Settings:
     """Merge a preset with what was named explicitly and check that it fits.
 
-    Options that a preset gives to a part are dropped when another part takes its place.
+    Options that a preset gives to a part are dropped when another part takes its place. Without a preset,
+    naming a part starts from no preset's options: see :func:`starting_preset`.
 
     Args:
         registry: where names are looked up.
-        preset: its name, ``None`` for the default composition, or a preset that is not registered.
+        preset: its name, ``None`` for the one to start from, or a preset that is not registered.
         explicit: TopicModel's parameters; ``None`` means not given.
 
     Raises:
@@ -146,7 +163,7 @@ def resolve(
     spec = (
         preset
         if isinstance(preset, PresetSpec)
-        else registry.find("preset", preset or DEFAULT_PRESET)
+        else registry.find("preset", starting_preset(preset, explicit))
     )
     named = spread(spec.settings)
     base = {"optimiser": TrainingOptions.optimiser, **named}

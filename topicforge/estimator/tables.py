@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from topicforge import results
+from topicforge.corpus import Analyzer
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError, OptionError
 from topicforge.estimator.inputs import Input
+from topicforge.estimator.labelers import find_labeler
 from topicforge.estimator.readout import Readout
 from topicforge.evaluation.rankings import Ranking
 from topicforge.results import (
@@ -27,6 +29,8 @@ from topicforge.results import (
     TopicRow,
     Topics,
 )
+from topicforge.results.edits import Edit, Edits, carried_over
+from topicforge.results.labels import NEED_TEXTS, label_topics, summaries
 
 
 class ModelTables:
@@ -39,10 +43,37 @@ class ModelTables:
     vocabulary_: tuple[str, ...] | None
     vectorizer_: Any
     n_features_in_: int
+    _topic_word: NDArray[np.float32]
+    _edits: list[Edit]
+
+    @property
+    def _fitted_readout(self) -> Readout:
+        raise NotImplementedError
 
     @property
     def _readout(self) -> Readout:
-        raise NotImplementedError
+        fitted = self._fitted_readout
+        return fitted.edited(self.edits.topics) if self._edits else fitted
+
+    @property
+    def edits(self) -> Edits:
+        """The edits of topics: ``model.edits.merge(3, 7)``, ``drop``, ``hide``, ``reduce``, ``undo``.
+
+        They change what is read out, not the weights; see :class:`topicforge.results.edits.Edits`.
+        """
+        check_is_fitted(self, "network_")
+        return Edits(len(self._topic_word), self._edits, lambda: self.topic_word_)
+
+    @property
+    def topic_word_(self) -> NDArray[np.float32]:
+        """(K, V) word distributions, after the edits of topics."""
+        check_is_fitted(self, "network_")
+        return self._readout.topic_word if self._edits else self._topic_word
+
+    @property
+    def components_(self) -> NDArray[np.float32]:
+        """``topic_word_`` under scikit-learn's name."""
+        return self.topic_word_
 
     def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
         """The documents of X and their theta."""
@@ -221,6 +252,62 @@ class ModelTables:
             )  # fmt: skip
         return table
 
+    def label_topics(
+        self,
+        labels: Any,
+        X: Any = None,
+        *,
+        texts: Sequence[str] | None = None,
+        features: Any = None,
+    ) -> list[str]:
+        """Give topics labels, one edit that ``model.edits.undo()`` takes back.
+
+        Args:
+            labels: ``{topic: label}``; or how labels are made: ``"words"`` (the first three words),
+                ``"frex"`` (three distinctive words), ``"phrases"`` (two distinctive phrases), ``"titles"``
+                (the first line of the document with the largest share), the name of a plugin's
+                labeler or ``(name, {option: value})``, or a function
+                :class:`~topicforge.plugin.TopicSummary` -> label.
+            X: documents for phrases, titles and labelers that read documents.
+            texts: N texts, where X holds counts.
+            features: (N, F), where the fit had them.
+
+        Returns:
+            The labels of all K topics. A topic for which a labeler failed keeps the label that it had, and
+            a warning says why.
+
+        Raises:
+            InputError: phrases or titles without texts.
+            OptionError, UnknownNameError: no such topic, labeler or option; a label that is no line.
+        """
+        if isinstance(labels, Mapping):
+            self.edits.label(labels)
+            return self._topics().names()
+        labeler = find_labeler(labels)
+        given: dict[str, Any] = {}
+        if X is not None:
+            read, theta = self._read_theta(X, features)
+            given = {"texts": _texts(read, texts), "theta": theta}
+        if labels in NEED_TEXTS and given.get("texts") is None:
+            raise InputError(
+                f"TopicModel.label_topics: {labels!r} needs texts: label_topics({labels!r}, texts)"
+            )
+        if self.vectorizer_ is not None and hasattr(self.vectorizer_, "build_analyzer"):
+            given["analyse"] = self.vectorizer_.build_analyzer()
+            language = getattr(Analyzer.of(self.vectorizer_), "language", "")
+            given["joined_by"] = "" if language == "zh" else " "
+        found, failures = label_topics(summaries(self._topics(), **given), labeler)
+        if found:
+            self.edits.label(found)
+        if failures:
+            said = "; ".join(f"topic {k}: {why}" for k, why in failures.items())
+            warnings.warn(
+                f"TopicModel.label_topics: {len(failures)} of {len(found) + len(failures)} topics keep "
+                f"the label that they had ({said})",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        return self._topics().names()
+
     def topic_correlation(self, X: Any, *, features: Any = None) -> NDArray[np.float64]:
         """Return the (K, K) correlation of topics over documents that have words.
 
@@ -284,3 +371,33 @@ def _texts(read: Input, texts: Sequence[str] | None) -> Sequence[str] | None:
             f"{len(texts)} texts"
         )
     return texts
+
+
+def carry_edits(
+    edits: Sequence[Edit],
+    old: tuple[NDArray[np.float32], Sequence[str] | None],
+    new: tuple[NDArray[np.float32], Sequence[str] | None],
+) -> tuple[Edit, ...]:
+    """Return the edits of one fit in terms of the topics of the next, and say in a warning which are kept.
+
+    Args:
+        edits: of the old fit.
+        old: its (K, V) word distributions and words.
+        new: those of the new one; only words of both fits are compared.
+    """
+    (old_word, old_names), (new_word, new_names) = old, new
+    if old_names is not None and new_names is not None and tuple(old_names) != tuple(new_names):
+        column = {word: v for v, word in enumerate(new_names)}
+        both = [(v, column[word]) for v, word in enumerate(old_names) if word in column]
+        old_word, new_word = old_word[:, [a for a, _ in both]], new_word[:, [b for _, b in both]]
+    kept: tuple[Edit, ...] = ()
+    lost = tuple(edits)
+    if old_word.shape[1] == new_word.shape[1]:
+        kept, lost = carried_over(edits, old_word, new_word)
+    warnings.warn(
+        f"TopicModel.fit: {len(kept)} of {len(edits)} edits are kept, for topics that match "
+        f"({'; '.join(map(str, kept)) or 'none'})"
+        + (f"; left out: {'; '.join(map(str, lost))}" if lost else ""),
+        UserWarning, stacklevel=4,
+    )  # fmt: skip
+    return kept

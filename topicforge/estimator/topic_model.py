@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from topicforge._version import __version__
 from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
-from topicforge.corpus import Analyzer, Counts
+from topicforge.corpus import Analyzer
 from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
 from topicforge.estimator.inference import checksum_of, completion, count_occurrences, infer
@@ -28,14 +28,16 @@ from topicforge.estimator.names import unknown_parameter
 from topicforge.estimator.readout import Readout, Seen
 from topicforge.estimator.saved import SavedModel, load_model, save_model
 from topicforge.estimator.settings import GROUPS, Settings, build_network, resolve
-from topicforge.estimator.tables import ModelTables
+from topicforge.estimator.tables import carry_edits
 from topicforge.estimator.theta import ThetaFolder, write_theta
+from topicforge.estimator.views import ModelViews
 from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
 from topicforge.export import Exported, write_export
 from topicforge.ops import implementation
 from topicforge.registry import default_registry
+from topicforge.results.edits import Edit, edited_theta, to_json
 from topicforge.storage import sha256
 from topicforge.training import (
     Checkpoints,
@@ -53,14 +55,14 @@ from topicforge.training import (
 )
 from topicforge.wiring.network import Network
 
-_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "vocabulary", "callbacks",
-                 "verbose")  # fmt: skip
+_NOT_SETTINGS = ("preset", "n_topics", "seed", "device", "vectorizer", "vocabulary", "embedder",
+                 "callbacks",                 "verbose")  # fmt: skip
 #: parameters that may differ when a training goes on: they change nothing of what comes out
-_OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary")
+_OF_THE_RUN = ("callbacks", "verbose", "device", "vectorizer", "vocabulary", "embedder")
 _START_DOCUMENTS = 20_000
 
 
-class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A neural topic model: encoder x link x prior x divergence x decoder, by name.
 
     Everything left at ``None`` comes from the preset, and everything named overrides it. A part is a
@@ -69,7 +71,8 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
     ``prior__n_components=50``, as grid searches need them; so do those of ``optimiser`` and ``training``.
 
     Args:
-        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default.
+        preset: a named composition (``topicforge plugins`` lists them); ``None`` for the default, or,
+            where a part is named, for ``plain``: every option and setting at its own default.
         encoder: counts -> posterior.
         link: z -> theta; ``None`` follows from the encoder unless the preset names one.
         prior: the distribution that the divergence holds the posterior to.
@@ -100,19 +103,23 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         vectorizer: turns texts into counts: ``"en"`` (the same as ``None``) or ``"zh"`` for
             :func:`topicforge.corpus.vectorizer` of that language, or any scikit-learn vectoriser.
         vocabulary: V words in column order, for counts that come without.
+        embedder: turns texts into features where none are handed in, for encoders that read some: a
+            name, ``NAME:ARGUMENT`` (``topicforge plugins`` lists them), or a function from N texts to
+            (N, F) numbers.
         callbacks: names, ``(name, {option: value})``, or :class:`~topicforge.plugin.Callback`
             objects; those by name are built anew for each fit. They are not saved with the model.
         verbose: print a line per epoch; in a notebook, draw the loss terms and the words of a few topics.
         **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
-        topic_word_: (K, V) float32 word distributions of the topics; a background that the decoder has is
-            no part of them (``network_.topic_word()`` is what predicts).
+        topic_word_: (K, V) float32 word distributions of the topics, after their edits; a background that
+            the decoder has is no part of them (``network_.topic_word()`` is what predicts).
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
         unfinished_: whether training was interrupted or ended by a callback's error.
         settings_: everything that ran, resolved.
+        optimiser_form_: ``by rows`` or ``dense``, and why, see :class:`~topicforge.training.TrainingOptions`.
         machine_: threads, instruction sets, device and version of torch that it was trained with; the
             same seed gives the same bits where these are the same.
         network_: the trained ``nn.Module``.
@@ -141,6 +148,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         device: str = "auto",
         vectorizer: Any = None,
         vocabulary: Sequence[str] | None = None,
+        embedder: str | Callable[[Sequence[str]], Any] | None = None,
         callbacks: Sequence[str | tuple[str, Mapping[str, Any]] | Callback] = (),
         verbose: bool = False,
         **options: Any,
@@ -164,6 +172,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         self.device = device
         self.vectorizer = vectorizer
         self.vocabulary = vocabulary
+        self.embedder = embedder
         self.callbacks = callbacks
         self.verbose = verbose
         for name, value in options.items():
@@ -231,7 +240,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
     def explanation(self) -> dict[str, Any]:
         """Return what :meth:`explain` says as a dictionary of texts."""
-        return explanation(default_registry(), self._resolve())
+        return explanation(
+            default_registry(), self._resolve(), getattr(self, "optimiser_form_", None)
+        )
 
     # ---- fitting ------------------------------------------------------------------------
 
@@ -399,7 +410,10 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             self._warn_of_empty(documents)
         return write_theta(
             folder, lambda rows: self._infer(documents, rows),
-            of={"model": checksum_of(self.network_), "documents": documents.checksum()},
+            of={
+                "model": checksum_of(self.network_), "documents": documents.checksum(),
+                **({"edits": to_json(self._edits)} if self._edits else {}),
+            },
             n_documents=len(documents), n_topics=self._n_features_out,
             shard_documents=shard_documents, kind=format, on_shard=on_shard,
         )  # fmt: skip
@@ -455,10 +469,12 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         check_is_fitted(self, "network_")
         analyzer = Analyzer.of(self.vectorizer_)
         record = SavedModel(
-            self.settings_, self.network_, self._readout, self.vocabulary_, self.history_,
+            self.settings_, self.network_, self._fitted_readout, self._edits, self.vocabulary_,
+            self.history_,
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
-            unfinished=self.unfinished_, machine=self.machine_,
+            unfinished=self.unfinished_, optimiser_form=self.optimiser_form_,
+            machine=self.machine_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -490,14 +506,13 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         """
         check_is_fitted(self, "network_")
         return write_export(
-            self.network_, Path(path), to, files=self._files(), transform=self._transform_quietly
+            self.network_,
+            Path(path),
+            to,
+            files=self._files(),
+            transform=self._transform_quietly,
+            members=[topic.members for topic in self.edits.topics] if self._edits else None,
         )
-
-    @property
-    def components_(self) -> NDArray[np.float32]:
-        """``topic_word_`` under scikit-learn's name."""
-        check_is_fitted(self, "network_")
-        return self.topic_word_
 
     def _files(self) -> dict[str, str]:
         """What an exported file holds beside the function: words, topics, where they come from."""
@@ -525,9 +540,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
     # ---- inside -------------------------------------------------------------------------
 
     @property
-    def _readout(self) -> Readout:
+    def _fitted_readout(self) -> Readout:
         return Readout(
-            self.topic_word_, self._decoder_scores, self.network_.decoder.scored_by, self._seen,
+            self._topic_word, self._decoder_scores, self._scored_by, self._seen,
             self.settings_.ranking,
         )  # fmt: skip
 
@@ -602,7 +617,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
             mean_length=float(totals.sum() / worded),
             word_frequency=torch.from_numpy((totals / totals.sum()).astype(np.float32)),
             vocabulary=read.vocabulary,
-            start_data=StartData(lambda: _sample(counts).to_scipy()),
+            start_data=_start_data(documents),
         )
         device, processes = self._device(), Processes.present()
         random = RandomState(shared_seed(self.seed, device), device, processes.rank)
@@ -660,8 +675,16 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         seen.take(read.documents.checksum(), count)
         if whole:
             seen()  # a fitted model holds no documents
-        self._adopt_network(settings, network, read.vocabulary, topic_word, scores, seen)
+        edits: Sequence[Edit] = getattr(self, "_edits", ())
+        if edits and not further:
+            before = (self._topic_word, self.vocabulary_)
+            edits = carry_edits(edits, before, (topic_word, read.vocabulary))
+        self._adopt_network(
+            settings, network, read.vocabulary, topic_word, scores, network.decoder.scored_by, seen,
+            edits,
+        )  # fmt: skip
         self.history_ = trainer.history
+        self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
 
     def _adopt_network(
@@ -671,15 +694,19 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         vocabulary: Sequence[str] | None,
         topic_word: NDArray[np.float32],
         decoder_scores: NDArray[np.float32],
+        scored_by: str,
         seen: Seen,
+        edits: Sequence[Edit],
     ) -> None:
         network.eval()
         self.settings_ = settings
         self.network_ = network
         self.n_features_in_ = network.context.vocab_size
         self.vocabulary_ = None if vocabulary is None else tuple(vocabulary)
-        self.topic_word_ = topic_word
+        self._topic_word = topic_word
+        self._edits = list(edits)
         self._decoder_scores = decoder_scores
+        self._scored_by = scored_by
         self._seen = seen
         self.unfinished_ = False
 
@@ -697,7 +724,9 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
         return read, theta
 
     def _infer(self, documents: Documents, rows: range) -> Iterator[NDArray[np.float32]]:
-        return infer(self.network_, documents, rows, self._device())
+        topics = self.edits.topics
+        for theta in infer(self.network_, documents, rows, self._device()):
+            yield edited_theta(topics, theta) if self._edits else theta
 
     def _warn_of_empty(self, documents: Documents) -> int:
         """Say how many documents are empty, and return it."""
@@ -712,7 +741,7 @@ class TopicModel(ModelTables, ClassNamePrefixFeaturesOutMixin, TransformerMixin,
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.topic_word_.shape[0])
+        return len(self.edits.topics)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -754,10 +783,12 @@ def load(
     model.device = device
     model._adopt_network(
         saved.settings, saved.network.to(model._device()), saved.vocabulary,
-        saved.readout.topic_word, saved.readout.decoder_scores, Seen(saved.readout.occurrences()),
+        saved.readout.topic_word, saved.readout.decoder_scores, saved.readout.scored_by,
+        Seen(saved.readout.occurrences()), saved.edits,
     )  # fmt: skip
     model.history_ = list(saved.history)
     model.unfinished_ = saved.unfinished
+    model.optimiser_form_ = saved.optimiser_form
     model.machine_ = dict(saved.machine)
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
@@ -774,9 +805,17 @@ def _is_option(name: str) -> bool:
     return bool(separator) and group in GROUPS
 
 
-def _sample(counts: Counts) -> Counts:
+def _start_data(documents: Documents) -> StartData:
     """Evenly spaced documents for a start from data, so that its cost has a bound."""
-    return counts.select(Selection(counts).sample(_START_DOCUMENTS))
+    counts, features = documents.counts, documents.features
+
+    def rows() -> NDArray[np.int64]:
+        return Selection(counts).sample(_START_DOCUMENTS)
+
+    return StartData(
+        lambda: counts.select(rows()).to_scipy(),
+        None if features is None else lambda: np.asarray(features[rows()], dtype=np.float32),
+    )
 
 
 def _content(value: Any) -> str | None:

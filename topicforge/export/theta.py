@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 
 import torch
@@ -18,12 +19,20 @@ class Theta(nn.Module):
 
     Args:
         network: trained; it is copied to the CPU, without the decoder, which theta does not need.
+        members: the fitted topics that each topic consists of, after edits; ``None`` without.
     """
 
     prior_theta: Tensor
+    edit: Tensor | None
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, members: Sequence[tuple[int, ...]] | None = None) -> None:
         super().__init__()
+        edit = None
+        if members is not None:
+            edit = torch.zeros(network.context.n_topics, len(members))
+            for k, group in enumerate(members):
+                edit[list(group), k] = 1
+        self.register_buffer("edit", edit)
         with torch.no_grad():
             self.register_buffer("prior_theta", network.prior_theta().float().cpu())
         self.network = deepcopy(network, {id(network.decoder): None}).cpu().eval()
@@ -45,6 +54,11 @@ class Theta(nn.Module):
         """
         vocab_size = self.network.context.vocab_size
         theta = self.network.infer(Batch(crow, col, count, vocab_size, features))
-        if features is not None:
+        if features is None:
+            theta = torch.where((crow.diff() == 0)[:, None], self.prior_theta, theta)
+        if self.edit is None:
             return theta
-        return torch.where((crow.diff() == 0)[:, None], self.prior_theta, theta)
+        theta = theta @ self.edit
+        total = theta.sum(1, keepdim=True)
+        even = torch.full_like(theta, 1 / theta.shape[1])
+        return torch.where(total > 0, theta / torch.where(total > 0, total, 1.0), even)

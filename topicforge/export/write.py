@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,7 @@ def write_export(
     *,
     files: Mapping[str, str],
     transform: Callable[[sp.csr_matrix, NDArray[np.float32] | None], NDArray[np.float32]],
+    members: Sequence[tuple[int, ...]] | None = None,
 ) -> Exported:
     """Record counts -> theta, compare it with the model, and write it as a file.
 
@@ -58,6 +59,7 @@ def write_export(
         to: one of :data:`FORMATS`.
         files: texts to put into it, by name.
         transform: counts (N, V), and features (N, F) or ``None`` -> theta: what the file must say.
+        members: the fitted topics that each topic consists of, after edits; ``None`` without.
 
     Raises:
         UnknownNameError: no such format.
@@ -70,7 +72,7 @@ def write_export(
             f"export: to must be one of {', '.join(FORMATS)}, got {to!r}.{did_you_mean(to, FORMATS)}"
         )
     check_target(path)
-    module = Theta(network)
+    module = Theta(network, members)
     batches = _documents(network)
     with torch.no_grad(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "adam_rows",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from topicforge.ops._adam_rows import adam_rows
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
     from topicforge.ops._library import implementation, kernels_report
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 # Modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
 _HOMES = {
+    "adam_rows": "_adam_rows",
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",

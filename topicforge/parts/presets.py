@@ -176,7 +176,7 @@ PRODLDA_PAPER: dict[str, Any] = {
     "learning_rate": 2e-3,
     "optimiser__beta1": 0.99,
     "batch_size": 200,
-    "epochs": 200,
+    "epochs": 100,
 }
 
 PRODLDA: dict[str, Any] = {
@@ -190,17 +190,19 @@ PRODLDA: dict[str, Any] = {
 
 D_VAE_PAPER: dict[str, Any] = {
     "encoder": "mlp-dirichlet",
-    "encoder__hidden": (100, 100),
+    "encoder__hidden": (100,),
+    "encoder__activation": "relu",
+    "encoder__dropout": 0.25,
     "encoder__input": "counts",
     "encoder__batch_norm": True,
+    "encoder__floor": 1e-3,
     "link": "simplex",
     "prior": "dirichlet",
-    "prior__concentration": 0.1,
+    "prior__concentration": 0.01,
     "divergence": "kl",
     "decoder": "product",
     "decoder__batch_norm": True,
-    "learning_rate": 2e-3,
-    "optimiser__beta1": 0.99,
+    "learning_rate": 1e-3,
     "batch_size": 200,
     "regularisers": (("warm-up", {"epochs": 100}),),
     "epochs": 200,
@@ -209,7 +211,14 @@ D_VAE_PAPER: dict[str, Any] = {
 D_VAE: dict[str, Any] = {
     **D_VAE_PAPER,
     **CURE,
+    "encoder__hidden": (100, 100),
+    "encoder__activation": "softplus",
+    "encoder__dropout": 0.0,
     "encoder__input": "log1p-normalized",
+    "encoder__floor": 1e-2,
+    "prior__concentration": 0.1,
+    "learning_rate": 2e-3,
+    "optimiser__beta1": 0.99,
     "regularisers": (("warm-up", {"epochs": 50}),),
     "epochs": 100,
 }
@@ -229,6 +238,14 @@ DEFAULT: dict[str, Any] = {
     "learning_rate": 5e-3,
     "batch_size": 200,
     "epochs": 20,
+}
+
+PLAIN: dict[str, Any] = {
+    "encoder": "spectral",
+    "link": "softmax",
+    "prior": "gaussian",
+    "divergence": "kl",
+    "decoder": "mixture",
 }
 
 _CURED = (
@@ -252,11 +269,20 @@ PRESETS: dict[str, PresetSpec] = {
     for preset in (
         _preset(
             "default", DEFAULT, "the composition that TopicModel() trains",
-            f"{MIAO} (parts); Levy and Goldberg 2014 (word vectors of the start)",
+            f"{MIAO} (parts); Levy and Goldberg 2014 (word vectors of the start); Vorontsov and Potapenko "
+            "2015, Ding, Nallapati and Xiang 2018 (what tells topics apart)",
             "No published model. The parts are those of nvdm-gsm with one linear layer as encoder and a "
             "wider prior, but training begins at clusters of documents in the space of the corpus' own "
-            "word vectors instead of at random, so that no topic has to be found first and none dies. "
-            "docs/results.md compares it with the others.",
+            "word vectors instead of at random, so that no topic has to be found first and none dies. Words "
+            "that occur whatever the topic is go to a background, which helps to predict but is no part of "
+            "topic_word_. In the second half of the epochs the decoder trains alone, and its topics' words are "
+            "told apart (distinct-topics), so the topics that are shown are the model's own p(word | topic) "
+            "and no re-ranking. docs/results.md compares it with the others.",
+        ),
+        _preset(
+            "plain", PLAIN, "parts alone: every option and setting at its own default", MIAO,
+            "What naming a part starts from where no preset is named: parts that are not named are these, "
+            "and nothing of another preset is kept, so that mixes of parts can be compared.",
         ),
         _preset(
             "nvdm-gsm", NVDM_GSM, "Gaussian softmax, kept from collapsing", MIAO,
@@ -268,7 +294,8 @@ PRESETS: dict[str, PresetSpec] = {
             "nvdm-gsm-paper", NVDM_GSM_PAPER, "as published: raw counts, small steps, slow", MIAO,
             "Topic and word vectors start as in the authors' NVDM code, logits near 0, so that all topics "
             "begin alike. That code has no Gaussian softmax; a public reimplementation makes 1,000 rounds "
-            "of 10 passes for the decoder and 10 for the encoder, here there are 1,000 passes in all.",
+            "of 10 passes for the decoder and 10 for the encoder, here there are 1,000 passes in all; "
+            "epochs=20000 makes as many.",
         ),
         _preset(
             "w-lda", W_LDA, "Dirichlet prior by MMD, ranked without background", NAN,
@@ -290,9 +317,9 @@ PRESETS: dict[str, PresetSpec] = {
         ),
         _preset(
             "etm-paper", ETM_PAPER, "as published", DIENG,
-            "Word vectors start at random and are trained. The authors also report a variant whose "
-            "skip-gram vectors stay fixed: decoder=('embedding', {'vectors': FILE, 'train_vectors': "
-            "False}).",
+            "Word vectors start at random and are trained. The authors' code fits skip-gram vectors to the "
+            "corpus first and keeps them fixed; a preset holds no file: decoder__vectors=FILE with "
+            "decoder__train_vectors=False has them.",
         ),
         _preset(
             "gmntm", GMNTM, "Gaussian-mixture prior, normalised input", VADE,
@@ -304,9 +331,8 @@ PRESETS: dict[str, PresetSpec] = {
         _preset(
             "gmntm-paper", GMNTM_PAPER, "as published: raw counts", VADE,
             "The likelihood is multinomial, as in topic models; the survey's eq. 17 and VaDE have a "
-            "Bernoulli likelihood, decoder=('mlp', {'likelihood': 'bernoulli'}). The mixture, its weights "
-            "too, starts from one fitted to the pretrained latents; in the survey and in VaDE the weights "
-            "start uniform. No variance falls below 0.01.",
+            "Bernoulli likelihood, decoder__likelihood='bernoulli'. No variance falls below 0.01, where "
+            "theirs have no lower bound; prior__variance_floor lowers it.",
         ),
         _preset(
             "prodlda", PRODLDA, "product of experts, Laplace approximation", SRIVASTAVA,
@@ -316,19 +342,20 @@ PRESETS: dict[str, PresetSpec] = {
         ),
         _preset(
             "prodlda-paper", PRODLDA_PAPER, "as published", SRIVASTAVA,
-            "200 epochs, where the authors' code makes 100. The batch normalisation has a learned bias and "
-            "no scale, as in their code.",
+            "The batch normalisation has a learned bias and no scale, as in the authors' code.",
         ),
         _preset(
             "d-vae", D_VAE, "Dirichlet posterior and prior", BURKHARDT,
-            f"{_CURED}The divergence's weight rises over 50 epochs, and there are 100.",
+            f"{_CURED}Two layers of 100 with softplus and no dropout, concentrations of at least 0.01, a "
+            "Dirichlet(0.1) prior, Adam at 2e-3 with beta1 = 0.99. The divergence's weight rises over 50 "
+            "epochs, and there are 100.",
         ),
         _preset(
             "d-vae-paper", D_VAE_PAPER, "as published", BURKHARDT,
-            "The authors' code has one layer of 100 with ReLU and dropout 0.25, concentrations of at least "
-            "0.001, a Dirichlet(0.01) prior, and Adam at 1e-3 with beta1 = 0.9 and early stopping. Here "
-            "there are two layers of 100 with softplus, concentrations of at least 0.01, Dirichlet(0.1), "
-            "and Adam at 2e-3 with beta1 = 0.99 for 200 epochs, as for prodlda-paper.",
+            "The authors' code stops early; here there are 200 epochs, and training__validation_fraction=0.1 "
+            "with training__patience stops early. Its concentrations are the larger of 0.001 and softplus, "
+            "here their sum. It blends batch normalisation in over 100 epochs, as it does the divergence's "
+            "weight; here it is there from the first.",
         ),
     )
 }  # fmt: skip

@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from topicforge.contracts import Component, ComponentSpec, Latent, PresetSpec, Rule, RuleSpec
+from topicforge.contracts import (
+    Component,
+    ComponentSpec,
+    EmbedderSpec,
+    LabelerSpec,
+    Latent,
+    PresetSpec,
+    Rule,
+    RuleSpec,
+)
 from topicforge.contracts.divergence import Exactness
 from topicforge.contracts.latent import Space
 from topicforge.corpus.reader import CorpusSpec, ReaderSpec, Reading
@@ -188,10 +197,25 @@ def check_reader(where: str, spec: ReaderSpec) -> None:
     _require(holds, where, f"options must be a tuple of {', '.join(known)}", options)
 
 
+def check_labeler(where: str, spec: LabelerSpec) -> None:
+    """Raise :class:`PluginError` unless a labeler has a name, a summary and a function of one topic."""
+    _check_name(where, spec.name)
+    _check_texts(where, summary=spec.summary)
+    function: Any = spec.function
+    _require(callable(function), where, "the labeler must be a function", function)
+    _check_signature(where, "the function", function, "the TopicSummary")
+
+
 def check_corpus(where: str, spec: CorpusSpec) -> None:
     """Raise :class:`PluginError` unless a named corpus has texts and functions."""
     _check_gives(where, spec)
     _require(callable(spec.defaults), where, "defaults must be a function", spec.defaults)
+
+
+def check_embedder(where: str, spec: EmbedderSpec) -> None:
+    """Raise :class:`PluginError` unless an embedder has texts and a function of texts and an argument."""
+    _check_named(where, spec)
+    _require(callable(spec.function), where, "function must be a function", spec.function)
 
 
 def _check_gives(where: str, spec: Any) -> None:

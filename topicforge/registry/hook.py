@@ -14,7 +14,7 @@ from topicforge.registry.register import Register
 
 @hookspec
 def topicforge_register(register: Register) -> None:
-    """Register parts, divergence rules, presets, metrics, readers and corpora.
+    """Register parts, divergence rules, presets, metrics, readers, corpora and labelers.
 
     Args:
         register: has one method for every kind: ``register.prior("wide", ...)``.

@@ -17,7 +17,9 @@ from topicforge.contracts import (
     ComponentSpec,
     Decoder,
     Divergence,
+    EmbedderSpec,
     Encoder,
+    LabelerSpec,
     Link,
     PresetSpec,
     Prior,
@@ -29,6 +31,8 @@ from topicforge.evaluation import MetricSpec
 from topicforge.registry.checks import (
     check_component,
     check_corpus,
+    check_embedder,
+    check_labeler,
     check_metric,
     check_preset,
     check_reader,
@@ -85,6 +89,8 @@ KINDS: dict[str, KindEntry] = {
     "metric": KindEntry(MetricSpec, check_metric, plural="metrics"),
     "reader": KindEntry(ReaderSpec, check_reader, plural="readers"),
     "corpus": KindEntry(CorpusSpec, check_corpus, plural="corpora"),
+    "embedder": KindEntry(EmbedderSpec, check_embedder, plural="embedders"),
+    "labeler": KindEntry(LabelerSpec, check_labeler, plural="labelers"),
 }
 #: the kinds whose records have a name by which they are found
 NAMED = tuple(kind for kind, entry in KINDS.items() if entry.spec is not RuleSpec)

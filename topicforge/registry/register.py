@@ -14,9 +14,9 @@ class Register:
 
     There is one method for every kind: ``encoder``, ``link``, ``prior``, ``divergence``,
     ``decoder``, ``regulariser``, ``callback``, ``divergence_rule``, ``preset``, ``metric``,
-    ``reader``, ``corpus``. Each
-    takes the arguments of the kind's record and checks them at once. All registrations of a plugin
-    enter the registry together after its hook has returned, or none does.
+    ``reader``, ``corpus``, ``embedder``, ``labeler``. Each takes the arguments of the kind's record and
+    checks them at once. All registrations of a plugin enter the registry together after its hook has
+    returned, or none does.
 
     Args:
         distribution: the installed distribution that the plugin belongs to.

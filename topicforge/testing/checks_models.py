@@ -12,7 +12,7 @@ import numpy as np
 from topicforge.contracts import ComponentSpec
 from topicforge.estimator.topic_model import load
 from topicforge.registry import default_registry
-from topicforge.testing.mixes import features_for, partners, toy_fit
+from topicforge.testing.compositions import features_for, partners, toy_fit
 from topicforge.testing.specs import title_of
 from topicforge.testing.suite import check_for, raising_nothing, require
 from topicforge.testing.toys import toy_counts
@@ -24,12 +24,12 @@ def check_trains_in_a_mix(spec: ComponentSpec) -> None:
 
     Partners are components of its own package, then the built-ins. Word distributions sum to one.
     """
-    what, mix = title_of(spec), partners(spec)
-    name = " x ".join(part.spec.name for part in mix.parts.values())
-    must = "a mix that is not refused must train"
+    what, composition = title_of(spec), partners(spec)
+    name = " x ".join(part.spec.name for part in composition.parts.values())
+    must = "a composition that is not refused must train"
     with raising_nothing(what, f"training {name}", must, "see the traceback above"):
-        model = toy_fit(mix, epochs=2)
-        theta = model.transform(toy_counts(), features=features_for(mix))
+        model = toy_fit(composition, epochs=2)
+        theta = model.transform(toy_counts(), features=features_for(composition))
     losses = [report.loss for report in model.history_]
     require(
         all(map(math.isfinite, losses)), what, f"the losses of {name} are {losses}",
@@ -52,19 +52,19 @@ def check_saves_and_loads(spec: ComponentSpec) -> None:
     Nothing but parameters, buffers and options goes into the folder; opening it must neither read
     files nor need the corpus.
     """
-    what, mix = title_of(spec), partners(spec)
+    what, composition = title_of(spec), partners(spec)
     with raising_nothing(
         what, "fitting, saving or opening", "a fitted model must come back from its folder",
         "let options be numbers, texts or tuples of them; shapes that come from a file go into "
         "saved_options",
     ), tempfile.TemporaryDirectory() as folder:  # fmt: skip
-        model = toy_fit(mix, epochs=1)
-        before = model.transform(toy_counts(), features=features_for(mix))
+        model = toy_fit(composition, epochs=1)
+        before = model.transform(toy_counts(), features=features_for(composition))
         model.save(Path(folder) / "model")
         registered = spec in default_registry().specs(spec.kind)
         parts: dict[str, Any] = {} if registered else {spec.kind: spec}
         opened = load(Path(folder) / "model", parts=parts, device="cpu")
-        after = opened.transform(toy_counts(), features=features_for(mix))
+        after = opened.transform(toy_counts(), features=features_for(composition))
     theta = float(np.abs(before - after).max())
     topics = float(np.abs(model.topic_word_ - opened.topic_word_).max())
     require(

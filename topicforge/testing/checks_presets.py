@@ -9,7 +9,7 @@ from topicforge.contracts import PresetSpec
 from topicforge.estimator.settings import resolve
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.registry import default_registry
-from topicforge.testing.mixes import features_for
+from topicforge.testing.compositions import features_for
 from topicforge.testing.specs import title_of
 from topicforge.testing.suite import check_for, raising_nothing, require
 from topicforge.testing.toys import N_TOPICS, toy_counts

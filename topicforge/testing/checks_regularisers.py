@@ -22,7 +22,7 @@ _EPOCHS = 8
 _RUN = tuple(Progress(step / 2, _EPOCHS) for step in range(2 * _EPOCHS + 1))
 _PARTS = ("encoder", "link", "prior", "decoder")
 #: decoders that a rule may need, one after the other
-_MIXES = (
+_COMPOSITIONS = (
     {"decoder": "mixture"},
     {"decoder": "embedding", "decoder__width": 6},
     {"decoder": "product"},
@@ -31,16 +31,16 @@ _MIXES = (
 
 
 def _fit(spec: ComponentSpec, rule: Regulariser, epochs: int) -> TopicModel:
-    """A small model with the rule, in the first mix of the built-ins that it does not refuse.
+    """A small model with the rule, in the first composition of the built-ins that it does not refuse.
 
     Raises:
         CheckError: it refuses all of them, or raises something else.
     """
     refusal = ""
-    for mix in _MIXES:
+    for composition in _COMPOSITIONS:
         model = TopicModel(
             encoder="mlp", encoder__hidden=(16,), prior="gaussian", divergence="kl",
-            n_topics=N_TOPICS, epochs=epochs, batch_size=16, device="cpu", regularisers=[rule], **mix,
+            n_topics=N_TOPICS, epochs=epochs, batch_size=16, device="cpu", regularisers=[rule], **composition,
         )  # fmt: skip
         with raising_nothing(
             title_of(spec), "a fit with it", "it must train, and more than once",

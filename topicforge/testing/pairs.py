@@ -18,7 +18,7 @@ from topicforge.distributions import (
 )
 from topicforge.errors import MixError
 from topicforge.registry import build, default_registry, describe
-from topicforge.testing.mixes import candidates
+from topicforge.testing.compositions import candidates
 from topicforge.testing.specs import title_of
 from topicforge.testing.suite import raising_nothing
 from topicforge.testing.toys import N_TOPICS, toy_batch, toy_context, toy_theta, toy_z

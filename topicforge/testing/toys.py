@@ -65,7 +65,7 @@ def toy_context(
         mean_length=25.0,
         word_frequency=torch.from_numpy(share.astype(np.float32)),
         vocabulary=tuple(f"word{v}" for v in range(VOCAB_SIZE)),
-        start_data=StartData(toy_counts),
+        start_data=StartData(toy_counts, toy_features if n_features else None),
     )
 
 

@@ -13,7 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from topicforge import distributed
 from topicforge.contracts import Progress
+from topicforge.contracts.word_layer import WordLayer
 from topicforge.errors import TrainingError
+from topicforge.ops import implementation
+from topicforge.training.adam import RowAdam
 from topicforge.training.objective import Objective
 from topicforge.training.options import TrainingOptions
 from topicforge.training.processes import Processes
@@ -44,6 +47,7 @@ class Optimisation:
     Attributes:
         loss: batch, progress, phase -> :data:`Loss`, to train on.
         plain_loss: the same for documents that nothing is learned from.
+        form: how the optimiser treats the rows of words that a batch lacks, and why.
         between_steps: no gradient is kept for batches to come: the moment for a checkpoint.
     """
 
@@ -91,14 +95,43 @@ class Optimisation:
             rate: learning rate.
         """
         options = self._options
-        self.optimiser = torch.optim.Adam(
-            self._trainable,
-            lr=rate,
-            betas=(float(options.beta1), 0.999),
-            eps=options.eps,
-            weight_decay=options.weight_decay,
-            fused=self._device.type in ("cpu", "cuda"),
-        )
+        settings: dict[str, Any] = {
+            "lr": rate,
+            "betas": (float(options.beta1), 0.999),
+            "eps": options.eps,
+            "weight_decay": options.weight_decay,
+            "fused": self._device.type in ("cpu", "cuda"),
+        }
+        before = getattr(self, "optimiser", None)
+        if isinstance(before, RowAdam):
+            before.release()
+        layers = [m for m in self._network.modules() if isinstance(m, WordLayer)]
+        dense = self._why_dense(layers)
+        if dense is None:
+            self.form = (
+                "by rows: a step moves the words of its batch, and the others when they next occur"
+            )
+            self.optimiser = RowAdam(self._trainable, layers, **settings)
+        else:
+            self.form = f"dense: {dense}"
+            self.optimiser = torch.optim.Adam(self._trainable, **settings)
+
+    def _why_dense(self, layers: list[WordLayer]) -> str | None:
+        """Why a step moves all words; ``None`` where it had better move those of its batch alone."""
+        options, sizes = self._options, self._network.context
+        words = options.batch_size * sizes.mean_length
+        reasons = {
+            "the encoder has no layer with a row per word": not layers,
+            f"a batch of some {words:,.0f} words can have most of the {sizes.vocab_size:,} of the "
+            "vocabulary": sizes.vocab_size <= words,
+            f"the device is {self._device.type}": self._device.type != "cpu",
+            "several processes train together": not self._processes.alone,
+            "the network is compiled": options.compile,
+            "the gradient is clipped as a whole": bool(options.gradient_clip),
+            "a regulariser has a penalty that may read all weights": self._regularisers.penalise,
+            "there is no native library": "native" not in implementation("cpu"),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
 
     def begin_epoch(self, phase: str, now: Progress) -> None:
         """Let the parts move that an epoch moves.
@@ -107,6 +140,8 @@ class Optimisation:
             TrainingError: the regularisers together let nothing move.
         """
         moving = tuple(phase != "train" or self._regularisers.trains(p, now) for p in _PARTS)
+        if isinstance(self.optimiser, RowAdam):
+            self.optimiser.begin()
         if moving == self._moving:
             return
         trainable = {id(p) for p in self._trainable}
@@ -128,14 +163,21 @@ class Optimisation:
                 parameter.grad = None
         self.loss = self._data_parallel()
 
+    def end_epoch(self) -> None:
+        """Make all weights those of the last step."""
+        if isinstance(self.optimiser, RowAdam):
+            self.optimiser.settle()
+
     def release(self) -> None:
-        """Let go of what belongs to training, until somebody trains again.
+        """Let go of what belongs to training, until training goes on.
 
         Data parallel training holds the processes' group, whose threads have to end before the
         interpreter does.
         """
         self.loss = self.plain_loss
         self._moving = None
+        if isinstance(self.optimiser, RowAdam):
+            self.optimiser.release()
 
     def step(self, loss: Tensor, number: int, *, last: bool) -> None:
         """Backwards, and one step of the optimiser once enough batches were seen.

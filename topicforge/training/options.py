@@ -33,7 +33,9 @@ class TrainingOptions:
         epochs: passes over the documents.
         batch_size: documents per step.
         learning_rate: step size of the optimiser.
-        optimiser: ``adam`` (Kingma and Ba 2015), torch's own.
+        optimiser: ``adam`` (Kingma and Ba 2015): torch's own; where a batch can have few of the words of
+            the vocabulary, the rows of an encoder's first layer are stepped when their words next occur,
+            which gives the same to rounding (:class:`~topicforge.training.adam.RowAdam`).
         beta1: Adam's decay of the first moment, in [0, 1); ProdLDA and W-LDA use 0.99 against component
             collapse.
         eps: Adam's epsilon, added to the root of the second moment.

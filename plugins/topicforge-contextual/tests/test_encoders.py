@@ -7,7 +7,7 @@ import torch
 from topicforge import TopicModel, load
 from topicforge.plugin import Batch, Context, InputError, OptionError
 
-from topicforge_contextual.encoders import CombinedEncoder, ContextualEncoder
+from topicforge_contextual.encoders import CombinedEncoder, ContextualEncoder, NeighboursEncoder
 
 CONTEXT = Context(vocab_size=3, n_topics=2, n_latent=2, n_features=2)
 
@@ -100,3 +100,44 @@ def test_options_out_of_their_domain(encoder, given, word):
 def test_features_of_another_width_are_refused(encoder):
     with pytest.raises(InputError, match="2 columns, got 3"):
         encoder(CONTEXT)(batch([[1.0, 2.0, 3.0]] * 2))
+
+
+def test_neighbours_are_averaged_by_hand():
+    """Of e = (1, 1) the two nearest of (3, 4), (4, 3), (-1, 0), of length 1, are the first two; what is
+    averaged is their smooth vectors (1, 0) and (0, 1)."""
+    encoder = NeighboursEncoder(CONTEXT, neighbours=2, known=3).eval()
+    encoder.known = torch.tensor([[0.6, 0.8], [0.8, 0.6], [-1.0, 0.0]])
+    encoder.smooth = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    with torch.no_grad():
+        encoder.loc.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    q = encoder(batch([[1.0, 1.0], [-5.0, 0.1]]))
+    # of (-5, 0.1) the nearest are (-1, 0) and (3, 4), whose smooth vectors cancel out
+    expected = torch.tensor([[2 * 0.5**0.5, 4 * 0.5**0.5], [0.0, 0.0]])
+    torch.testing.assert_close(q.mean.detach(), expected)
+
+
+def test_neighbours_start_at_clusters_and_open_again(two_groups, tmp_path):
+    counts, features = two_groups
+    noisy = features + np.random.default_rng(1).normal(0, 0.25, features.shape).astype(np.float32)
+    trained = model("contextual").set_params(epochs=2, encoder__known=50)
+    theta = trained.fit(counts, features=noisy).transform(counts, features=noisy)
+    agree = np.mean(theta.argmax(1) == features.argmax(1))
+    assert max(agree, 1 - agree) == 1.0  # neighbours take the noise away
+    assert trained.network_.encoder.known.shape == (40, 2)  # every third of 120
+    trained.save(tmp_path / "model")
+    opened = load(tmp_path / "model")
+    np.testing.assert_array_equal(opened.transform(counts, features=noisy), theta)
+
+
+def test_neighbours_refuse_what_cannot_be():
+    for options in (
+        {"neighbours": 0},
+        {"rounds": 0},
+        {"known": 0},
+        {"sharpness": 0},
+        {"dropout": 1},
+    ):
+        with pytest.raises(OptionError, match=f"'neighbours': option '{next(iter(options))}' must"):
+            NeighboursEncoder(CONTEXT, **options)
+    with pytest.raises(InputError, match="features must have 2 columns, got 3"):
+        NeighboursEncoder(CONTEXT)(batch([[1.0, 1.0, 1.0], [0.0, 1.0, 0.0]]))

@@ -117,7 +117,7 @@ def test_a_peer_is_scored_as_a_composition_is(study, corpora):
     (corpora / "first-3-0.json").write_text('{"seconds": {"fit": 1.5}, "versions": {"peer": "2"}}')
     text = (
         "n_topics = 3\n[peers.copy]\ntopics = '{corpus}-{n_topics}-{seed}.txt'\n"
-        "theta = '{corpus}-{n_topics}-{seed}.npy'\ntold = '{corpus}-{n_topics}-{seed}.json'\n"
+        "theta = '{corpus}-{n_topics}-{seed}.npy'\nfacts = '{corpus}-{n_topics}-{seed}.json'\n"
     )
     record = run_cell(read_plan(study(text)).cells()[0])
     assert record["scores"] == found["scores"]
@@ -134,21 +134,21 @@ def test_a_peer_is_scored_as_a_composition_is(study, corpora):
         ("theta", b"no array", "must be a .npy file"),
         ("theta", np.zeros((2, 3)), r"must have shape \(40, 3\), got \(2, 3\)"),
         ("theta", np.array([{}]), "must be a .npy file"),
-        ("told", b"{", "must be JSON"),
-        ("told", b"[]", "must be a JSON object"),
+        ("facts", b"{", "must be JSON"),
+        ("facts", b"[]", "must be a JSON object"),
     ],
 )
 def test_a_peers_unusable_file_is_named(study, corpora, name, content, match):
     (corpora / "topics").write_text("word1 word2\n" * 3)
     np.save(corpora / "theta.npy", np.full((40, 3), 1 / 3))
     (corpora / "theta.npy").rename(corpora / "theta")
-    (corpora / "told").write_text("{}")
+    (corpora / "facts").write_text("{}")
     if isinstance(content, bytes):
         (corpora / name).write_bytes(content)
     else:
         with (corpora / name).open("wb") as file:
             np.save(file, content, allow_pickle=content.dtype == object)
-    text = "n_topics = 3\n[peers.p]\ntopics = 'topics'\ntheta = 'theta'\ntold = 'told'\n"
+    text = "n_topics = 3\n[peers.p]\ntopics = 'topics'\ntheta = 'theta'\nfacts = 'facts'\n"
     record = run_cell(read_plan(study(text)).cells()[0])
     assert record["status"] == "failed"
     assert re.search(match, record["error"])

@@ -71,7 +71,7 @@ def test_a_search_is_read_as_it_is_written(write):
         ("training.patience = {low = 1, high = 2}", InputError, "is the search's to decide"),
         ("prior = {low = 1, high = 2}", InputError, "choices = .* of names"),
         ("", InputError, "at least one setting"),
-        ("encoder = {choices = ['mlp-point']}\ndivergence = {choices = ['kl']}", MixError, "none of 1 mixes"),
+        ("encoder = {choices = ['mlp-point']}\ndivergence = {choices = ['kl']}", MixError, "none of 1 comp"),
     ],
 )  # fmt: skip
 def test_a_space_that_cant_be_is_refused_with_its_place(write, space, error, match):

@@ -53,7 +53,9 @@ def test_likelihoods_against_the_dense_formula(batch_of, counts):
     batch = batch_of(DENSE, V)
     torch.testing.assert_close(part.word_log_likelihood(theta, batch), (x * log_p).sum(1))
     # 3 counts as 2, 1 as 1, 7 as 3
-    trained = x if counts == "plain" else torch.tensor([[2, 1, 0, 0], [0] * 4, [0, 0, 1, 3]]).double()
+    trained = (
+        x if counts == "plain" else torch.tensor([[2, 1, 0, 0], [0] * 4, [0, 0, 1, 3]]).double()
+    )
     torch.testing.assert_close(part.log_likelihood(theta, batch), (trained * log_p).sum(1))
 
 

@@ -68,7 +68,7 @@ def test_the_gradient_flows_through_samples(batch_of, encoder, batch_norm):
     part = make(encoder, batch_norm=batch_norm)
     z = part(batch_of(DENSE, V)).rsample()
     (z * torch.randn_like(z)).sum().backward()
-    assert part.trunk.weight.grad.abs().max() > 1e-4
+    assert part.trunk.words.weight.grad.abs().max() > 1e-4
 
 
 @every_encoder

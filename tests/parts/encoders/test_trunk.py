@@ -52,7 +52,7 @@ def test_forward_is_the_dense_network(batch_of, transform):
         trunk.bias.normal_()
     x = torch.tensor(transformed(DENSE, transform))
     (second,) = trunk.rest.layers
-    h = torch.tanh(x @ trunk.weight + trunk.bias)
+    h = torch.tanh(x @ trunk.words.weight + trunk.bias)
     expected = torch.tanh(h @ second.weight.T + second.bias)
     # 1e-6 because the batch's counts, and what is made of them, are float32
     torch.testing.assert_close(trunk(batch_of(DENSE, 3)), expected, rtol=1e-6, atol=1e-6)
@@ -64,14 +64,14 @@ def test_word_dropout_hides_whole_words_in_training_and_scales_the_others(batch_
     torch.manual_seed(0)
     trunk = Trunk("encoder 'x'", 3, (400,), "softplus", 0.0, "counts", word_dropout=0.5)
     batch = batch_of([[0, 2, 0]] * 64, 3)
-    kept = torch.nn.functional.softplus(4 * trunk.weight[1])  # 2 / (1 - 0.5)
+    kept = torch.nn.functional.softplus(4 * trunk.words.weight[1])  # 2 / (1 - 0.5)
     hidden = torch.nn.functional.softplus(torch.zeros(400))
     out = trunk(batch)
     is_kept = (out - kept).abs().max(1).values < 1e-5
     is_hidden = (out - hidden).abs().max(1).values < 1e-5
     assert (is_kept ^ is_hidden).all()
     assert 16 < is_kept.sum() < 48  # 64 fair coins: 4 deviations are 16
-    plain = torch.nn.functional.softplus(2 * trunk.weight[1]).expand(64, 400)
+    plain = torch.nn.functional.softplus(2 * trunk.words.weight[1]).expand(64, 400)
     torch.testing.assert_close(trunk.eval()(batch), plain)
 
 

@@ -92,7 +92,9 @@ def test_only_the_decoder_moves_once_it_has_begun(planted):
 def test_own_words_end_further_apart_and_theta_stays(planted):
     def fitted(**weights):
         rule = ("distinct-topics", {"coherence": 0.0, "after": 0.5, **weights})
-        return TopicModel(n_topics=4, epochs=10, learning_rate=0.05, regularisers=[rule]).fit(planted[0])
+        return TopicModel(n_topics=4, epochs=10, learning_rate=0.05, regularisers=[rule]).fit(
+            planted[0]
+        )
 
     free, pushed = fitted(overlap=0.0, decorrelation=0.0), fitted(decorrelation=8.0)
     apart = [correlation(torch.from_numpy(m.topic_word_)).item() for m in (free, pushed)]

@@ -14,7 +14,7 @@ def markdown(summary: Summary, impossible: Mapping[str, str]) -> str:
 
     Args:
         summary: of the study.
-        impossible: mix of a grid -> why its parts don't fit.
+        impossible: composition of a grid -> why its parts don't fit.
     """
     blocks: list[str] = []
     for corpus, n_topics in summary.tables():
@@ -26,13 +26,13 @@ def markdown(summary: Summary, impossible: Mapping[str, str]) -> str:
         tests = "\n".join(f"- {_test(summary, metric)}" for metric in summary.rankings)
         blocks.append(f"## Mean rank over corpora, 1 is best\n\n{table}\n\n{tests}")
     if summary.failed:
-        told = "\n".join(
+        text = "\n".join(
             f"- {title}: {reason.strip().splitlines()[-1]}" for title, reason in summary.failed
         )
-        blocks.append(f"## Failed\n\n{told}")
+        blocks.append(f"## Failed\n\n{text}")
     if impossible:
-        told = "\n".join(f"- {mix}: {why}" for mix, why in impossible.items())
-        blocks.append(f"## Impossible\n\n{told}")
+        text = "\n".join(f"- {composition}: {why}" for composition, why in impossible.items())
+        blocks.append(f"## Impossible\n\n{text}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -43,14 +43,14 @@ def headings(metrics: tuple[str, ...]) -> list[str]:
 
 def cells(line: Line, metrics: tuple[str, ...]) -> list[str]:
     """Return a line's numbers as text: mean ± standard deviation, a dash where nothing is known."""
-    told = []
+    text = []
     for metric in metrics:
         mean = line.mean[metric]
         spread = f" ± {line.deviation[metric]:.3f}" if line.runs > 1 else ""
-        told.append("–" if mean is None else f"{mean:.3f}{spread}")
+        text.append("–" if mean is None else f"{mean:.3f}{spread}")
     active = "–" if line.active_topics is None else f"{line.active_topics:.0f}"
     seconds = "–" if line.seconds is None else f"{line.seconds:.1f}"
-    return [*told, active, seconds, str(line.runs)]
+    return [*text, active, seconds, str(line.runs)]
 
 
 def mean_ranks(summary: Summary) -> list[list[str]]:
@@ -69,14 +69,14 @@ def mean_ranks(summary: Summary) -> list[list[str]]:
 
 def _test(summary: Summary, metric: str) -> str:
     ranking = summary.rankings[metric]
-    told = f"{metric}: {ranking.test}"
+    text = f"{metric}: {ranking.test}"
     if ranking.n_blocks > 1:
-        told += (
+        text += (
             f" over {ranking.n_blocks} corpora, p = {ranking.p_value:.2g}; ranks closer than "
             f"{ranking.critical_difference:.2f} do not differ (Nemenyi, 0.05)"
         )
     missing = summary.left_out[metric]
-    return told + (f"; without a value everywhere: {', '.join(missing)}" if missing else "")
+    return text + (f"; without a value everywhere: {', '.join(missing)}" if missing else "")
 
 
 def _table(headings: list[str], rows: list[list[str]]) -> str:

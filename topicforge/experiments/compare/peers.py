@@ -2,7 +2,7 @@
 
 topics    a topic a line, its words best first, separated by spaces
 theta     .npy, (held-out documents, K)
-told      JSON, any of {"seconds": {"fit": 12.3}, "versions": {...}, "settings": {...}}
+facts      JSON, any of {"seconds": {"fit": 12.3}, "versions": {...}, "settings": {...}}
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def read_peer(cell: Cell) -> dict[str, Any]:
     corpus, held_out = cell.documents.open()
     topics = _topics(paths["topics"], cell, corpus)
     theta = _theta(paths["theta"], cell, held_out) if "theta" in paths else None
-    told = _told(paths["told"]) if "told" in paths else {}
+    facts = _read_facts(paths["facts"]) if "facts" in paths else {}
     return {
         "topics": topics,
         "scores": score(cell, topics, theta, corpus, held_out),
         "active_topics": active(theta),
-        **{key: told.get(key, {}) for key in ("seconds", "settings", "versions")},
+        **{key: facts.get(key, {}) for key in ("seconds", "settings", "versions")},
     }
 
 
@@ -67,11 +67,11 @@ def _theta(path: Path, cell: Cell, held_out: Corpus) -> Any:
     return theta
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _read_facts(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"compare: {path}: must be JSON: {error}") from error
-    if not isinstance(told, dict):
-        raise InputError(f"compare: {path}: must be a JSON object, got {type(told).__name__}")
-    return told
+    if not isinstance(facts, dict):
+        raise InputError(f"compare: {path}: must be a JSON object, got {type(facts).__name__}")
+    return facts

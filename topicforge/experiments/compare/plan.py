@@ -15,7 +15,7 @@
     name = "dirichlet"
     concentration = 0.2
 
-    [grid]                                 # every mix of these that fits
+    [grid]                                 # every composition of these that fits
     encoder = ["mlp", "spectral"]
     divergence = ["kl", "mmd"]
     epochs = 50                            # and settings that they share
@@ -56,11 +56,11 @@ class StudyPlan:
     Args:
         corpora: name -> where its documents are.
         compositions: name -> TopicModel's parameters.
-        peers: name -> kind of file (``topics``, ``theta``, ``told``) -> path with placeholders.
+        peers: name -> kind of file (``topics``, ``theta``, ``facts``) -> path with placeholders.
         n_topics: numbers of topics.
         seeds: one run each.
         metrics: names of metrics, of topicforge or of a plugin, the most important first.
-        impossible: mix of the grid -> why its parts don't fit.
+        impossible: composition of the grid -> why its parts don't fit.
     """
 
     corpora: Mapping[str, CorpusPair]
@@ -87,7 +87,7 @@ class StudyPlan:
 
 
 def read_plan(path: Path) -> StudyPlan:
-    """Read and check a study; every mix is composed, so that nothing fails hours later.
+    """Read and check a study; every composition is checked, so that nothing fails hours later.
 
     Raises:
         InputError: unreadable, or not a study; the message names the key.
@@ -106,16 +106,16 @@ def read_plan(path: Path) -> StudyPlan:
         name: _settings(settings, f"{where}: compositions.{name}")
         for name, settings in table(read, "compositions", where).items()
     }
-    mixes, impossible = _grid(read.get("grid", {}), where)
-    twice = sorted(set(mixes) & set(compositions))
+    grid, impossible = _grid(read.get("grid", {}), where)
+    twice = sorted(set(grid) & set(compositions))
     peers = {
         name: _files(files, f"{where}: peers.{name}", path.parent)
         for name, files in table(read, "peers", where).items()
     }
-    twice += sorted(set(peers) & {*mixes, *compositions})
+    twice += sorted(set(peers) & {*grid, *compositions})
     if twice:
         raise InputError(f"{where}: {twice[0]!r} is the name of two contestants; rename one")
-    if not (compositions or mixes or peers):
+    if not (compositions or grid or peers):
         raise InputError(
             f"{where}: there is nothing to compare; write a table [compositions.NAME] or a [grid]"
         )
@@ -126,14 +126,14 @@ def read_plan(path: Path) -> StudyPlan:
                 f"{where}: corpora.{name}: {documents.train} must have a vocabulary, since topics are "
                 "scored as words; build it again with --vocab"
             )
-    for name in (*corpora, *compositions, *mixes, *peers):
+    for name in (*corpora, *compositions, *grid, *peers):
         if not name or "/" in name or name.startswith("."):
             raise InputError(
                 f"{where}: {name!r} names a folder too, so it can't hold / or start with ."
             )
     return StudyPlan(
         corpora,
-        {**compositions, **mixes},
+        {**compositions, **grid},
         peers,
         _numbers(read.get("n_topics", 50), "n_topics", 1, where),
         _numbers(read.get("seeds", 0), "seeds", 0, where),
@@ -159,7 +159,7 @@ def _settings(given: Any, where: str) -> dict[str, Any]:
 
 
 def _grid(given: Any, where: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Every mix of the parts that are lists; the others are the same in all."""
+    """Every composition of the parts that are lists; the others are the same in all."""
     if not isinstance(given, dict):
         raise InputError(f"{where}: grid must be a table, got {given!r}")
     axes = {kind: names(given[kind], f"grid.{kind}", where) for kind in PARTS
@@ -169,27 +169,27 @@ def _grid(given: Any, where: str) -> tuple[dict[str, dict[str, Any]], dict[str, 
         raise InputError(
             f"{where}: grid must have a list of names for at least one of {', '.join(PARTS)}"
         )
-    mixes: dict[str, dict[str, Any]] = {}
+    grid: dict[str, dict[str, Any]] = {}
     impossible: dict[str, str] = {}
     for chosen in itertools.product(*axes.values()) if axes else ():
-        mix = "+".join(chosen)
+        name = "+".join(chosen)
         try:
-            mixes[mix] = _settings(
-                {**shared, **dict(zip(axes, chosen, strict=True))}, f"{where}: grid {mix}"
+            grid[name] = _settings(
+                {**shared, **dict(zip(axes, chosen, strict=True))}, f"{where}: grid {name}"
             )
         except MixError as error:
-            impossible[mix] = str(error).removeprefix(f"{where}: grid {mix}: ")
-    return mixes, impossible
+            impossible[name] = str(error).removeprefix(f"{where}: grid {name}: ")
+    return grid, impossible
 
 
 def _files(given: Any, where: str, folder: Path) -> dict[str, str]:
     if not isinstance(given, dict) or not isinstance(given.get("topics"), str):
         raise InputError(
-            f'{where} must name files: topics = "PATH" and, if you like, theta and told'
+            f'{where} must name files: topics = "PATH" and, if you like, theta and facts'
         )
     for key, path in given.items():
-        if key not in ("topics", "theta", "told") or not isinstance(path, str):
-            raise InputError(f"{where}: {key} must be a path under topics, theta or told")
+        if key not in ("topics", "theta", "facts") or not isinstance(path, str):
+            raise InputError(f"{where}: {key} must be a path under topics, theta or facts")
         try:
             path.format(corpus="", n_topics=0, seed=0)
         except (KeyError, IndexError, ValueError) as error:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from topicforge.errors import MissingExtraError
 from topicforge.experiments.compare.statistics import Ranking
 from topicforge.experiments.compare.summary import Line, Summary
+from topicforge.plot.axes import new_figure
 from topicforge.storage import write_file
 
 _COLUMNS = 3
@@ -50,7 +50,7 @@ def pareto(summary: Summary, path: Path, x: str = "td", y: str = "npmi") -> bool
     names = list(dict.fromkeys(line.contestant for line in summary.lines))
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    drawn = figure(4 * columns, 3.4 * rows + 0.3 * math.ceil(len(names) / 4))
+    drawn = new_figure(4 * columns, 3.4 * rows + 0.3 * math.ceil(len(names) / 4))
     axes = drawn.subplots(rows, columns, squeeze=False)
     for place, ax in enumerate(axes.flat):
         if place >= len(panels):
@@ -104,7 +104,7 @@ def critical_difference(ranking: Ranking, metric: str, path: Path) -> None:
     left = (k + 1) // 2
     bars = 0.35 * len(groups)
     height = 1.1 + bars + 0.45 * left
-    drawn = figure(8, 0.6 + 0.55 * height)
+    drawn = new_figure(8, 0.6 + 0.55 * height)
     ax = drawn.subplots()
     ax.set_axis_off()
     ax.set_xlim(0.55 - 0.35 * k, k + 0.45 + 0.35 * k)
@@ -136,18 +136,3 @@ def critical_difference(ranking: Ranking, metric: str, path: Path) -> None:
 
 def _scored(lines: Sequence[Line], x: str, y: str) -> list[Line]:
     return [z for z in lines if z.mean.get(x) is not None and z.mean.get(y) is not None]
-
-
-def figure(width: float, height: float) -> Any:
-    """Return an empty figure.
-
-    Raises:
-        MissingExtraError: without matplotlib.
-    """
-    try:
-        from matplotlib.figure import Figure  # no pyplot: no window, no state
-    except ImportError as error:
-        raise MissingExtraError(
-            "compare: pictures need matplotlib: pip install 'topicforge[compare]'"
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")

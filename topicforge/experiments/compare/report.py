@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from topicforge.experiments.compare.markdown import markdown
-from topicforge.experiments.compare.plots import critical_difference, figure, pareto
+from topicforge.experiments.compare.plots import critical_difference, pareto
 from topicforge.experiments.compare.store import Record, Store, arrow
 from topicforge.experiments.compare.summary import Summary
+from topicforge.plot.axes import new_figure
 from topicforge.storage import write_file
 
 
@@ -19,7 +20,7 @@ def check_extras() -> None:
         MissingExtraError: without matplotlib or pyarrow.
     """
     arrow()
-    figure(1, 1)
+    new_figure()
 
 
 def write_report(
@@ -31,7 +32,7 @@ def write_report(
         store: the study's folder.
         records: of its cells.
         summary: of these records.
-        impossible: mix of a grid -> why its parts don't fit.
+        impossible: composition of a grid -> why its parts don't fit.
 
     Raises:
         MissingExtraError: without matplotlib or pyarrow.

@@ -36,8 +36,8 @@ from topicforge.errors import InputError, OptionError
 from topicforge.estimator.settings import flatten
 from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.experiments.plan_file import check_keys, read_corpora, read_toml, table, whole
+from topicforge.experiments.search.compositions import check_settings
 from topicforge.experiments.search.measure import LOG_LIKELIHOOD, Measure
-from topicforge.experiments.search.mixes import check_settings
 from topicforge.experiments.search.space import Axis, Choices, read_space
 
 _KEYS = (
@@ -98,7 +98,7 @@ def read_plan(path: str | Path) -> SearchPlan:
         CorpusError: a corpus folder is missing or damaged.
         UnknownNameError: an unknown key, objective, setting or component.
         OptionError: a value outside its domain.
-        MixError: no mix of the space fits.
+        MixError: no composition of the space fits.
     """
     path = Path(path)
     where = f"search: {path}"

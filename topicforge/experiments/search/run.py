@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from topicforge.errors import MissingExtraError, OptionError
 from topicforge.experiments.pool import Died, Pool
-from topicforge.experiments.search.mixes import draw_settings, start_values
+from topicforge.experiments.search.compositions import draw_settings, start_values
 from topicforge.experiments.search.plan import SearchPlan, read_plan
 from topicforge.experiments.search.records import Found, Tried
 from topicforge.experiments.search.trial import OUTCOME, Outcome, TrialTask, run_trial

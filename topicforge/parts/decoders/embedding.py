@@ -13,12 +13,12 @@ from torch.autograd.function import once_differentiable
 
 from topicforge import ops
 from topicforge.contracts import Batch, Context
-from topicforge.contracts.options import whole
+from topicforge.contracts.options import one_of, whole
 from topicforge.distributed import randn
 from topicforge.errors import OptionError, TrainingError
 from topicforge.parts.decoders.topics_over_words import TopicsOverWords
 from topicforge.parts.decoders.word_vectors import read_word_vectors
-from topicforge.parts.layers import product
+from topicforge.parts.layers import STARTS, log_cluster_words, product
 
 _WHERE = "decoder 'embedding'"
 DEFAULT_WIDTH = 300
@@ -42,6 +42,9 @@ class EmbeddingDecoder(TopicsOverWords):
             row i is word i.
         train_vectors: whether rho is trained; with ``vectors``, False keeps them as they came. Words without
             a pretrained vector start at random with the vectors' own deviation.
+        start: ``random``; or ``clusters``: the document clusters that encoder ``spectral`` starts from, alpha
+            by least squares of rho_v . alpha_k = log p(v | k), centred over words; without ``vectors`` rho
+            starts there too, by the singular vectors of that matrix.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class EmbeddingDecoder(TopicsOverWords):
         vectors: Any = None,
         vectors_words: Any = None,
         train_vectors: bool = True,
+        start: str = "random",
     ) -> None:
         super().__init__(context)
         self.given_width = None if width is None else whole(_WHERE, "width", width)
         self.vectors = vectors
         self.vectors_words = vectors_words
         self.train_vectors = train_vectors
+        self.start_from = one_of(_WHERE, "start", start, STARTS)
         width = self.given_width or DEFAULT_WIDTH
         scale = width**-0.25
         self.rho = nn.Parameter(
@@ -66,14 +71,32 @@ class EmbeddingDecoder(TopicsOverWords):
         self.alpha = nn.Parameter(torch.randn(context.n_topics, width) * scale)
 
     def start(self) -> None:
-        """Read or make ``vectors``; their width decides E unless ``width`` said it.
+        """Read or make ``vectors``, whose width decides E unless ``width`` said it; start at clusters.
 
         Raises:
             OptionError: unreadable vectors, or a width that differs from ``width``.
             TrainingError: vectors of a corpus without documents, or in which no two words meet.
         """
-        if self.vectors is None:
-            return
+        if self.vectors is not None:
+            self._read_vectors()
+        if self.start_from == "clusters":
+            self._start_at_clusters()
+
+    def _start_at_clusters(self) -> None:
+        words, _ = log_cluster_words(self.context)
+        logits = words - words.mean(0)
+        with torch.no_grad():
+            if self.vectors is None and self.train_vectors:
+                left, sizes, right = torch.linalg.svd(logits, full_matrices=False)
+                used = min(len(sizes), self.rho.shape[1])
+                root = sizes[:used].sqrt()
+                self.rho[:, :used] = left[:, :used] * root
+                self.alpha.zero_()
+                self.alpha[:, :used] = right[:used].T * root
+            else:
+                self.alpha.copy_(torch.linalg.lstsq(self.rho, logits).solution.T)
+
+    def _read_vectors(self) -> None:
         if isinstance(self.vectors, str) and self.vectors == CORPUS:
             width = self.given_width or DEFAULT_WIDTH
             values = self.context.start_data.word_vectors(width)

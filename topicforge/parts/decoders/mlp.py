@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
 from topicforge.contracts.options import one_of, share, widths
-from topicforge.parts.layers import Mlp, start_at_log_frequency
+from topicforge.parts.layers import STARTS, Mlp, log_cluster_words, start_at_log_frequency
 from topicforge.parts.layers import activation as find_activation
 
 _WHERE = "decoder 'mlp'"
@@ -34,6 +34,9 @@ class MlpDecoder(Decoder):
         dropout: share of the units that are dropped after each layer in training, in [0, 1).
         likelihood: of the words: ``multinomial``, of their counts, or ``bernoulli``, of their presence.
         frequency_bias: whether b starts at the log word frequencies.
+        start: ``random``: W by Glorot and Bengio 2010; or ``clusters``: b_v = log p(v), and the W of least
+            squares of W h(e_k) = log(p(v | k) / p(v)), e_k one-hot, of the document clusters that encoder
+            ``spectral`` starts from.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class MlpDecoder(Decoder):
         dropout: float = 0.0,
         likelihood: str = "multinomial",
         frequency_bias: bool = True,
+        start: str = "random",
     ) -> None:
         super().__init__(context)
         hidden = widths(_WHERE, "hidden", hidden)
@@ -59,10 +63,20 @@ class MlpDecoder(Decoder):
         self.bias = nn.Parameter(torch.zeros(context.vocab_size))
         self.likelihood = likelihood
         self.frequency_bias = frequency_bias
+        self.start_from = one_of(_WHERE, "start", start, STARTS)
 
     def start(self) -> None:
-        """Start the bias at the log word frequencies where ``frequency_bias``."""
-        if self.frequency_bias:
+        """Start at the clusters' words, or the bias at the log word frequencies, by the options."""
+        if self.start_from == "clusters":
+            words, alone = log_cluster_words(self.context)
+            training = self.training
+            self.eval()  # without dropout
+            with torch.no_grad():
+                h = self.hidden(torch.eye(self.context.n_topics))
+                self.weight.copy_((torch.linalg.pinv(h) @ (words - alone[:, None]).T).T)
+                self.bias.copy_(alone)
+            self.train(training)
+        elif self.frequency_bias:
             start_at_log_frequency(self.bias, self.context.word_frequency)
 
     def log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:

@@ -8,7 +8,14 @@ from torch import Tensor, nn
 from topicforge import ops
 from topicforge.contracts import Batch, Context, Decoder
 from topicforge.contracts.options import one_of, share
-from topicforge.parts.layers import BatchNorm, Dropout, start_at_log_frequency, variant
+from topicforge.parts.layers import (
+    STARTS,
+    BatchNorm,
+    Dropout,
+    log_cluster_words,
+    start_at_log_frequency,
+    variant,
+)
 
 _WHERE = "decoder 'product'"
 SCORES = ("weights", "probabilities")
@@ -29,6 +36,8 @@ class ProductDecoder(Decoder):
             ``probabilities`` (with b).
         dropout: share of theta's entries that are dropped in training, in [0, 1) (ProdLDA's theta
             dropout).
+        start: ``random``: W by Glorot and Bengio 2010; or ``clusters``: W_vk = log(p(v | k) / p(v)) and
+            b_v = log p(v) of the document clusters that encoder ``spectral`` starts from.
     """
 
     def __init__(
@@ -39,6 +48,7 @@ class ProductDecoder(Decoder):
         frequency_bias: bool = False,
         scores: str = "weights",
         dropout: float = 0.0,
+        start: str = "random",
     ) -> None:
         super().__init__(context)
         one_of(_WHERE, "scores", scores, SCORES)
@@ -51,11 +61,17 @@ class ProductDecoder(Decoder):
             self.bias.requires_grad_(False)
         self.frequency_bias = frequency_bias
         self.scores = scores
+        self.start_from = one_of(_WHERE, "start", start, STARTS)
         self.dropout = Dropout(share(_WHERE, "dropout", dropout))
 
     def start(self) -> None:
-        """Start the bias at the log word frequencies where ``frequency_bias``."""
-        if self.frequency_bias:
+        """Start at the clusters' words, or the bias at the log word frequencies, by the options."""
+        if self.start_from == "clusters":
+            words, alone = log_cluster_words(self.context)
+            with torch.no_grad():
+                self.weight.copy_(words - alone[:, None])
+                self.bias.copy_(alone)
+        elif self.frequency_bias:
             start_at_log_frequency(self.bias, self.context.word_frequency)
 
     def _weight_and_bias(self, theta: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from topicforge import ops
 from topicforge.contracts import Batch
 from topicforge.contracts.options import one_of, share, widths
+from topicforge.contracts.word_layer import WordLayer
 from topicforge.parts.layers import Dropout, Mlp, activation
 
 INPUTS = ("counts", "normalized", "log1p", "log1p-normalized")
@@ -64,9 +64,8 @@ class Trunk(nn.Module):
         self.transform = transform
         self.word_dropout = Dropout(share(where, "word_dropout", word_dropout), entries=True)
         self.activation = activation(where, activation_name)
-        self.weight = nn.Parameter(torch.empty(vocab_size, hidden[0]))
+        self.words = WordLayer(nn.init.xavier_uniform_(torch.empty(vocab_size, hidden[0])))
         self.bias = nn.Parameter(torch.zeros(hidden[0]))
-        nn.init.xavier_uniform_(self.weight)
         self.rest = Mlp(hidden, self.activation)
         self.dropout = Dropout(share(where, "dropout", dropout))
         self.width = hidden[-1]
@@ -74,6 +73,6 @@ class Trunk(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return (B, width)."""
         value = self.word_dropout(input_values(batch, self.transform))
-        h = ops.sparse_linear(batch.crow, batch.col, value, self.weight, self.bias)
+        h = self.words(batch, value, self.bias)
         features: Tensor = self.dropout(self.rest(self.activation(h)))
         return features

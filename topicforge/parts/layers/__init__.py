@@ -2,6 +2,7 @@
 
 from topicforge.parts.layers.activation import activation
 from topicforge.parts.layers.batch_norm import BatchNorm, variant
+from topicforge.parts.layers.cluster_words import STARTS, log_cluster_words
 from topicforge.parts.layers.dropout import Dropout
 from topicforge.parts.layers.frequency_bias import start_at_log_frequency
 from topicforge.parts.layers.head import Head
@@ -9,12 +10,14 @@ from topicforge.parts.layers.linear import Linear, product
 from topicforge.parts.layers.mlp import Mlp
 
 __all__ = [
+    "STARTS",
     "BatchNorm",
     "Dropout",
     "Head",
     "Linear",
     "Mlp",
     "activation",
+    "log_cluster_words",
     "product",
     "start_at_log_frequency",
     "variant",

@@ -37,8 +37,8 @@ class GmmPrior(Prior):
             density, so MMD refuses it); ``none``: the mixture stays where it started.
         covariance: ``diagonal`` or ``isotropic`` (one variance per component).
         start: ``spread``: means drawn uniformly from the sphere of ``radius``, variances 1;
-            ``fit``: scikit-learn's GaussianMixture on the posterior means after pretraining (its
-            weights too, unless pi has to stay uniform).
+            ``fit``: scikit-learn's GaussianMixture on the posterior means after pretraining. pi starts
+            uniform, as in VaDE; with ``learn="none"`` it is that mixture's.
         radius: length of the means under ``spread``, in units of z.
         variance_floor: lower bound of every variance, > 0; none reaches it.
         fit_documents: largest number of documents whose latents the start ``fit`` reads.
@@ -166,7 +166,7 @@ class GmmPrior(Prior):
             self.raw_var.copy_(
                 _softplus_inverse((variance - self.variance_floor).clamp_min(_LEAST))
             )
-            if self._learn != "components":
+            if self._learn == "none":
                 self.logits.copy_(torch.as_tensor(mixture.weights_).clamp_min(1e-6).log())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +38,8 @@ class DistinctTopics(Regulariser):
     Raises:
         OptionError: a value outside its domain.
     """
+
+    reads_encoder: ClassVar[bool] = False
 
     def __init__(
         self,

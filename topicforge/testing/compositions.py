@@ -51,24 +51,24 @@ def partners(spec: ComponentSpec) -> Composition:
             raise CheckError(f"{error}. To correct it: see the contract of its kind.") from error
     raise CheckError(
         f"{title_of(spec)}: no part of its package or of topicforge fits it (the last refusal: "
-        f"{refusal}), but a component must train in some mix. To correct it: register a partner in "
+        f"{refusal}), but a component must train in some composition. To correct it: register a partner in "
         "the same package, or a divergence rule for its distribution."
     )
 
 
-def toy_fit(mix: Composition, **settings: Any) -> TopicModel:
+def toy_fit(composition: Composition, **settings: Any) -> TopicModel:
     """Return a TopicModel of these parts on four topics, fitted to the toy documents.
 
     Args:
-        mix: the parts.
+        composition: the parts.
         **settings: further parameters of TopicModel.
     """
-    parts: dict[str, Any] = {kind: part.spec for kind, part in mix.parts.items()}
+    parts: dict[str, Any] = {kind: part.spec for kind, part in composition.parts.items()}
     model = TopicModel(n_topics=N_TOPICS, batch_size=16, device="cpu", **parts, **settings)
-    return model.fit(toy_counts(), features=features_for(mix))
+    return model.fit(toy_counts(), features=features_for(composition))
 
 
-def features_for(mix: Composition) -> Any:
-    """Return the toy features where the mix's encoder reads features, else ``None``."""
-    reads = getattr(mix.encoder.spec.factory, "reads_features", False)
+def features_for(composition: Composition) -> Any:
+    """Return the toy features where the composition's encoder reads features, else ``None``."""
+    reads = getattr(composition.encoder.spec.factory, "reads_features", False)
     return toy_features() if reads else None
