@@ -275,7 +275,7 @@ PRESETS: dict[str, PresetSpec] = {
             "wider prior, but training begins at clusters of documents in the space of the corpus' own "
             "word vectors instead of at random, so that no topic has to be found first and none dies. Words "
             "that occur whatever the topic is go to a background, which helps to predict but is no part of "
-            "topic_word_. In the second half of the epochs the decoder trains alone, and its topics' words are "
+            "topic_word_. In the second half of the epochs the decoder trains alone, and topics' words are "
             "told apart (distinct-topics), so the topics that are shown are the model's own p(word | topic) "
             "and no re-ranking. docs/results.md compares it with the others.",
         ),

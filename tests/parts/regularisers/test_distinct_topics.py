@@ -1,6 +1,7 @@
 """Distinct topics: values worked by hand, gradients, what is held when, and what it does."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,9 +22,11 @@ class Fixed:
     def __init__(self, own, vectors, mean_length=1.0):
         self.own = own
         self.decoder = torch.nn.Linear(1, 1, dtype=own.dtype)
-        start_data = type("", (), {"clusters": lambda _, k: type("", (), {"vectors": vectors})})()
-        self.context = type(
-            "", (), {"n_topics": len(own), "mean_length": mean_length, "start_data": start_data}
+        clusters = SimpleNamespace(vectors=vectors)
+        self.context = SimpleNamespace(
+            n_topics=len(own),
+            mean_length=mean_length,
+            start_data=SimpleNamespace(clusters={len(own): clusters}.__getitem__),
         )
 
     def own_words(self):
