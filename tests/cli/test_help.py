@@ -17,6 +17,7 @@ COMMANDS = [
     "export",
     "serve",
     "evaluate",
+    "choose-k",
     "compare",
     "search",
     "explain",

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from topicforge.cli import (
+    choose_k,
     compare,
     corpus,
     demo,
@@ -35,7 +36,7 @@ from topicforge.cli.output import NoteHandler, results_only, show_error, show_wa
 
 _ORDER = (
     "demo", "corpus", "train", "topics", "find", "documents", "inspect", "edit", "report", "transform",
-    "export", "serve", "evaluate", "compare", "search", "explain", "plugins", "kernels",
+    "export", "serve", "evaluate", "choose-k", "compare", "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -96,6 +97,7 @@ app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
 app.command("serve")(results_only(serve.serve))
 app.command("evaluate")(results_only(evaluate.evaluate))
+app.command("choose-k")(results_only(choose_k.choose_k))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))
 app.command("explain")(results_only(explain.explain))
