@@ -11,6 +11,7 @@ COMMANDS = [
     "find",
     "documents",
     "inspect",
+    "card",
     "edit",
     "report",
     "transform",

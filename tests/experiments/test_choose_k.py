@@ -22,8 +22,8 @@ def test_stability_matches_topics_before_it_compares_them():
 
 def record(k, seed, npmi, td=1.0, words="ab"):
     return {
-        "status": "done", "n_topics": k, "seed": seed, "scores": {"npmi": npmi, "td": td},
-        "log_likelihood": -5.0, "topics": [[word] for word in words], "weights": [[1.0]] * len(words),
+        "status": "done", "n_topics": k, "seed": seed, "scores": {"npmi": npmi, "td": td, "perplexity": 20.0},
+        "topics": [[word] for word in words], "weights": [[1.0]] * len(words),
         "active_topics": 2,
     }  # fmt: skip
 
@@ -40,6 +40,7 @@ def test_the_most_stable_of_those_near_the_best():
     assert choice.n_topics == 10
     assert [row.n_topics for row in choice.table] == [10, 20, 50]
     assert choice.table[1].quality_error == pytest.approx(0.02)
+    assert choice.table[0].log_likelihood == pytest.approx(-3, abs=0.01)  # ln 20
     assert (choice.table[0].stability, choice.table[1].stability) == (1, 0.5)
     assert "within one standard error (0.020) of the highest, 0.320 with K = 20" in choice.reason
     assert "1.00, against 0.50 with K = 20" in choice.reason

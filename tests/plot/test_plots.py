@@ -92,6 +92,19 @@ def test_bars_are_the_probabilities_of_the_best_words():
         plot.top_words(TOPICS, 3)
 
 
+def test_places_can_be_others():
+    places = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    assert (
+        plot.topic_map(TOPICS, places=places).collections[0].get_offsets().tolist()
+        == places.tolist()
+    )
+    assert interactive.topic_map(TOPICS, places=places).data[0].x.tolist() == [0.0, 2.0, 4.0]
+    dots = interactive.document_map(TOPICS, np.eye(3), labels=["a"] * 3, places=places).data[0]
+    assert dots.y.tolist() == [1.0, 3.0, 5.0]
+    with pytest.raises(InputError, match=r"places must be \(3, 2\), got \(2, 2\)"):
+        plot.topic_map(TOPICS, places=places[:2])
+
+
 def test_areas_are_shares():
     areas = plot.topic_map(TOPICS).collections[0].get_sizes()
     assert areas / areas.sum() == pytest.approx([0.5, 0.3, 0.2])

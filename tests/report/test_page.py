@@ -150,11 +150,16 @@ def test_odd_documents(tmp_path):
 def test_a_corpus_brings_its_name_and_labels(tmp_path):
     counts = np.random.default_rng(0).poisson(0.8, (40, 6))
     corpus = Corpus(
-        Counts.from_matrix(counts), tuple("abcdef"), tuple(["x", "y"] * 20), name="letters"
+        Counts.from_matrix(counts),
+        tuple("abcdef"),
+        tuple(["x", "y"] * 20),
+        name="letters",
+        description={"language": "en", "stop": ["a"]},
     )
     model = TopicModel(n_topics=2, epochs=1).fit(corpus)
     text, _, data = read(model.report(corpus, tmp_path / "r.html"))
     assert "<title>letters</title>" in text
+    assert data["reproduce"]["call"].endswith("# corpus: letters\n#   language = 'en'")
     assert data["figures"]["classes"]["data"][0]["y"] == ["x", "y"]
 
 

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from topicforge.cli import (
+    card,
     choose_k,
     compare,
     corpus,
@@ -35,8 +36,9 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "inspect", "edit", "report", "transform",
-    "export", "serve", "evaluate", "choose-k", "compare", "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "inspect", "card", "edit", "report",
+    "transform", "export", "serve", "evaluate", "choose-k", "compare", "search", "explain",
+    "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -91,6 +93,7 @@ app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
 app.command("inspect")(results_only(inspect.inspect))
+app.command("card")(results_only(card.card))
 app.command("edit")(results_only(edit.edit))
 app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))

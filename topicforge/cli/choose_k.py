@@ -77,8 +77,7 @@ def choose_k(
         if record["status"] == "failed":
             how = "failed: " + record["error"].strip().splitlines()[-1]
         else:
-            shown = {**record["scores"], "log-likelihood": record["log_likelihood"]}
-            how = ", ".join(f"{k} {v:.3f}" for k, v in shown.items() if v is not None)
+            how = ", ".join(f"{name} {value:.3f}" for name, value in record["scores"].items())
         note(f"{done}/{total} {cell.title}: {how}")
 
     choice = choose(

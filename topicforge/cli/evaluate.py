@@ -21,7 +21,8 @@ _OTHERS = "Topics of other programs"
 _TOP, _TOP_OF_TD = 10, 25
 #: what the metrics call their inputs -> where they come from here
 _SOURCES = {
-    "bow": "--corpus", "vocabulary": "--corpus", "texts": "--texts", "theta": "a model or --theta",
+    "bow": "--corpus", "vocabulary": "--corpus", "word_vectors": "--vectors",
+    "texts": "--texts", "theta": "a model or --theta",
     "labels": "labels in --corpus", "transform": "a model", "topic_word": "a model",
     "completion or transform": "a model", "completion or topic_word": "a model",
     "heldout or halves": "--corpus",
@@ -50,6 +51,14 @@ def evaluate(
             metavar="FILE",
             help="Texts for npmi_window and c_v: one document per line, its words in order, separated by "
             "spaces.",
+        ),
+    ] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Word vectors for wec: word2vec or GloVe text, or .npy with a row for each word of the "
+            "reference's vocabulary.",
         ),
     ] = None,
     metric: Annotated[
@@ -118,6 +127,8 @@ def evaluate(
         )
     documents = None if corpus is None else corpus_or_counts(corpus, vocab, labels)
     given = _counted(documents if reference is None else open_corpus(reference))
+    if vectors is not None:
+        given.update(word_vectors=_read_vectors(vectors, given.get("vocabulary")))
     if documents is not None:
         given.update(documents=documents.name, labels=documents.labels)
     if model is not None:
@@ -221,6 +232,14 @@ def _from_model(
             "heldout": documents.counts.to_scipy(),
         },
     )
+
+
+def _read_vectors(path: Path, vocabulary: Any) -> Any:
+    from topicforge.parts.decoders.word_vectors import read_word_vectors
+
+    if vocabulary is None:
+        raise typer.BadParameter("--vectors needs the words of --corpus or --reference")
+    return read_word_vectors(path, vocabulary, len(vocabulary)).values
 
 
 def _read_lines(path: Path, what: str, empty: bool = False) -> list[list[str]]:

@@ -82,7 +82,10 @@ class ModelViews(ModelTables):
                     f"{len(given):,}"
                 )
         listed = {what: None if given is None else list(given) for what, given in beside.items()}
-        about = report.Documents(read.documents.counts, theta, name=name, **listed)
+        described = X.description if isinstance(X, Corpus) else {}
+        about = report.Documents(
+            read.documents.counts, theta, name=name, description=described, **listed
+        )
         data = report.collect(
             self, self._topics(), about, title=title or name, n_documents=documents
         )

@@ -31,7 +31,7 @@ from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.results import Table
 from topicforge.storage import check_claim, claim_folder, write_file, write_json
 
-METRICS = ("npmi", "td")
+METRICS = ("npmi", "td", "perplexity")
 _NAME, _MARK, _WHAT = "model", "choose-k.json", "a choice of the number of topics"
 _PICTURES = ("coherence", "diversity", "log_likelihood", "stability")
 
@@ -60,7 +60,7 @@ class KRow:
     diversity: float
     quality: float
     quality_error: float | None
-    log_likelihood: float | None
+    log_likelihood: float
     stability: float | None
     active: float
 
@@ -246,7 +246,7 @@ def _row(records: Sequence[Record]) -> KRow:
     coherence = [record["scores"]["npmi"] for record in records]
     diversity = [record["scores"]["td"] for record in records]
     quality = [c * d if c > 0 else c for c, d in zip(coherence, diversity, strict=True)]
-    likelihood = [one for record in records if (one := record["log_likelihood"]) is not None]
+    perplexity = [record["scores"]["perplexity"] for record in records]
     n = len(records)
     return KRow(
         n_topics=records[0]["n_topics"],
@@ -255,7 +255,7 @@ def _row(records: Sequence[Record]) -> KRow:
         diversity=fmean(diversity),
         quality=fmean(quality),
         quality_error=stdev(quality) / math.sqrt(n) if n > 1 else None,
-        log_likelihood=fmean(likelihood) if likelihood else None,
+        log_likelihood=-fmean(map(math.log, perplexity)),
         stability=stability([(record["topics"], record["weights"]) for record in records]),
         active=fmean(record["active_topics"] for record in records),
     )

@@ -17,9 +17,9 @@ from topicforge.plot.data import (
     label_groups,
     lines_of,
     pivot,
+    places_of,
     positions_in_time,
     topic_names,
-    topic_positions,
     topics_of,
     tree_of,
     word_bars,
@@ -90,7 +90,7 @@ def top_words(model: Any, topic: int, *, top: int = 10, ax: Axes | None = None) 
     return _finish(ax)
 
 
-def topic_map(model: Any, *, ax: Axes | None = None) -> Axes:
+def topic_map(model: Any, *, places: NDArray[Any] | None = None, ax: Axes | None = None) -> Axes:
     """Draw topics as discs, near one another where their words are alike.
 
     Places are those of :func:`~topicforge.plot.data.topic_positions`: metric multidimensional scaling of
@@ -99,6 +99,7 @@ def topic_map(model: Any, *, ax: Axes | None = None) -> Axes:
 
     Args:
         model: fitted.
+        places: (K, 2) others.
         ax: where to draw.
 
     Raises:
@@ -106,7 +107,7 @@ def topic_map(model: Any, *, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax, 7, 6)
     topics, names = topics_of(model), topic_names(model)
-    places, shown = topic_positions(topics.topic_word), topics.shown
+    places, shown = places_of(topics, places), topics.shown
     ax.scatter(
         places[shown, 0], places[shown, 1], s=6000 * areas(model)[shown], c=COLOURS[0], alpha=0.45,
         linewidths=0,
@@ -125,6 +126,7 @@ def document_map(
     theta: NDArray[Any],
     *,
     labels: Sequence[Any] | None = None,
+    places: NDArray[Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw documents as dots on the map of topics, each at the mean of its topics' places.
@@ -134,6 +136,7 @@ def document_map(
         theta: (N, K), from ``model.transform``.
         labels: N, for the colour of dots: the seven most frequent have one of their own, all others
             are grey. ``None``: the largest topic is a document's label.
+        places: (K, 2) places of topics, other than those of :func:`topic_map`.
         ax: where to draw.
 
     Raises:
@@ -141,7 +144,7 @@ def document_map(
         MissingExtraError: without matplotlib.
     """
     ax = _axes(ax, 7, 6)
-    places = topic_positions(topics_of(model).topic_word)
+    places = places_of(model, places)
     at = document_positions(theta, places)
     for label, colour, rows in label_groups(theta, labels, topic_names(model)):
         ax.scatter(

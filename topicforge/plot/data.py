@@ -65,6 +65,20 @@ def word_bars(model: Any, topic: int, top: int) -> tuple[list[str], list[float]]
     return list(topics.words(top)[topic]), row[order].tolist()
 
 
+def places_of(model: Any, places: NDArray[Any] | None) -> Floats:
+    """Return the (K, 2) places that were handed in, or those of :func:`topic_positions`.
+
+    Raises:
+        InputError: places of another shape.
+    """
+    topics = topics_of(model)
+    if places is None:
+        return topic_positions(topics.topic_word)
+    if np.shape(places) != (len(topics), 2):
+        raise InputError(f"plot: places must be ({len(topics)}, 2), got {np.shape(places)}")
+    return np.asarray(places, dtype=np.float64)
+
+
 def topic_positions(topic_word: NDArray[Any]) -> Floats:
     """Return places of topics in two dimensions, near where their words are alike.
 

@@ -22,8 +22,8 @@ from topicforge.plot.data import (
     label_groups,
     lines_of,
     pivot,
+    places_of,
     topic_names,
-    topic_positions,
     topics_of,
     tree_of,
     word_bars,
@@ -58,14 +58,14 @@ def top_words(model: Any, topic: int, *, top: int = 10) -> Figure:
     )
 
 
-def topic_map(model: Any) -> Figure:
+def topic_map(model: Any, *, places: NDArray[Any] | None = None) -> Figure:
     """Topics as discs; see :func:`topicforge.plot.topic_map`. Point at one for its words."""
     topics, names = topics_of(model), _plain(topic_names(model))
     shown, words = topics.shown, topics.words(10)
-    places, area = topic_positions(topics.topic_word)[shown], areas(model)[shown]
+    at, area = places_of(topics, places)[shown], areas(model)[shown]
     told = [f"{names[k]}<br>{' '.join(_plain(words[k]))}" for k in shown]
     discs = {
-        "type": "scatter", "mode": "markers+text", "x": places[:, 0], "y": places[:, 1],
+        "type": "scatter", "mode": "markers+text", "x": at[:, 0], "y": at[:, 1],
         "text": [str(k) for k in shown], "hovertext": told, "customdata": shown,
         "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {
@@ -73,7 +73,7 @@ def topic_map(model: Any) -> Figure:
             "sizemin": 6, "color": COLOURS[0], "opacity": 0.5,
         },
     }  # fmt: skip
-    return _figure([discs], **_plane(places))
+    return _figure([discs], **_plane(at))
 
 
 def document_map(
@@ -81,6 +81,7 @@ def document_map(
     theta: NDArray[Any],
     *,
     labels: Sequence[Any] | None = None,
+    places: NDArray[Any] | None = None,
     texts: Sequence[str] | None = None,
 ) -> Figure:
     """Documents as dots; see :func:`topicforge.plot.document_map`.
@@ -89,9 +90,10 @@ def document_map(
         model: fitted.
         theta: (N, K).
         labels: N, or ``None``.
+        places: (K, 2) places of topics, or ``None``.
         texts: N texts to show under the pointer; ``None`` for the documents' numbers.
     """
-    at = document_positions(theta, topic_positions(topics_of(model).topic_word)).astype(np.float32)
+    at = document_positions(theta, places_of(model, places)).astype(np.float32)
     dots = [
         {
             "type": "scatter", "mode": "markers", "x": at[rows, 0], "y": at[rows, 1],

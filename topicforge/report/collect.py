@@ -8,7 +8,7 @@ import platform
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -21,7 +21,7 @@ from topicforge.corpus import Counts
 from topicforge.evaluation import evaluate
 from topicforge.evaluation.labels import is_missing
 from topicforge.plot import interactive
-from topicforge.plot.data import topic_names
+from topicforge.plot.data import topic_names, topic_positions
 from topicforge.results import (
     Topics,
     correlation,
@@ -58,6 +58,7 @@ class Documents:
         labels: N labels, or ``None``.
         times: N times, or ``None``.
         name: what to call them.
+        description: how they were read, see :class:`~topicforge.corpus.Corpus`.
     """
 
     counts: Counts
@@ -66,6 +67,7 @@ class Documents:
     labels: Sequence[Any] | None = None
     times: Sequence[Any] | None = None
     name: str = "corpus"
+    description: Mapping[str, Any] = field(default_factory=dict)
 
 
 def collect(
@@ -123,7 +125,7 @@ def collect(
         "figures": figures(model, topics, documents, shown, texts),
         "scores": scores(model, topics, documents, vocabulary),
         "composition": composition(model.explanation()),
-        "reproduce": reproduce(model, documents.name),
+        "reproduce": reproduce(model, documents),
     })  # fmt: skip
     return data
 
@@ -139,10 +141,13 @@ def sample(documents: Documents, n_documents: int) -> tuple[list[int], list[list
         Document numbers, rising; for each topic its documents as places in that list, best first.
     """
     worded = np.flatnonzero(documents.counts.lengths())
-    theta = documents.theta[worded]
     n_topics = documents.theta.shape[1]
     per_topic = min(PER_TOPIC, max(1, n_documents // (2 * n_topics)), len(worded))
-    best = worded[np.argsort(-theta, axis=0, kind="stable")[:per_topic].T]
+    # a topic at a time: an index of all documents and topics may not fit into memory
+    best = np.array([
+        worded[np.argsort(-documents.theta[worded, k], kind="stable")[:per_topic]]
+        for k in range(n_topics)
+    ])  # fmt: skip
     chosen = np.unique(best[: n_documents // max(per_topic, 1)])
     rest = np.setdiff1d(worded, chosen)
     wanted = min(max(n_documents - len(chosen), 0), len(rest))
@@ -195,7 +200,11 @@ def figures(
     """Return the Plotly figures that the documents allow, by name."""
     theta, rows = documents.theta, list(shown)
     worded = theta[documents.counts.lengths() > 0]
-    drawn = {"topics": interactive.topic_map(topics), "hierarchy": interactive.hierarchy(topics)}
+    places = topic_positions(topics.topic_word)
+    drawn = {
+        "topics": interactive.topic_map(topics, places=places),
+        "hierarchy": interactive.hierarchy(topics),
+    }
     if rows:
         most = sorted(topics.shown, key=lambda k: -worded[:, k].mean())[:MATRIX]
         largest = np.array(sorted(most), dtype=np.int64)
@@ -205,7 +214,7 @@ def figures(
         )
         labels = None if documents.labels is None else [documents.labels[n] for n in rows]
         drawn["documents"] = interactive.document_map(
-            topics, theta[rows], labels=labels, texts=texts
+            topics, theta[rows], labels=labels, places=places, texts=texts
         )
     if any(report.phase == "train" for report in model.history_):
         drawn["training"] = interactive.training(model)
@@ -282,7 +291,7 @@ def composition(told: Mapping[str, Any]) -> list[dict[str, str]]:
     return rows
 
 
-def reproduce(model: Any, name: str) -> dict[str, Any]:
+def reproduce(model: Any, documents: Documents) -> dict[str, Any]:
     """Return the lines that make the same model again, and the versions that ran here."""
     defaults = type(model)().get_params(deep=False)
     given = {
@@ -292,9 +301,14 @@ def reproduce(model: Any, name: str) -> dict[str, Any]:
         and (name == "seed" or name not in defaults or value is not defaults[name])
     }
     settings = "".join(f"    {name}={value!r},\n" for name, value in given.items())
+    read = [
+        f"#   {name} = {value!r}\n"
+        for name, value in documents.description.items()
+        if isinstance(value, str | int | float | None)
+    ]
     return {
         "call": f"from topicforge import TopicModel\n\nmodel = TopicModel(\n{settings})\n"
-        f"model.fit(corpus)  # {name}",
+        f"model.fit(corpus)\n\n# corpus: {documents.name}\n{''.join(read)}".rstrip(),
         "versions": {
             "topicforge": __version__,
             "Python": platform.python_version(),

@@ -63,7 +63,7 @@
     Object.assign(layout, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
       font: { color: colour("--text"), family: getComputedStyle(document.body).fontFamily, size: 12 },
-      height: layout.height ?? 480,
+      height: narrow() && layout.xaxis?.visible === false ? 400 : (layout.height ?? 480),
       margin: { t: 10, r: 10, b: 45, l: layout.xaxis?.visible === false ? 10 : 55 },
     });
     for (const axis of [layout.xaxis, layout.yaxis]) {
@@ -98,6 +98,13 @@
     });
   }
 
+  /** What the columns of a figure's table are. */
+  function headsOf({ data: [trace], layout }) {
+    const told = (title, otherwise) => said[title?.text] ?? title?.text ?? otherwise;
+    if (trace?.type === "heatmap") return [said.row, said.column, told(trace.colorbar.title, "z")];
+    return [said.name, told(layout.xaxis.title, "x"), told(layout.yaxis.title, "y")];
+  }
+
   /** The numbers behind a figure, whatever its kind. */
   function rowsOf(figure) {
     const rows = [];
@@ -126,7 +133,7 @@
       element("summary", say("as_table"), { "aria-label": `${title}: ${say("as_table")}` }),
       element("div", null, { class: "wide", tabindex: "0", role: "region", "aria-label": title }, [table]),
     ]);
-    const fill = () => details.open && fillTable(table, title, [said.name, "x", "y"], rowsOf(figures[name]).map((row) => row.map(plain)));
+    const fill = () => details.open && fillTable(table, title, headsOf(figures[name]), rowsOf(figures[name]).map((row) => row.map(plain)));
     details.addEventListener("toggle", fill);
     holder.append(
       element("div", null, { class: "plot", role: "img", "aria-label": title }),

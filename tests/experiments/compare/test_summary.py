@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from topicforge.evaluation import MetricSpec
-from topicforge.experiments.compare import summarise
+from topicforge.experiments.compare import by_relevance, summarise
 from topicforge.experiments.compare.markdown import markdown
 from topicforge.experiments.compare.plots import critical_difference, front, pareto
 from topicforge.registry import default_registry
@@ -91,3 +91,27 @@ def test_pictures_are_written(records, tmp_path):
     assert (tmp_path / "ranks.svg").stat().st_size > 0
     assert not pareto(summarise(records, ["npmi"]), tmp_path / "none.svg")
     assert not (tmp_path / "none.svg").exists()
+
+
+def test_one_order_for_all_and_scores_at_equal_diversity(records):
+    curve = {"1": (0.1, 0.4), "0.6": (0.3, 0.7), "0.2": (0.2, 0.9)}
+    told = {k: {"npmi": npmi, "td": td} for k, (npmi, td) in curve.items()}
+    low = {k: {"npmi": 0.5, "td": 0.3} for k in curve}
+    kept = [r | {"relevance": low if r["contestant"] == "b" else told} for r in records]
+    common, equal = by_relevance(kept, ["npmi", "td", "purity"])
+    assert common.metrics == ("npmi", "td")
+    assert common.order == "relevance, lambda = 0.6"
+    assert common.of("x", 5)[0].mean == {"npmi": 0.3, "td": 0.7}
+    # halfway between td 0.7 and 0.9; b never gets there
+    assert equal.of("x", 5)[0].mean["npmi"] == pytest.approx(0.25)
+    assert equal.of("x", 5)[1].mean["npmi"] is None
+    text = markdown(summarise(kept, ["npmi"]), {}, [common, equal])
+    assert "## x, K = 5: relevance, at td = 0.8" in text
+    assert by_relevance(records, ["npmi"]) == []
+
+
+def test_chance_is_shown_and_not_ranked(records):
+    chance = [record(corpus, "chance", 0, -0.9) for corpus in "xy"]
+    summary = summarise(records + chance, ["npmi"])
+    assert "chance" in {line.contestant for line in summary.lines}
+    assert "chance" not in summary.rankings["npmi"].names

@@ -9,7 +9,7 @@ from topicforge.experiments.compare.plan import StudyPlan, read_plan
 from topicforge.experiments.compare.run import run
 from topicforge.experiments.compare.statistics import Ranking, rank
 from topicforge.experiments.compare.store import Store
-from topicforge.experiments.compare.summary import Summary, summarise
+from topicforge.experiments.compare.summary import Summary, by_relevance, summarise
 
 __all__ = [
     "Cell",
@@ -17,6 +17,7 @@ __all__ = [
     "Store",
     "StudyPlan",
     "Summary",
+    "by_relevance",
     "rank",
     "read_plan",
     "run",

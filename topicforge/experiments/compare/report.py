@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from topicforge.experiments.compare.markdown import markdown
@@ -24,7 +24,11 @@ def check_extras() -> None:
 
 
 def write_report(
-    store: Store, records: Iterable[Record], summary: Summary, impossible: Mapping[str, str]
+    store: Store,
+    records: Iterable[Record],
+    summary: Summary,
+    impossible: Mapping[str, str],
+    others: Sequence[Summary] = (),
 ) -> list[Path]:
     """Write everything into the study's folder and return the files.
 
@@ -33,6 +37,7 @@ def write_report(
         records: of its cells.
         summary: of these records.
         impossible: composition of a grid -> why its parts don't fit.
+        others: of the same records with other orders of words.
 
     Raises:
         MissingExtraError: without matplotlib or pyarrow.
@@ -41,7 +46,7 @@ def write_report(
     store.export(records)
     written = [folder / "results.json", folder / "results.parquet", folder / "topics.parquet"]
     with write_file(folder / "summary.md") as file:
-        file.write(markdown(summary, impossible).encode())
+        file.write(markdown(summary, impossible, others).encode())
     written.append(folder / "summary.md")
     if pareto(summary, folder / "pareto.png"):
         written.append(folder / "pareto.png")

@@ -10,11 +10,9 @@ from importlib import metadata
 from typing import Any
 
 from topicforge._version import __version__
-from topicforge.corpus import Corpus
-from topicforge.errors import InputError
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.compare.cells import Cell
-from topicforge.experiments.compare.score import TOP, active, score
+from topicforge.experiments.compare.score import TOP, active, score, score_by_relevance
 
 
 def train(cell: Cell) -> dict[str, Any]:
@@ -33,9 +31,10 @@ def train(cell: Cell) -> dict[str, Any]:
     parts = model.settings_.composition.parts
     return {
         "topics": topics,
-        "scores": score(cell, topics, theta, corpus, held_out),
         "weights": [list(row.weights) for row in model.topic_table(top=min(TOP, corpus.vocab_size))],
-        "log_likelihood": None if cell.documents.held_out is None else _likelihood(model, held_out),
+        "ranked_by": model.ranked_by(),
+        "scores": score(cell, topics, theta, corpus, held_out, completion=model.completion),
+        "relevance": score_by_relevance(cell, model.topic_word_, corpus, held_out),
         "active_topics": active(theta),
         "seconds": {"fit": fitted - began, "transform": ended - fitted},
         "settings": {
@@ -52,11 +51,3 @@ def train(cell: Cell) -> dict[str, Any]:
                if part.spec.distribution},
         },
     }  # fmt: skip
-
-
-def _likelihood(model: TopicModel, held_out: Corpus) -> float | None:
-    """Mean log-likelihood of a held-out word in nats; ``None`` where no document has two tokens."""
-    try:
-        return model.score(held_out)
-    except InputError:
-        return None
