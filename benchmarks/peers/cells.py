@@ -72,14 +72,16 @@ def write(
     seconds: Mapping[str, float],
     settings: Mapping[str, Any],
     packages: Sequence[str],
+    topic_word: Any = None,
 ) -> None:
     """Write the cell's files; the topics last, because their file marks the cell as finished."""
     paths = cell.paths()
     for path in paths.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    if "theta" in paths:
-        with paths["theta"].open("wb") as file:
-            np.save(file, np.asarray(theta, dtype=np.float32), allow_pickle=False)
+    for kind, array in (("theta", theta), ("topic_word", topic_word)):
+        if kind in paths and array is not None:
+            with paths[kind].open("wb") as file:
+                np.save(file, np.asarray(array, dtype=np.float32), allow_pickle=False)
     if "facts" in paths:
         facts = {
             "seconds": seconds,

@@ -33,7 +33,7 @@ def main() -> None:
         ended = time.perf_counter()
         topics = top_words(np.asarray(model.get_topics()), vocabulary)
         seconds = {"fit": fitted - began, "transform": ended - fitted}
-        write(cell, topics, theta, seconds, SETTINGS, ["gensim"])
+        write(cell, topics, theta, seconds, SETTINGS, ["gensim"], model.get_topics())
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ def test_a_model_by_every_score(run, corpus, model, expected):
     assert {"npmi", "u_mass", "td", "tu", "irbo", "purity", "nmi", "km_purity", "km_nmi"} <= set(
         expected
     )
-    assert printed["skipped"] == {"npmi_window": "needs --texts", "c_v": "needs --texts"}
+    texts = dict.fromkeys(("npmi_window", "c_v"), "needs --texts")
+    assert printed["skipped"] == {**texts, "wec": "needs --vectors"}
 
 
 def test_the_table_says_value_and_provenance(run, corpus, model, expected):
@@ -164,3 +165,18 @@ def test_columns_of_other_words_are_refused(run, model, corpus, tmp_path):
     # as a reference it may have any words, as long as the topics' are among them
     run("corpus", "build", corpus / "vocabulary.txt", "-o", tmp_path / "R")
     assert run("evaluate", model, "--corpus", corpus, "--reference", tmp_path / "R").code == 0
+
+
+def test_word_vectors(run, corpus, model, tmp_path):
+    words = Corpus.open(corpus).vocabulary
+    lines = "".join(f"{w} {v % 3} 1\n" for v, w in enumerate(words))
+    (tmp_path / "glove.txt").write_text(lines)
+    told = run(
+        "evaluate", model, "--corpus", corpus, "--vectors", tmp_path / "glove.txt", "--json"
+    ).json
+    vectors = np.array([[v % 3, 1.0] for v in range(len(words))])
+    expected = evaluate(
+        topicforge.load(model).topics(25), vocabulary=words, word_vectors=vectors, metrics="wec"
+    )
+    assert told["scores"]["wec"]["value"] == pytest.approx(expected["wec"].value, rel=1e-6)
+    assert run("evaluate", model, "--vectors", tmp_path / "glove.txt").code == 2

@@ -14,6 +14,8 @@ import typer
 from typer.core import TyperGroup
 
 from topicforge.cli import (
+    card,
+    choose_k,
     compare,
     corpus,
     demo,
@@ -34,8 +36,9 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "inspect", "edit", "report", "transform",
-    "export", "serve", "evaluate", "compare", "search", "explain", "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "inspect", "card", "edit", "report",
+    "transform", "export", "serve", "evaluate", "choose-k", "compare", "search", "explain",
+    "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -90,12 +93,14 @@ app.command("topics")(results_only(read.topics))
 app.command("find")(results_only(tables.find))
 app.command("documents")(results_only(tables.documents))
 app.command("inspect")(results_only(inspect.inspect))
+app.command("card")(results_only(card.card))
 app.command("edit")(results_only(edit.edit))
 app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
 app.command("serve")(results_only(serve.serve))
 app.command("evaluate")(results_only(evaluate.evaluate))
+app.command("choose-k")(results_only(choose_k.choose_k))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))
 app.command("explain")(results_only(explain.explain))

@@ -43,7 +43,7 @@ def compare(
 
     The same command continues after an interruption: what is done is not run again.
     """
-    from topicforge.experiments.compare import Store, read_plan, run, summarise
+    from topicforge.experiments.compare import Store, by_relevance, read_plan, run, summarise
     from topicforge.experiments.compare.report import check_extras, write_report
 
     check_extras()
@@ -51,10 +51,10 @@ def compare(
     cells = plan.cells()
     store = Store(output)
     known = sum(store.is_done(cell, retry_failed=retry_failed) for cell in cells)
+    contestants = len(plan.compositions) + len(plan.peers) + plan.chance
     note(
-        f"{len(cells):,} cells: {len(plan.corpora)} corpora x "
-        f"{len(plan.compositions) + len(plan.peers)} contestants x {len(plan.n_topics)} numbers of "
-        f"topics x {len(plan.seeds)} seeds; {known:,} known already"
+        f"{len(cells):,} cells: {len(plan.corpora)} corpora x {contestants} contestants x "
+        f"{len(plan.n_topics)} numbers of topics x {len(plan.seeds)} seeds; {known:,} known already"
     )
     for composition, why in plan.impossible.items():
         note(f"left out {composition}: {why}")
@@ -79,31 +79,37 @@ def compare(
     run(cells, store, jobs=jobs, retry_failed=retry_failed, on_done=report)
     records = store.records(cells)
     summary = summarise(records, plan.metrics)
-    written = write_report(store, records, summary, plan.impossible)
+    others = by_relevance(records, plan.metrics)
+    written = write_report(store, records, summary, plan.impossible, others)
     if json:
-        print_json({"lines": [asdict(line) for line in summary.lines], "written": written})
+        orders = {one.order: [asdict(line) for line in one.lines] for one in others}
+        lines = [asdict(line) for line in summary.lines]
+        print_json({"lines": lines, "other_orders": orders, "written": written})
     else:
-        _print(summary)
+        _print(summary, *others)
     note(f"written: {', '.join(str(path) for path in written)}")
     if summary.failed:
         note(f"{len(summary.failed)} cells failed; --retry-failed runs them again")
         raise typer.Exit(1)
 
 
-def _print(summary: Summary) -> None:
+def _print(*summaries: Summary) -> None:
     from topicforge.experiments.compare.markdown import cells, headings, mean_ranks
 
     tables = []
-    for corpus, n_topics in summary.tables():
-        names = headings(summary.metrics)
-        table = new_table(*names, title=f"{corpus}, K = {n_topics}".upper(), right=names[1:])
-        for line in summary.of(corpus, n_topics):
-            table.add_row(line.contestant, *cells(line, summary.metrics))
-        tables.append(table)
-    if summary.rankings:
-        names = ["contestant", *summary.rankings]
-        table = new_table(*names, title="MEAN RANK OVER CORPORA, 1 IS BEST", right=names[1:])
-        for row in mean_ranks(summary):
-            table.add_row(*row)
-        tables.append(table)
+    for summary in summaries:
+        for corpus, n_topics in summary.tables():
+            names = headings(summary.metrics)
+            title = f"{corpus}, K = {n_topics}: {summary.order}".upper()
+            table = new_table(*names, title=title, right=names[1:])
+            for line in summary.of(corpus, n_topics):
+                table.add_row(line.contestant, *cells(line, summary.metrics))
+            tables.append(table)
+        if summary.ranks:
+            names = ["contestant", *summary.ranks]
+            title = f"MEAN RANK OVER CORPORA, 1 IS BEST: {summary.order.upper()}"
+            table = new_table(*names, title=title, right=names[1:])
+            for row in mean_ranks(summary):
+                table.add_row(*row)
+            tables.append(table)
     print_tables(*tables)

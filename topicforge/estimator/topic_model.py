@@ -122,6 +122,8 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         optimiser_form_: ``by rows`` or ``dense``, and why, see :class:`~topicforge.training.TrainingOptions`.
         machine_: threads, instruction sets, device and version of torch that it was trained with; the
             same seed gives the same bits where these are the same.
+        first_index_: number of the first word in the svmlight file that the corpus was read from; ``None``
+            for another.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
     """
@@ -474,7 +476,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_, optimiser_form=self.optimiser_form_,
-            machine=self.machine_,
+            machine=self.machine_, first_index=self.first_index_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -686,6 +688,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.history_ = trainer.history
         self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
+        self.first_index_ = read.first_index
 
     def _adopt_network(
         self,
@@ -790,6 +793,7 @@ def load(
     model.unfinished_ = saved.unfinished
     model.optimiser_form_ = saved.optimiser_form
     model.machine_ = dict(saved.machine)
+    model.first_index_ = saved.first_index
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts

@@ -19,6 +19,7 @@ from topicforge.evaluation.score import Score
 from topicforge.evaluation.scores import Scores
 from topicforge.evaluation.u_mass import u_mass, u_mass_from
 from topicforge.evaluation.windows import window_cooccurrence
+from topicforge.evaluation.word_vector_coherence import word_vector_coherence
 
 __all__ = [
     "METRICS",
@@ -46,4 +47,5 @@ __all__ = [
     "u_mass",
     "u_mass_from",
     "window_cooccurrence",
+    "word_vector_coherence",
 ]

@@ -33,6 +33,7 @@ def evaluate(
     *,
     vocabulary: Sequence[str] | None = None,
     bow: Any = None,
+    word_vectors: Any = None,
     texts: Sequence[Sequence[str]] | None = None,
     theta: Any = None,
     labels: Sequence[Hashable] | None = None,
@@ -52,6 +53,7 @@ def evaluate(
 
     ========================= ====================================================
     npmi, u_mass              ``bow`` and ``vocabulary``
+    wec                       ``word_vectors`` and ``vocabulary``
     npmi_window, c_v          ``texts`` (c_v also gensim, the extra ``coherence``)
     td, tu, irbo              the topics alone
     purity, nmi,              ``theta`` and ``labels``
@@ -64,6 +66,7 @@ def evaluate(
         topics: K lists of words, the most probable first, from any program.
         vocabulary: V words, the columns of ``bow``.
         bow: (N, V) counts of the reference corpus, scipy sparse or dense.
+        word_vectors: (V, E) vectors of the vocabulary's words, zeros where one has none.
         texts: reference documents as lists of tokens; a list, since metrics read it again.
         theta: (M, K') topic proportions of labelled documents.
         labels: M labels.
@@ -101,6 +104,7 @@ def evaluate(
         topics,
         vocabulary=vocabulary,
         bow=bow,
+        word_vectors=word_vectors,
         texts=texts,
         theta=theta,
         labels=labels,

@@ -27,6 +27,7 @@ T = TypeVar("T")
 INPUTS = (
     "vocabulary",
     "bow",
+    "word_vectors",
     "texts",
     "theta",
     "labels",
@@ -49,6 +50,7 @@ class MetricInput:
         topics: K lists of words, the most probable first.
         vocabulary: V words, the columns of ``bow``.
         bow: (N, V) counts of the reference corpus, scipy sparse or dense.
+        word_vectors: (V, E) vectors of the vocabulary's words, zeros where one has none.
         texts: reference documents as lists of tokens.
         theta: (M, K') topic proportions of labelled documents.
         labels: M labels.
@@ -72,6 +74,7 @@ class MetricInput:
         *,
         vocabulary: Sequence[str] | None = None,
         bow: Any = None,
+        word_vectors: Any = None,
         texts: Sequence[Sequence[str]] | None = None,
         theta: Any = None,
         labels: Sequence[Hashable] | None = None,
@@ -96,7 +99,8 @@ class MetricInput:
         self.texts_reference = texts_reference or reference
         self.documents = documents
         self._given = {
-            "vocabulary": vocabulary, "bow": bow, "texts": texts, "theta": theta, "labels": labels,
+            "vocabulary": vocabulary, "bow": bow, "word_vectors": word_vectors,
+            "texts": texts, "theta": theta, "labels": labels,
             "transform": transform, "topic_word": topic_word, "completion": completion,
             "heldout": heldout, "halves": halves,
         }  # fmt: skip
@@ -136,6 +140,11 @@ class MetricInput:
     def bow(self) -> sp.csr_array:
         """(N, V) finite counts >= 0 of the reference corpus, at least one of them above zero."""
         return check_counts(self._read("bow"), where="evaluate")
+
+    @property
+    def word_vectors(self) -> Any:
+        """(V, E) vectors of the vocabulary's words, as given."""
+        return self._read("word_vectors")
 
     @cached_property
     def cooccurrence(self) -> Cooccurrence:

@@ -13,6 +13,7 @@ from topicforge.evaluation.npmi import npmi_from, npmi_window
 from topicforge.evaluation.perplexity import perplexity
 from topicforge.evaluation.score import Score
 from topicforge.evaluation.u_mass import u_mass_from
+from topicforge.evaluation.word_vector_coherence import wec_from
 
 _COUNTED = ("bow", "vocabulary")
 _LABELLED = ("theta", "labels")
@@ -75,6 +76,10 @@ def _u_mass(
     return u_mass_from(
         given.words, given.cooccurrence, smoothing=smoothing, aggregate=aggregate, unseen=unseen
     )
+
+
+def _wec(given: MetricInput) -> Score:
+    return wec_from(given.words, given.word_vectors, given.vocabulary)
 
 
 def _td(given: MetricInput, *, top: int = 25) -> Score:
@@ -175,6 +180,11 @@ METRICS = MappingProxyType(
                 "u_mass", _u_mass,
                 summary="log conditional probability of word pairs",
                 source="Mimno 2011, eq. 1", needs=_COUNTED, higher_is_better=True,
+            ),
+            MetricSpec(
+                "wec", _wec,
+                summary="mean cosine of the top words' vectors",
+                source="Fang 2016", needs=("word_vectors", "vocabulary"), higher_is_better=True,
             ),
             MetricSpec(
                 "td", _td,

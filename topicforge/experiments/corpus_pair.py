@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topicforge.corpus import Corpus
 from topicforge.errors import InputError
-from topicforge.storage import MANIFEST, read_bytes
+from topicforge.parts.decoders.word_vectors import read_word_vectors
+from topicforge.storage import MANIFEST, read_bytes, sha256
 from topicforge.training import Selection
 
 
@@ -24,6 +26,7 @@ class CorpusPair:
         checksum: of both; it changes when the documents change.
         labelled: whether the held-out documents, or else those of ``train``, have labels.
         has_words: whether there is a vocabulary.
+        vectors: file of word vectors; ``None`` where there is none.
     """
 
     train: Path
@@ -31,15 +34,18 @@ class CorpusPair:
     checksum: str
     labelled: bool
     has_words: bool
+    vectors: Path | None = None
 
     @classmethod
-    def find(cls, train: Path, held_out: Path | None) -> CorpusPair:
+    def find(cls, train: Path, held_out: Path | None, vectors: Path | None = None) -> CorpusPair:
         """Open both folders and compare every file with its checksum.
 
         Raises:
             CorpusError: not a corpus folder, or damaged.
-            InputError: the two have other words.
+            InputError: the two have other words, or the file of vectors is missing.
         """
+        if vectors is not None and not vectors.is_file():
+            raise InputError(f"vectors must be a file of word vectors, got {vectors}")
         first = Corpus.open(train)
         second = first if held_out is None else Corpus.open(held_out)
         if (first.vocab_size, first.vocabulary) != (second.vocab_size, second.vocabulary):
@@ -48,10 +54,20 @@ class CorpusPair:
                 f"with --vocab {train / 'vocabulary.txt'}"
             )
         manifests = [read_bytes(folder / MANIFEST) for folder in (train, held_out) if folder]
+        if vectors is not None:
+            manifests.append(sha256(vectors).encode())
         checksum = hashlib.sha256(b"\0".join(manifests)).hexdigest()
         return cls(
-            train, held_out, checksum, second.labels is not None, first.vocabulary is not None
-        )
+            train, held_out, checksum, second.labels is not None, first.vocabulary is not None,
+            vectors,
+        )  # fmt: skip
+
+    def word_vectors(self) -> NDArray[np.float32] | None:
+        """Return (V, E) vectors of the words, zeros where one has none; ``None`` without a file."""
+        if self.vectors is None:
+            return None
+        corpus = self.open()[0]
+        return read_word_vectors(self.vectors, corpus.vocabulary, corpus.vocab_size).values
 
     def open(self) -> tuple[Corpus, Corpus]:
         """Return the documents to train on and the held-out ones; without these, the former twice."""

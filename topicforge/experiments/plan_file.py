@@ -85,13 +85,16 @@ def whole(given: Any, key: str, least: int, where: str) -> int:
     return given
 
 
-def read_corpora(read: Mapping[str, Any], where: str, folder: Path) -> dict[str, CorpusPair]:
+def read_corpora(
+    read: Mapping[str, Any], where: str, folder: Path, *, vectors: bool = False
+) -> dict[str, CorpusPair]:
     """Return name -> documents of the table ``[corpora]``.
 
     Args:
         read: the plan.
         where: names it in errors.
         folder: at which paths begin.
+        vectors: whether a corpus may name a file of word vectors.
 
     Raises:
         InputError: no corpus, or paths that are none.
@@ -101,15 +104,15 @@ def read_corpora(read: Mapping[str, Any], where: str, folder: Path) -> dict[str,
     for name, given in table(read, "corpora", where).items():
         place = f"{where}: corpora.{name}"
         files = given if isinstance(given, dict) else {"train": given}
-        check_keys(files, ("train", "held_out"), place)
-        train, held_out = files.get("train"), files.get("held_out")
-        if not isinstance(train, str) or not isinstance(held_out, str | None):
+        check_keys(files, ("train", "held_out", *(("vectors",) if vectors else ())), place)
+        train, *others = (files.get(key) for key in ("train", "held_out", "vectors"))
+        if not isinstance(train, str) or not all(isinstance(x, str | None) for x in others):
             raise InputError(
                 f'{place} must name corpus folders: "FOLDER", or train = "FOLDER" and held_out = "FOLDER"'
             )
-        second = None if held_out is None else folder / held_out
+        paths = [None if other is None else folder / other for other in others]
         try:
-            found[name] = CorpusPair.find(folder / train, second)
+            found[name] = CorpusPair.find(folder / train, *paths)
         except TopicForgeError as error:
             raise type(error)(f"{place}: {error}") from error
     if not found:

@@ -32,6 +32,7 @@ def toy_metric_input(*needs: str) -> dict[str, Any]:
             [w for w, n in zip(words, row, strict=True) for _ in range(int(n))]
             for row in counts.toarray()
         ],
+        "word_vectors": rng.normal(size=(VOCAB_SIZE, 5)),
         "theta": theta,
         "labels": [int(k) for k in theta.argmax(1)],
         "transform": lambda X: np.full((X.shape[0], N_TOPICS), 1 / N_TOPICS),

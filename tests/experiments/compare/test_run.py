@@ -7,8 +7,10 @@ import time
 import numpy as np
 import pytest
 
-from topicforge.errors import OutputError, StorageError
+from topicforge.corpus import Corpus, Counts
+from topicforge.errors import InputError, OutputError, StorageError
 from topicforge.experiments.compare import Store, read_plan, run
+from topicforge.experiments.compare.plan import DEFAULT_METRICS
 from topicforge.experiments.compare.run import run_cell
 from topicforge.experiments.compare.train import train
 
@@ -19,7 +21,12 @@ def test_a_cell_holds_what_it_takes_to_repeat_it(study):
     record = run_cell(read_plan(study(FAST)).cells()[0])
     assert record["status"] == "done"
     assert len(record["topics"]) == 3
-    assert set(record["scores"]) == {"npmi", "td", "purity", "nmi"}
+    assert set(record["scores"]) == {*DEFAULT_METRICS}
+    assert None not in record["scores"].values()
+    assert record["ranked_by"].startswith("association")
+    # by relevance, the scores of words alone, at every lambda
+    assert list(record["relevance"]) == ["1", "0.8", "0.6", "0.4", "0.2", "0"]
+    assert set(record["relevance"]["0.6"]) == {*DEFAULT_METRICS} - {"purity", "nmi"}
     assert record["seconds"]["fit"] > 0
     assert record["settings"]["encoder"]["name"] == "topicforge:mlp"
     assert record["settings"]["training"]["epochs"] == 1
@@ -168,3 +175,48 @@ def test_one_process_at_a_time_writes_to_a_study(study, tmp_path):
         run(cells, store, jobs=1)
     run(cells, store, jobs=1)
     assert store.read(cells[0])["status"] == "done"
+
+
+def test_scores_on_other_documents_by_hand(tmp_path):
+    """Held out: words 0 and 1 meet in one of two documents; 0 and 2, 1 and 2 never do."""
+    words = ("a", "b", "c", "d")
+    train = np.array([[1, 1, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 1]])
+    test = np.array([[2, 1, 0, 0], [0, 0, 1, 1]])
+    for name, counts in (("train", train), ("test", test)):
+        Corpus(Counts.from_matrix(counts, "test"), words, None, name).save(tmp_path / name)
+    np.save(tmp_path / "v.npy", np.array([[1.0, 0], [0, 2], [0, 0], [3, 3]]))
+    np.save(tmp_path / "beta.npy", np.array([[0.6, 0.2, 0.1, 0.1]]))
+    (tmp_path / "t.txt").write_text("a b c\n")
+    (tmp_path / "study.toml").write_text(
+        "n_topics = 1\nmetrics = ['npmi_held_out', 'npmi_thinned', 'never_meet', 'wec', 'perplexity']\n"
+        "[peers.p]\ntopics = 't.txt'\ntopic_word = 'beta.npy'\n"
+        "[corpora.x]\ntrain = 'train'\nheld_out = 'test'\nvectors = 'v.npy'\n"
+    )
+    record = run_cell(read_plan(tmp_path / "study.toml").cells()[0])
+    assert record["error"] is None
+    scores = record["scores"]
+    assert scores["never_meet"] == pytest.approx(2 / 3)
+    # p(a) = p(b) = p(a, b) = 1/2: ln(2) / ln(2); the others never
+    assert scores["npmi_held_out"] == pytest.approx((1 - 1 - 1) / 3)
+    # training documents 0 and 3: a and b meet in one of two, c is in both and with a and b once:
+    # ln((1/2) / (1/2 * 1)) = 0
+    assert scores["npmi_thinned"] == pytest.approx((1 + 0 + 0) / 3)
+    # c has no vector; a and b are orthogonal
+    assert scores["wec"] == pytest.approx(0)
+    assert scores["perplexity"] is None
+    # lift: a 0.6 / (2/9), the others below 1: the order by lambda 0 is a, b, c, d or a, b, d, c
+    assert record["relevance"]["0"]["wec"] is not None
+
+
+def test_chance_and_no_training_take_part_on_request(study):
+    text = "chance = true\nuntrained = true\n" + FAST
+    cells = read_plan(study(text)).cells()
+    assert [cell.contestant for cell in cells] == ["chance", "fast", "fast, untrained"]
+    by_chance, _, untrained = (run_cell(cell) for cell in cells)
+    assert by_chance["status"] == untrained["status"] == "done"
+    assert untrained["settings"]["training"]["epochs"] == 0
+    # three groups of equal size: the largest share of one topic is little above 1/3
+    assert 1 / 3 <= by_chance["scores"]["purity"] < 0.6
+    assert by_chance["relevance"] == {}
+    with pytest.raises(InputError, match="chance must be true or false"):
+        read_plan(study("chance = 1\n" + FAST))

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from topicforge.experiments.compare.summary import Line, Summary
 
 
-def markdown(summary: Summary, impossible: Mapping[str, str]) -> str:
+def markdown(
+    summary: Summary, impossible: Mapping[str, str], others: Sequence[Summary] = ()
+) -> str:
     """Return all tables, the ranks, what failed and what is impossible.
 
     Args:
         summary: of the study.
+        others: with other orders of words.
         impossible: composition of a grid -> why its parts don't fit.
     """
-    blocks: list[str] = []
-    for corpus, n_topics in summary.tables():
-        lines = summary.of(corpus, n_topics)
-        rows = [[line.contestant, *cells(line, summary.metrics)] for line in lines]
-        blocks.append(f"## {corpus}, K = {n_topics}\n\n" + _table(headings(summary.metrics), rows))
-    if summary.rankings:
-        table = _table(["contestant", *summary.rankings], mean_ranks(summary))
-        tests = "\n".join(f"- {_test(summary, metric)}" for metric in summary.rankings)
-        blocks.append(f"## Mean rank over corpora, 1 is best\n\n{table}\n\n{tests}")
+    blocks = [block for one in (summary, *others) for block in _blocks(one)]
     if summary.failed:
         text = "\n".join(
             f"- {title}: {reason.strip().splitlines()[-1]}" for title, reason in summary.failed
@@ -34,6 +29,21 @@ def markdown(summary: Summary, impossible: Mapping[str, str]) -> str:
         text = "\n".join(f"- {composition}: {why}" for composition, why in impossible.items())
         blocks.append(f"## Impossible\n\n{text}")
     return "\n\n".join(blocks) + "\n"
+
+
+def _blocks(summary: Summary) -> list[str]:
+    blocks: list[str] = []
+    for corpus, n_topics in summary.tables():
+        lines = summary.of(corpus, n_topics)
+        rows = [[line.contestant, *cells(line, summary.metrics)] for line in lines]
+        title = f"## {corpus}, K = {n_topics}: {summary.order}"
+        blocks.append(f"{title}\n\n" + _table(headings(summary.metrics), rows))
+    if summary.ranks:
+        table = _table(["contestant", *summary.ranks], mean_ranks(summary))
+        tests = "\n".join(f"- {_test(summary, metric)}" for metric in summary.ranks)
+        title = f"## Mean rank over corpora, 1 is best: {summary.order}"
+        blocks.append(f"{title}\n\n{table}\n\n{tests}")
+    return blocks
 
 
 def headings(metrics: tuple[str, ...]) -> list[str]:
@@ -56,8 +66,8 @@ def cells(line: Line, metrics: tuple[str, ...]) -> list[str]:
 def mean_ranks(summary: Summary) -> list[list[str]]:
     """Return a row a contestant, the best on average first: name, mean rank by each metric."""
     by_metric = {
-        metric: dict(zip(ranking.names, ranking.mean_ranks, strict=True))
-        for metric, ranking in summary.rankings.items()
+        metric: dict(zip(ranks.names, ranks.mean_ranks, strict=True))
+        for metric, ranks in summary.ranks.items()
     }
     ranks = {
         name: [own.get(name) for own in by_metric.values()]
@@ -68,12 +78,12 @@ def mean_ranks(summary: Summary) -> list[list[str]]:
 
 
 def _test(summary: Summary, metric: str) -> str:
-    ranking = summary.rankings[metric]
-    text = f"{metric}: {ranking.test}"
-    if ranking.n_blocks > 1:
+    ranks = summary.ranks[metric]
+    text = f"{metric}: {ranks.test}"
+    if ranks.n_blocks > 1:
         text += (
-            f" over {ranking.n_blocks} corpora, p = {ranking.p_value:.2g}; ranks closer than "
-            f"{ranking.critical_difference:.2f} do not differ (Nemenyi, 0.05)"
+            f" over {ranks.n_blocks} corpora, p = {ranks.p_value:.2g}; ranks closer than "
+            f"{ranks.critical_difference:.2f} do not differ (Nemenyi, 0.05)"
         )
     missing = summary.left_out[metric]
     return text + (f"; without a value everywhere: {', '.join(missing)}" if missing else "")

@@ -2,6 +2,7 @@
 
 topics    a topic a line, its words best first, separated by spaces
 theta     .npy, (held-out documents, K)
+topic_word .npy, (K, V) p(word | topic) in the corpus' columns, for the common read-out by relevance
 facts      JSON, any of {"seconds": {"fit": 12.3}, "versions": {...}, "settings": {...}}
 """
 
@@ -11,12 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from topicforge.corpus import Corpus, read_lines
 from topicforge.errors import CorpusError, InputError
 from topicforge.experiments.compare.cells import Cell
-from topicforge.experiments.compare.score import TOP, active, score
+from topicforge.experiments.compare.score import TOP, active, score, score_by_relevance
+from topicforge.storage import map_array
 
 
 def read_peer(cell: Cell) -> dict[str, Any]:
@@ -28,11 +28,18 @@ def read_peer(cell: Cell) -> dict[str, Any]:
     paths = cell.paths()
     corpus, held_out = cell.documents.open()
     topics = _topics(paths["topics"], cell, corpus)
-    theta = _theta(paths["theta"], cell, held_out) if "theta" in paths else None
+    shape = (held_out.n_documents, cell.n_topics)
+    theta = _array(paths["theta"], shape) if "theta" in paths else None
     facts = _read_facts(paths["facts"]) if "facts" in paths else {}
+    relevance = {}
+    if "topic_word" in paths:
+        shape = (cell.n_topics, corpus.vocab_size)
+        topic_word = _array(paths["topic_word"], shape)
+        relevance = score_by_relevance(cell, topic_word, corpus, held_out)
     return {
         "topics": topics,
         "scores": score(cell, topics, theta, corpus, held_out),
+        "relevance": relevance,
         "active_topics": active(theta),
         **{key: facts.get(key, {}) for key in ("seconds", "settings", "versions")},
     }
@@ -55,16 +62,14 @@ def _topics(path: Path, cell: Cell, corpus: Corpus) -> list[list[str]]:
     return topics
 
 
-def _theta(path: Path, cell: Cell, held_out: Corpus) -> Any:
+def _array(path: Path, shape: tuple[int, int]) -> Any:
     try:
-        theta = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = map_array(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"compare: {path}: must be a .npy file of numbers: {error}") from error
-    if theta.shape != (held_out.n_documents, cell.n_topics):
-        raise InputError(
-            f"compare: {path}: must have shape {(held_out.n_documents, cell.n_topics)}, got {theta.shape}"
-        )
-    return theta
+    if array.shape != shape:
+        raise InputError(f"compare: {path}: must have shape {shape}, got {array.shape}")
+    return array
 
 
 def _read_facts(path: Path) -> dict[str, Any]:

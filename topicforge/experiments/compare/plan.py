@@ -2,11 +2,14 @@
 
     n_topics = [20, 50]
     seeds = [0, 1, 2, 3, 4]
-    metrics = ["npmi", "td", "purity", "nmi"]
+    metrics = ["npmi", "npmi_held_out", "never_meet", "wec", "td", "purity", "nmi"]
+    untrained = true                       # every composition without training, too: what its start gives
+    chance = true                          # words and topics drawn at random
 
     [corpora.news]
     train = "news-train"                   # corpus folder; words are scored on it
     held_out = "news-test"                 # theta is scored on it; without it, on the first
+    vectors = "glove.txt"                  # word vectors, for wec
 
     [compositions.default]                 # settings as in `topicforge train --config`
     [compositions.w-lda]
@@ -39,13 +42,20 @@ from topicforge.errors import InputError, MixError, TopicForgeError, UnknownName
 from topicforge.estimator.settings import flatten
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.compare.cells import Cell
+from topicforge.experiments.compare.chance import CHANCE
+from topicforge.experiments.compare.score import OWN_SCORES
 from topicforge.experiments.corpus_pair import CorpusPair
 from topicforge.experiments.plan_file import names, read_corpora, read_toml, table, whole
 from topicforge.registry import default_registry
 from topicforge.wiring.composition import PARTS
 
-DEFAULT_METRICS = ("npmi", "td", "purity", "nmi")
-_KEYS = ("n_topics", "seeds", "metrics", "corpora", "compositions", "grid", "peers")
+DEFAULT_METRICS = (
+    "npmi", "npmi_thinned", "npmi_held_out", "never_meet", "td", "purity", "nmi",
+)  # fmt: skip
+_KEYS = ("n_topics", "seeds", "metrics", "corpora", "compositions", "grid", "peers", "untrained",
+         "chance")  # fmt: skip
+#: of a peer
+_FILES = ("topics", "theta", "topic_word", "facts")
 _NOT_HERE = ("n_topics", "seed", "device", "vectorizer", "vocabulary", "callbacks", "verbose")
 
 
@@ -56,11 +66,13 @@ class StudyPlan:
     Args:
         corpora: name -> where its documents are.
         compositions: name -> TopicModel's parameters.
-        peers: name -> kind of file (``topics``, ``theta``, ``facts``) -> path with placeholders.
+        peers: name -> kind of file (``topics``, ``theta``, ``topic_word``, ``facts``) -> path with
+            placeholders.
         n_topics: numbers of topics.
         seeds: one run each.
         metrics: names of metrics, of topicforge or of a plugin, the most important first.
         impossible: composition of the grid -> why its parts don't fit.
+        chance: whether words and topics drawn at random take part.
     """
 
     corpora: Mapping[str, CorpusPair]
@@ -70,10 +82,12 @@ class StudyPlan:
     seeds: tuple[int, ...]
     metrics: tuple[str, ...]
     impossible: Mapping[str, str] = field(default_factory=dict)
+    chance: bool = False
 
     def cells(self) -> list[Cell]:
         """Return every run: seeds outermost, so that early results cover everything once."""
         contestants: list[tuple[str, Mapping[str, Any], Mapping[str, str]]] = [
+            *([(CHANCE, {}, {})] if self.chance else []),
             *((name, {}, files) for name, files in self.peers.items()),
             *((name, settings, {}) for name, settings in self.compositions.items()),
         ]
@@ -99,7 +113,8 @@ def read_plan(path: Path) -> StudyPlan:
     metrics = names(read.get("metrics", list(DEFAULT_METRICS)), "metrics", where)
     for name in metrics:
         try:
-            default_registry().find("metric", name)
+            if name not in OWN_SCORES:
+                default_registry().find("metric", name)
         except UnknownNameError as error:
             raise UnknownNameError(f"{where}: {error}") from error
     compositions = {
@@ -112,14 +127,19 @@ def read_plan(path: Path) -> StudyPlan:
         name: _files(files, f"{where}: peers.{name}", path.parent)
         for name, files in table(read, "peers", where).items()
     }
-    twice += sorted(set(peers) & {*grid, *compositions})
+    twice += sorted({*peers, CHANCE} & {*grid, *compositions})
     if twice:
         raise InputError(f"{where}: {twice[0]!r} is the name of two contestants; rename one")
     if not (compositions or grid or peers):
         raise InputError(
             f"{where}: there is nothing to compare; write a table [compositions.NAME] or a [grid]"
         )
-    corpora = read_corpora(read, where, path.parent)
+    if _flag(read, "untrained", where):
+        own = {**compositions, **grid}
+        nothing = {"epochs": 0, "training__pretrain_epochs": 0}
+        grid |= {f"{name}, untrained": {**given, **nothing} for name, given in own.items()}
+    chance = _flag(read, "chance", where)
+    corpora = read_corpora(read, where, path.parent, vectors=True)
     for name, documents in corpora.items():
         if not documents.has_words:
             raise InputError(
@@ -139,7 +159,15 @@ def read_plan(path: Path) -> StudyPlan:
         _numbers(read.get("seeds", 0), "seeds", 0, where),
         metrics,
         impossible,
+        chance,
     )
+
+
+def _flag(read: Mapping[str, Any], key: str, where: str) -> bool:
+    found = read.get(key, False)
+    if not isinstance(found, bool):
+        raise InputError(f"{where}: {key} must be true or false, got {found!r}")
+    return found
 
 
 def _settings(given: Any, where: str) -> dict[str, Any]:
@@ -185,11 +213,11 @@ def _grid(given: Any, where: str) -> tuple[dict[str, dict[str, Any]], dict[str, 
 def _files(given: Any, where: str, folder: Path) -> dict[str, str]:
     if not isinstance(given, dict) or not isinstance(given.get("topics"), str):
         raise InputError(
-            f'{where} must name files: topics = "PATH" and, if you like, theta and facts'
+            f'{where} must name files: topics = "PATH" and, if you like, theta, topic_word and facts'
         )
     for key, path in given.items():
-        if key not in ("topics", "theta", "facts") or not isinstance(path, str):
-            raise InputError(f"{where}: {key} must be a path under topics, theta or facts")
+        if key not in _FILES or not isinstance(path, str):
+            raise InputError(f"{where}: {key} must be a path under {', '.join(_FILES)}")
         try:
             path.format(corpus="", n_topics=0, seed=0)
         except (KeyError, IndexError, ValueError) as error:

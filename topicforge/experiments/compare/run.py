@@ -53,12 +53,14 @@ def run(
 
 def run_cell(cell: Cell, _: Report | None = None) -> Record:
     """Run one cell here and now; what goes wrong is in the record."""
+    from topicforge.experiments.compare.chance import CHANCE, draw
     from topicforge.experiments.compare.peers import read_peer
     from topicforge.experiments.compare.train import train
 
     record = _head(cell)
     try:
-        found = read_peer(cell) if cell.files else train(cell)
+        by_chance = not cell.files and cell.contestant == CHANCE
+        found = read_peer(cell) if cell.files else (draw if by_chance else train)(cell)
     except TopicForgeError as error:
         return {**record, "status": "failed", "error": str(error)}
     except Exception:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from topicforge.experiments.compare.statistics import Ranking, rank
-from topicforge.registry import default_registry
+from topicforge.experiments.compare.chance import CHANCE
+from topicforge.experiments.compare.score import COMMON, higher_is_better, reads_words_alone
+from topicforge.experiments.compare.statistics import Ranks, rank
+
+#: of the comparison at equal diversity
+EQUAL_TD = 0.8
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,19 @@ class Summary:
     Args:
         metrics: names.
         lines: corpus by corpus, K by K.
-        rankings: metric -> ranks over corpora, of the contestants that are done on all of them;
+        ranks: metric -> ranks over corpora, of the contestants that are done on all of them;
             without metrics that do not state which direction is better.
         left_out: metric -> contestants without a value on every corpus.
         failed: (title, reason) of the cells that failed.
+        order: how the contestants' words are ordered.
     """
 
     metrics: tuple[str, ...]
     lines: tuple[Line, ...]
-    rankings: Mapping[str, Ranking]
+    ranks: Mapping[str, Ranks]
     left_out: Mapping[str, tuple[str, ...]]
     failed: tuple[tuple[str, str], ...]
+    order: str = "each contestant's own order of words"
 
     def of(self, corpus: str, n_topics: int) -> list[Line]:
         """Return the lines of one table."""
@@ -61,6 +67,42 @@ class Summary:
     def tables(self) -> list[tuple[str, int]]:
         """Return (corpus, K) of every table."""
         return list(dict.fromkeys((line.corpus, line.n_topics) for line in self.lines))
+
+
+def by_relevance(records: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> list[Summary]:
+    """Return the outcome with one order of words for all contestants, of the scores of words alone.
+
+    First by relevance with lambda = 0.6; then at equal diversity, where ``td`` is scored: each score where
+    td is 0.8, linear between the two lambdas around it, and missing where the contestant's td is above or
+    below that at every lambda. Empty where no cell has topics to order.
+
+    Args:
+        records: as of :func:`summarise`.
+        metrics: which scores.
+    """
+    kept = [r for r in records if r["status"] == "done" and r.get("relevance")]
+    names = [name for name in metrics if reads_words_alone(name)]
+    if not (kept and names):
+        return []
+    common = [{**r, "scores": r["relevance"][f"{COMMON:g}"]} for r in kept]
+    found = [replace(summarise(common, names), order=f"relevance, lambda = {COMMON:g}")]
+    others = [name for name in names if name != "td"]
+    if others and len(others) < len(names):
+        equal = [{**r, "scores": _at_equal_td(r["relevance"], others)} for r in kept]
+        title = f"relevance, at td = {EQUAL_TD:g}"
+        found.append(replace(summarise(equal, others), order=title))
+    return found
+
+
+def _at_equal_td(curve: Mapping[str, Mapping[str, float | None]], names: Sequence[str]) -> Any:
+    points = sorted(curve.values(), key=lambda scores: scores["td"] or 0.0)
+    td = [scores["td"] or 0.0 for scores in points]
+    values: dict[str, float | None] = {}
+    for name in names:
+        y = [scores[name] for scores in points]
+        inside = td[0] <= EQUAL_TD <= td[-1] and None not in y
+        values[name] = float(np.interp(EQUAL_TD, td, np.array(y, dtype=float))) if inside else None
+    return values
 
 
 def summarise(records: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> Summary:
@@ -79,22 +121,22 @@ def summarise(records: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> S
     lines = [_line(key, group, metrics) for key, group in groups.items()]
     order = {corpus: place for place, corpus in enumerate(dict.fromkeys(x["corpus"] for x in kept))}
     lines.sort(key=lambda line: (order[line.corpus], line.n_topics))
-    rankings: dict[str, Ranking] = {}
+    ranks: dict[str, Ranks] = {}
     left_out: dict[str, tuple[str, ...]] = {}
     for metric in metrics:
-        values, missing = _blocks(lines, metric)
+        values, missing = _blocks([x for x in lines if x.contestant != CHANCE], metric)
         left_out[metric] = missing
         if len(values) > 1:
             table = np.array(list(values.values()), dtype=np.float64).T
-            better = default_registry().find("metric", metric).higher_is_better
+            better = higher_is_better(metric)
             if better is not None:
-                rankings[metric] = rank(tuple(values), table if better else -table)
+                ranks[metric] = rank(tuple(values), table if better else -table)
     failed = tuple(
         (f"{r['corpus']}, {r['contestant']}, K = {r['n_topics']}, seed {r['seed']}", r["error"])
         for r in kept
         if r["status"] == "failed"
     )
-    return Summary(tuple(metrics), tuple(lines), rankings, left_out, failed)
+    return Summary(tuple(metrics), tuple(lines), ranks, left_out, failed)
 
 
 def _line(

@@ -12,7 +12,7 @@ from typing import Any
 from topicforge._version import __version__
 from topicforge.estimator.topic_model import TopicModel
 from topicforge.experiments.compare.cells import Cell
-from topicforge.experiments.compare.score import TOP, active, score
+from topicforge.experiments.compare.score import TOP, active, score, score_by_relevance
 
 
 def train(cell: Cell) -> dict[str, Any]:
@@ -31,7 +31,10 @@ def train(cell: Cell) -> dict[str, Any]:
     parts = model.settings_.composition.parts
     return {
         "topics": topics,
-        "scores": score(cell, topics, theta, corpus, held_out),
+        "weights": [list(row.weights) for row in model.topic_table(top=min(TOP, corpus.vocab_size))],
+        "ranked_by": model.ranked_by(),
+        "scores": score(cell, topics, theta, corpus, held_out, completion=model.completion),
+        "relevance": score_by_relevance(cell, model.topic_word_, corpus, held_out),
         "active_topics": active(theta),
         "seconds": {"fit": fitted - began, "transform": ended - fitted},
         "settings": {

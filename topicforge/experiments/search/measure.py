@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from topicforge.estimator.topic_model import TopicModel
 
 LOG_LIKELIHOOD = "log_likelihood"
-#: what a model and a corpus folder offer a metric; a folder keeps no running texts
+#: what a model and a corpus folder offer a metric; a folder keeps no running texts, and no word vectors
 _OFFERED = (
     "vocabulary",
     "bow",
