@@ -112,7 +112,8 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
-        topic_word_: (K, V) float32 word distributions, after the edits of topics.
+        topic_word_: (K, V) float32 word distributions of the topics, after their edits; a background that
+            the decoder has is no part of them (``network_.topic_word()`` is what predicts).
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
@@ -628,14 +629,15 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             network = build_network(settings, context)
         with random.active():
             network.start()
-            context.start_data.clear()
             network.to(device)
-            return Trainer(
+            trainer = Trainer(
                 network, settings.training, device,
                 build_named(default_registry(), "regulariser", settings.regularisers),
                 callbacks if processes.rank == 0 else [], random, processes,
                 self._checkpoints(settings, read, kept, processes),
             )  # fmt: skip
+            context.start_data.clear()
+            return trainer
 
     def _checkpoints(
         self,
@@ -668,7 +670,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         with torch.no_grad():
-            topic_word = network.topic_word().float().cpu().numpy()
+            topic_word = network.own_words().float().cpu().numpy()
             scores = network.word_scores().float().cpu().numpy()
         count = partial(count_occurrences, network, read.documents, self._device())
         seen = self._seen if further else Seen()
