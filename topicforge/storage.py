@@ -168,6 +168,28 @@ def write_array(file: IO[bytes], shape: tuple[int, ...], parts: Iterable[NDArray
         file.write(np.ascontiguousarray(part).data)
 
 
+def map_array(path: Path) -> NDArray[Any]:
+    """Map a .npy file into memory.
+
+    Raises:
+        OSError: missing, unreadable, or no regular file.
+        ValueError: not one array, or objects, which would be a pickle.
+    """
+    import tokenize
+
+    import numpy as np
+
+    os.close(_open_regular(path))
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (EOFError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if not isinstance(mapped, np.memmap):
+        mapped.close()  # an .npz under another name
+        raise ValueError("it holds several arrays")
+    return mapped
+
+
 def read_bytes(path: Path) -> bytes:
     """Read a regular file; a pipe or a device, which may never end, is an error.
 
@@ -409,7 +431,15 @@ def write_manifest(folder: Path, kind: FolderKind) -> None:
                     "bytes": os.fstat(file.fileno()).st_size,
                     "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
                 }
-    write_json(folder / MANIFEST, {"format": _FORMAT, "kind": kind.name, "files": files})
+    write_json(
+        folder / MANIFEST,
+        {"format": _FORMAT, "kind": kind.name, "files": files, "sha256": _of_list(files)},
+    )
+
+
+def _of_list(files: Any) -> str:
+    """The checksum of a manifest's own list, without which a lost entry would be a lost file."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def put_in_place(part: Path, target: Path, kind: FolderKind) -> None:
@@ -691,6 +721,9 @@ def _manifest(folder: Path, kind: FolderKind) -> dict[str, dict[str, Any]]:
             f"{path}: must be of a {kind.name} folder in format {_FORMAT}, got {found!r:.40}; "
             f"{kind.made_by} writes one"
         )
+    # folders of topicforge before 0.1 have none
+    if read.get("sha256", _of_list(files)) != _of_list(files):
+        raise kind.error(f"{path}: is not what was written: its list of files has another checksum")
     for name, known in files.items():
         place = PurePosixPath(name)
         inside = name == place.as_posix() and not place.is_absolute() and ".." not in place.parts

@@ -115,6 +115,57 @@ def test_unusable_sources_exit_with_1(run, tmp_path, monkeypatch, source, said):
     assert not (tmp_path / "C").exists()
 
 
+def test_like_a_model_and_like_a_corpus(run, tmp_path):
+    """Texts that come later are cut as the first were: their case, phrases and words."""
+    first = ["Solar Wind power grid"] * 6 + ["Goal keeper Cup final"] * 6
+    (tmp_path / "first.txt").write_text("\n".join(first) + "\n")
+    later = "solar Wind Solar Wind new_word the Cup final\nnothing here\n"
+    (tmp_path / "later.txt").write_text(later)
+    corpus, model = tmp_path / "C", tmp_path / "M"
+    run("corpus", "build", tmp_path / "first.txt", "-o", corpus, "--keep-case", "--ngram", 2,
+        "--min-df", 2, "--max-df", "1.0")  # fmt: skip
+    run("train", corpus, "-k", 2, "--epochs", 1, "-o", model)
+    words = Corpus.open(corpus).vocabulary
+    assert {"Solar", "Solar_Wind"} <= set(words)
+    for number, like in enumerate((corpus, model)):
+        output = tmp_path / f"L{number}"
+        ran = run("corpus", "build", tmp_path / "later.txt", "-o", output, "--like", like)
+        assert ran.code == 0, ran.err
+        built = Corpus.open(output)
+        assert built.vocabulary == words
+        counted = built.counts.to_scipy().toarray()
+        expected = {"Wind": 2, "Solar": 1, "Solar_Wind": 1, "Cup": 1, "final": 1, "Cup_final": 1}
+        assert {words[v]: int(counted[0, v]) for v in np.flatnonzero(counted[0])} == expected
+        assert counted[1].sum() == 0
+    for options in (("--language", "en"), ("--min-df", 2), ("--vocab", tmp_path / "first.txt")):
+        ran = run(
+            "corpus",
+            "build",
+            tmp_path / "later.txt",
+            "-o",
+            tmp_path / "N",
+            "--like",
+            corpus,
+            *options,
+        )
+        assert ran.code == 2
+        assert "--like takes words and their cutting from the model or corpus" in " ".join(
+            ran.err.split()
+        )
+    ran = run("corpus", "build", tmp_path / "later.txt", "-o", tmp_path / "N", "--like", tmp_path)
+    assert ran.code == 1
+    assert not (tmp_path / "N").exists()
+
+
+def test_like_a_model_without_words(run, files, tmp_path):
+    run("corpus", "build", files / "counts.npz", "-o", tmp_path / "C")
+    ran = run(
+        "corpus", "build", files / "texts.txt", "-o", tmp_path / "N", "--like", tmp_path / "C"
+    )
+    assert ran.code == 2
+    assert "does not say which words it counts" in " ".join(ran.err.split())
+
+
 def test_labels_of_another_length(run, files, tmp_path):
     (tmp_path / "labels.txt").write_text("a\nb\n")
     ran = run(

@@ -43,7 +43,9 @@ def test_an_interrupted_training_leaves_a_usable_model(spawn, ended, corpus, tmp
     assert fitted.transform(topicforge.corpus.Corpus.open(corpus)).shape == (300, 3)
     assert json.loads((output / "model.json").read_text())["unfinished"] is True
     assert fitted.unfinished_
-    assert [path.name for path in tmp_path.iterdir()] == ["M"]
+    assert {path.name for path in tmp_path.iterdir()} == {"M", ".M-training"}, (
+        "and goes on from there"
+    )
 
 
 def test_an_interrupted_training_goes_on_with_the_same_command(spawn, ended, run, corpus, tmp_path):
@@ -64,6 +66,62 @@ def test_an_interrupted_training_goes_on_with_the_same_command(spawn, ended, run
     process.send_signal(signal.SIGINT)
     assert ended(process).code == 130
     assert len(topicforge.load(output).history_) > reached
+
+
+@pytest.mark.parametrize("steps", [1, 30])
+def test_sigterm_before_the_first_checkpoint_writes_one(spawn, ended, corpus, tmp_path, steps):
+    """Those of the clock come a minute apart; the end is that of an undisturbed training."""
+    output = tmp_path / "M"
+    command = (
+        "train",
+        corpus,
+        "-k",
+        3,
+        "--epochs",
+        6000,
+        "--batch-size",
+        300 // steps,
+        "-o",
+        output,
+    )
+    process = spawn(*command)
+    until(process, "train 1/")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).code == 130
+    reached = json.loads((tmp_path / ".M-training" / "checkpoint.json").read_text())["state"]
+    assert reached["epoch"] == len(topicforge.load(output).history_) >= 1
+    process = spawn(*command)
+    until(process, "going on from")
+    until(process, f"train {reached['epoch'] + 1}/")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process).code == 130
+
+
+def test_an_interruption_in_the_first_epoch_goes_on_bit_for_bit(run, corpus, tmp_path, monkeypatch):
+    from topicforge.training import Trainer
+
+    command = ("train", corpus, "-k", 3, "--epochs", 2, "--batch-size", 50)
+    assert run(*command, "-o", tmp_path / "whole").code == 0
+    step = Trainer._step
+    done = []
+
+    def third(self, *arguments, **options):
+        done.append(1)
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, *arguments, **options)
+
+    monkeypatch.setattr(Trainer, "_step", third)
+    ran = run(*command, "-o", tmp_path / "M")
+    assert ran.code == 1
+    assert "before the first epoch ended" in ran.error
+    assert "the same command goes on from there" in ran.error
+    assert len(done) == 3
+    ran = run(*command, "-o", tmp_path / "M")
+    assert ran.code == 0
+    assert len(done) == 3 + 12 - 3
+    for name in ("weights.safetensors", "topics.safetensors"):
+        assert (tmp_path / "M" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_a_finished_model_is_replaced_with_force_alone(run, corpus, tmp_path):
@@ -138,7 +196,7 @@ def test_an_ignored_signal_stays_ignored(run, corpus, tmp_path, monkeypatch):
 
 
 def test_other_commands_say_that_they_were_interrupted(run, monkeypatch, model):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("topicforge.estimator.saved.read_topics", interrupted)

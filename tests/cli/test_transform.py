@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,49 @@ def test_a_model_fitted_to_texts_counts_as_it_did(run, tmp_path):
     (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in texts))
     run("transform", tmp_path / "M", tmp_path / "texts.txt", "-o", tmp_path / "t.npy")
     np.testing.assert_array_equal(theta(tmp_path / "t.npy"), fitted.transform(texts))
+
+
+def test_svmlight_words_are_numbered_as_in_the_models_corpus(run, planted, tmp_path):
+    """The file to transform has no word 0 and no comment, so that alone it would be read from 1."""
+    dense = planted[0].toarray().astype(int)[:, :29]  # the last word never occurs
+    assert dense[:, [0, 28]].any(0).all()
+    lines = [" ".join(["0", *(f"{v}:{row[v]}" for v in np.nonzero(row)[0])]) for row in dense]
+    (tmp_path / "all.svmlight").write_text(
+        "# Column indices are zero-based\n" + "\n".join(lines) + "\n"
+    )
+    without = np.flatnonzero(dense[:, 0] == 0)
+    assert len(without) > 10
+    (tmp_path / "some.svmlight").write_text("".join(f"{lines[i]}\n" for i in without))
+    corpus, model = tmp_path / "C", tmp_path / "M"
+    vocab = tmp_path / "vocab.txt"
+    vocab.write_text("".join(f"word{v:02d}\n" for v in range(29)))
+    assert (
+        run("corpus", "build", tmp_path / "all.svmlight", "--vocab", vocab, "-o", corpus).code == 0
+    )
+    assert run("train", corpus, "-k", 3, "--epochs", 1, "-o", model).code == 0
+    assert json.loads((model / "model.json").read_text())["first_index"] == 0
+    ran = run("transform", model, tmp_path / "some.svmlight", "-o", tmp_path / "t.npy")
+    assert "words numbered from 0, as in the corpus of the model" in ran.err
+    expected = topicforge.load(model).transform(dense[without])
+    np.testing.assert_array_equal(np.load(tmp_path / "t.npy"), expected)
+    said = run("transform", model, tmp_path / "all.svmlight", "-o", tmp_path / "a.npy").err
+    assert "words numbered from 0, as its comment says" in said
+    sp.save_npz(tmp_path / "some.npz", sp.csr_array(dense[without]))
+    values = []
+    for name in ("some.svmlight", "some.npz"):
+        options = (
+            "--corpus",
+            tmp_path / name,
+            "--vocab",
+            vocab,
+            "--metric",
+            "perplexity",
+            "--json",
+        )
+        ran = run("evaluate", model, *options)
+        assert ran.code == 0, ran.err
+        values.append(ran.json["scores"]["perplexity"]["value"])
+    assert values[0] == values[1]
 
 
 def test_other_columns_are_refused(run, files, model, tmp_path):

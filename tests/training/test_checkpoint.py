@@ -13,7 +13,7 @@ import scipy.sparse as sp
 import torch
 
 from topicforge import TopicModel
-from topicforge.errors import CheckpointError
+from topicforge.errors import CallbackError, CheckpointError
 from topicforge.plugin import Callback
 
 COUNTS = sp.csr_array(np.random.default_rng(0).poisson(0.4, (120, 40)))
@@ -151,6 +151,17 @@ def test_going_on_with_another_number_of_threads_is_said(tmp_path):
     finally:
         torch.set_num_threads(threads)
     assert again.machine_["threads"] == threads + 1
+
+
+def test_a_folder_serves_one_training_at_a_time(tmp_path):
+    class Second(Callback):
+        def on_epoch_end(self, report):
+            if report.epoch == 2:
+                model("default").fit(COUNTS, checkpoint=tmp_path / "c")
+
+    with pytest.raises(CallbackError, match=r"StorageError: .*c: in use by process \d+ of"):
+        model("default", callbacks=[Second()]).fit(COUNTS, checkpoint=tmp_path / "c")
+    model("default").fit(COUNTS, checkpoint=tmp_path / "c", checkpoint_every=0)
 
 
 def test_one_file_of_tensors_is_kept(tmp_path):

@@ -11,6 +11,7 @@ import typer
 
 from topicforge.cli.output import note, working
 from topicforge.errors import CorpusError, InputError, UnknownNameError
+from topicforge.storage import map_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -127,13 +128,22 @@ def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
     return Corpus.open(path, verify=verify)
 
 
-def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Corpus:
+def corpus_or_counts(
+    path: Path,
+    vocab: Path | None,
+    labels: Path | None,
+    model: TopicModel | None = None,
+    *,
+    verify: bool = True,
+) -> Corpus:
     """Open a corpus folder, or read counts or texts into one in memory.
 
     Args:
         path: the folder or file.
         vocab: one word per line, for counts without words.
         labels: one label per line.
+        model: fitted, whose columns they are.
+        verify: compare the checksums of a corpus folder.
 
     Raises:
         CorpusError: unreadable.
@@ -143,13 +153,20 @@ def corpus_or_counts(path: Path, vocab: Path | None, labels: Path | None) -> Cor
     from topicforge.corpus.folder import DESCRIPTION
 
     if not (path / DESCRIPTION).is_file():
-        return build_corpus(path, vocabulary=vocab, labels=labels)
+        return build_corpus(path, vocabulary=vocab, labels=labels, reading=_numbering(model))
     if vocab is not None or labels is not None:
         raise InputError(
             f"{path}: --vocab and --labels are for files of counts, a corpus folder was built with its "
             "own; build it again to change them"
         )
-    return open_corpus(path)
+    return open_corpus(path, verify=verify)
+
+
+def _numbering(model: TopicModel | None) -> dict[str, Any]:
+    """How many columns a model has and how they were numbered, for files that do not say it themselves."""
+    if model is None:
+        return {}
+    return {"vocab_size": model.n_features_in_, "model_first_index": model.first_index_}
 
 
 def read_documents(
@@ -188,7 +205,9 @@ def read_documents(
         return corpus
     found = find_source([str(path)], format)
     if found.gives == "counts":
-        read = read_counts(path, {"format": found.reader, "vocab_size": model.n_features_in_})
+        read = read_counts(path, {
+            "format": found.reader, **_numbering(model),
+        })  # fmt: skip
         check_words(model, read.vocabulary, path)
         if "numbered" in read.description.get("note", ""):
             note(f"{path}: {read.description['note']}")
@@ -209,13 +228,10 @@ def read_array(path: Path, what: str) -> NDArray[Any]:
     Raises:
         InputError: not one; the message says that it must be ``what``.
     """
-    import numpy as np
-
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        return map_array(path)
+    except (ValueError, OSError) as error:
         raise InputError(f"{path}: must be a .npy file of numbers, {what}: {error}") from error
-    return array
 
 
 def texts_of(

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topicforge.cli.documents import check_words, corpus_or_counts, open_corpus, read_array
+from topicforge.cli.documents import (
+    NoVerify,
+    check_words,
+    corpus_or_counts,
+    open_corpus,
+    read_array,
+)
 from topicforge.cli.named import RankingName, read_named, read_ranking
 from topicforge.cli.output import new_table, note, print_json, print_tables, working
 from topicforge.errors import CorpusError, InputError
 
 if TYPE_CHECKING:
     from topicforge.corpus import Corpus
+    from topicforge.estimator.topic_model import TopicModel
 
 _OTHERS = "Topics of other programs"
 _TOP, _TOP_OF_TD = 10, 25
@@ -110,6 +117,7 @@ def evaluate(
         bool,
         typer.Option("--json", help="Print everything as JSON, the values of each topic included."),
     ] = False,
+    no_verify: NoVerify = False,
 ) -> None:
     """Score the topics and theta of a model, or the topics of another program.
 
@@ -125,16 +133,24 @@ def evaluate(
         raise typer.BadParameter(
             "--vocab, --labels and --theta describe --corpus, which is missing"
         )
-    documents = None if corpus is None else corpus_or_counts(corpus, vocab, labels)
-    given = _counted(documents if reference is None else open_corpus(reference))
+    fitted = documents = None
+    if model is not None:
+        from topicforge.estimator.topic_model import load
+
+        with working(f"opening {model}"):
+            fitted = load(model, verify=not no_verify)
+    if corpus is not None:
+        documents = corpus_or_counts(corpus, vocab, labels, fitted, verify=not no_verify)
+    other = None if reference is None else open_corpus(reference, verify=not no_verify)
+    given = _counted(documents if other is None else other)
     if vectors is not None:
         given.update(word_vectors=_read_vectors(vectors, given.get("vocabulary")))
     if documents is not None:
         given.update(documents=documents.name, labels=documents.labels)
-    if model is not None:
-        with working(f"opening {model} and inferring theta"):
-            words, ranked_by, fitted = _from_model(model, read_ranking(ranking), documents, corpus)
-        given.update(fitted)
+    if fitted is not None:
+        with working("inferring theta"):
+            words, ranked_by, found = _from_model(fitted, read_ranking(ranking), documents, corpus)
+        given.update(found)
     else:
         ranked_by = None
         assert topics is not None
@@ -210,11 +226,8 @@ def _counted(reference: Corpus | None) -> dict[str, Any]:
 
 
 def _from_model(
-    folder: Path, ranking: Any, documents: Corpus | None, path: Path | None
+    fitted: TopicModel, ranking: Any, documents: Corpus | None, path: Path | None
 ) -> tuple[list[list[str]], str, dict[str, Any]]:
-    from topicforge.estimator.topic_model import load
-
-    fitted = load(folder)
     words = [[str(word) for word in topic] for topic in fitted.topics(_TOP_OF_TD, ranking=ranking)]
     ranked_by = fitted.ranked_by(ranking)
     if documents is None or path is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from topicforge.cli.output import note
 from topicforge.cli.paths import check_output
-from topicforge.contracts import Callback, EpochReport
+from topicforge.contracts import Callback, EpochReport, FitStart
 from topicforge.errors import CallbackError, InputError, TopicForgeError, TrainingError
 from topicforge.storage import check_target, workspace
 
@@ -29,13 +29,15 @@ def training_folder(output: Path) -> Path:
 
 
 class _OneInterrupt(Callback):
-    """The first Ctrl-C or SIGTERM stops training; once it has ended, later ones wait for the save.
+    """The first Ctrl-C or SIGTERM stops training; later ones are ignored, and so wait for the save.
 
+    Once the steps have begun it stops after the running one, where a checkpoint can be written.
     A signal that was ignored before, as of a program started with ``nohup``, stays ignored.
     """
 
     def __enter__(self) -> _OneInterrupt:
         self._before: dict[int, Any] = {}
+        self._in_steps = self._asked = False
         # signals belong to the main thread; elsewhere there is nothing to catch
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
@@ -46,12 +48,25 @@ class _OneInterrupt(Callback):
     def _stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.ignore()
-        raise KeyboardInterrupt
+        if not self._in_steps:
+            raise KeyboardInterrupt
+        self._asked = True
 
     def ignore(self) -> None:
         """From here on nothing interrupts."""
         for number in self._before:
             signal.signal(number, signal.SIG_IGN)
+
+    def on_fit_start(self, start: FitStart) -> None:
+        """From here on an interruption waits for the end of a step."""
+        del start
+        self._in_steps = True
+
+    def on_step_end(self, step: int, terms: Mapping[str, float]) -> None:
+        """Stop where that was asked for."""
+        del step, terms
+        if self._asked:
+            raise KeyboardInterrupt
 
     def on_fit_end(self, history: list[EpochReport]) -> None:
         """The last step is done: reading the topics out and saving must not be cut in two."""
@@ -129,9 +144,10 @@ def fit_and_save(
             failure = error
         except KeyboardInterrupt:
             if not hasattr(model, "network_"):
+                goes_on = (kept / "checkpoint.json").is_file()
                 raise TrainingError(
                     f"interrupted before the first epoch ended, so there is no model yet and {output} was "
-                    "not written"
+                    f"not written{'; the same command goes on from there' if goes_on else ''}"
                 ) from None
         finally:
             model.callbacks = own

@@ -52,6 +52,7 @@ def topics(
     ranking: RankingName = None,
     output: TableFile = None,
     force: Force = False,
+    no_verify: NoVerify = False,
 ) -> None:
     """Print the topics of a model, best words first; topic k is column k of theta.
 
@@ -62,7 +63,7 @@ def topics(
     from topicforge.results import topic_table
 
     check_table(output, force)
-    saved = read_topics(model)
+    saved = read_topics(model, verify=not no_verify)
     chosen = read_ranking(ranking)
     topics, ranked_by = saved.topics(top, chosen), saved.readout.ranked_by(chosen)
     # a word of a foreign vectoriser may hold a space, which would make two of it

@@ -317,7 +317,10 @@ def corpus_of(table: CountTable, where: str) -> Corpus:
             None if table.vocabulary is None else tuple(table.vocabulary),
             None if table.labels is None else tuple(table.labels),
             Path(where).name,
-            {"note": table.note} if table.note else {},
+            {
+                **({"note": table.note} if table.note else {}),
+                **({} if table.first_index is None else {"first_index": table.first_index}),
+            },
         )
     except InputError as error:
         text = str(error)

@@ -29,6 +29,7 @@ class Reading:
             character as any other; ``None``: minimal, and an error where the two readings differ.
         first_index: number of the first word in an svmlight file, 0 or 1; ``None``: as its comment
             says, else 1 unless a word 0 occurs.
+        model_first_index: the same of a model's corpus, where the comment says nothing; filled in.
         vocab_size: V where the words are known already; filled in.
         side_vocabulary: whether a vocabulary is read that lies beside the counts; filled in.
 
@@ -44,6 +45,7 @@ class Reading:
     header: bool | None = None
     quoting: Literal["minimal", "none"] | None = None
     first_index: int | None = None
+    model_first_index: int | None = None
     vocab_size: int | None = None
     side_vocabulary: bool = True
 
@@ -52,8 +54,9 @@ class Reading:
             raise OptionError(f"delimiter must be one character, got {self.delimiter!r}")
         if self.quoting not in (None, "minimal", "none"):
             raise OptionError(f"quoting must be 'minimal', 'none' or None, got {self.quoting!r}")
-        if self.first_index not in (None, 0, 1):
-            raise OptionError(f"first_index must be 0, 1 or None, got {self.first_index!r}")
+        for name in ("first_index", "model_first_index"):
+            if getattr(self, name) not in (None, 0, 1):
+                raise OptionError(f"{name} must be 0, 1 or None, got {getattr(self, name)!r}")
 
     def check(self, spec: ReaderSpec, where: object) -> None:
         """Refuse options that the reader does not have.
@@ -61,7 +64,7 @@ class Reading:
         Raises:
             OptionError: naming them.
         """
-        always = {"format", "vocab_size", "side_vocabulary", *spec.options}
+        always = {"format", "vocab_size", "side_vocabulary", "model_first_index", *spec.options}
         wrong = [
             f.name
             for f in fields(self)
@@ -85,12 +88,14 @@ class CountTable:
         labels: N labels, or ``None``.
         vocabulary: V words, or ``None`` where the format names none.
         note: what was decided while reading, for the corpus's description.
+        first_index: number of the first word, where the format numbers words and need not say from where.
     """
 
     matrix: Any
     labels: Iterable[Any] | None = None
     vocabulary: Iterable[str] | None = None
     note: str = ""
+    first_index: int | None = None
 
 
 @dataclass(frozen=True)

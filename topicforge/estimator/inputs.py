@@ -32,6 +32,7 @@ class Input:
         vectorizer: the fitted vectoriser where texts came in, else ``None``.
         feature_names: column names where a data frame came in, else ``None``.
         texts: N texts where such came in, else ``None``.
+        first_index: number of the first word in the svmlight file that a corpus was read from.
     """
 
     documents: Documents
@@ -39,6 +40,7 @@ class Input:
     vectorizer: Any = None
     feature_names: Any = None
     texts: Sequence[Any] | None = None
+    first_index: int | None = None
 
 
 def read_input(model: Any, X: Any, features: Any = None, *, fitting: bool) -> Input:
@@ -76,7 +78,9 @@ def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
             from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts
 
             kept = vectorizer(X.analyzer, vocabulary=words)
-        return Input(Documents(counts), _vocabulary(model, counts, words, where), kept)
+        first = X.description.get("first_index") if isinstance(X, Corpus) else None
+        chosen = _vocabulary(model, counts, words, where)
+        return Input(Documents(counts), chosen, kept, first_index=first)
     given = None if isinstance(X, torch.Tensor) else read_given(X, where)
     if given is not None and given.kind == "bags":
         width = model.n_features_in_ if not fitting else None

@@ -67,7 +67,7 @@ def _from_1(description: dict[str, Any], arrays: dict[str, Tensor]) -> None:
     description.update(
         scored_by=description["ranking"], ranking="decoder", n_documents=0,
         parameters={**description["parameters"], "ranking": None},
-        machine={}, optimiser_form="not known",
+        machine={}, optimiser_form="not known", first_index=None,
     )  # fmt: skip
     arrays["decoder_scores"] = arrays.pop("word_scores")
     arrays["joint"] = torch.zeros(v, k)

@@ -103,6 +103,7 @@ class SavedModel:
         unfinished: whether its training was interrupted.
         optimiser_form: which form of the optimiser ran, and why.
         machine: what it was trained with, see :func:`topicforge.training.machine`.
+        first_index: number of the first word in the svmlight file of the corpus, if it was one.
     """
 
     settings: Settings
@@ -116,6 +117,7 @@ class SavedModel:
     unfinished: bool
     optimiser_form: str
     machine: Mapping[str, Any]
+    first_index: int | None
 
 
 def save_model(model: SavedModel, folder: Path) -> None:
@@ -200,6 +202,7 @@ def _write(model: SavedModel, folder: Path) -> None:
         "analyzer": model.analyzer,
         "unfinished": model.unfinished,
         "machine": model.machine,
+        "first_index": model.first_index,
         "history": [asdict(report) for report in model.history],
     }
     try:
@@ -268,6 +271,14 @@ def _read_topics(folder: Path, files: Set[str]) -> SavedTopics:
             f"load: {folder / _TOPICS}: arrays must be of {k} topics and {v} words, got {got}; the "
             "files do not belong together"
         )
+    # float32 sums of V numbers; a comparison with what is no number is false
+    distributions = (topic_word >= 0).all() and (abs(topic_word.sum(1) - 1) < 1e-3).all()
+    counts = all((one >= 0).all() and (one < 2**53).all() for one in sums.values())
+    if not (distributions and counts and np.isfinite(scores).all()):
+        raise ModelFileError(
+            f"load: {folder / _TOPICS}: the topics must be distributions over the words, scores finite and "
+            "sums of occurrences from 0 to 2^53; the file is damaged"
+        )
     try:
         check_ranking(ranking, "load", (DECODER,))
     except TopicForgeError as error:
@@ -306,8 +317,10 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
         params = dict(described["parameters"])
         analyzer, unfinished = described["analyzer"], bool(described["unfinished"])
         form = str(described["optimiser_form"])
-        machine = dict(described["machine"])
-    except (KeyError, TypeError, AttributeError) as error:
+        machine, first_index = dict(described["machine"]), described["first_index"]
+    except TopicForgeError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ModelFileError(
             f"load: {folder / _JSON}: not a complete description of a model ({error!r}); was it edited "
             "or written by another program?"
@@ -317,7 +330,7 @@ def load_model(folder: Path, parts: Mapping[str, Any], *, verify: bool = True) -
     _restore(network, migrate_weights(described["format"], weights), folder)
     return SavedModel(
         settings, network, saved.fitted, saved.edits, saved.vocabulary, history, params, analyzer, unfinished,
-        form, machine,
+        form, machine, first_index,
     )  # fmt: skip
 
 
@@ -367,6 +380,11 @@ def _restore(network: torch.nn.Module, state: Mapping[str, torch.Tensor], folder
         raise ModelFileError(
             f"load: {folder / _WEIGHTS} must hold exactly the weights of the parts in {_JSON}; missing "
             f"{missing[:3]}, unexpected {extra[:3]}, of another shape {wrong[:3]}"
+        )
+    damaged = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
+    if damaged:
+        raise ModelFileError(
+            f"load: {folder / _WEIGHTS} must hold finite numbers, but {damaged[0]} does not; it is damaged"
         )
     network.load_state_dict(dict(state))
 

@@ -112,7 +112,8 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         **options: ``GROUP__OPTION``, with a part, ``optimiser`` or ``training`` as the group.
 
     Attributes:
-        topic_word_: (K, V) float32 word distributions, after the edits of topics.
+        topic_word_: (K, V) float32 word distributions of the topics, after their edits; a background that
+            the decoder has is no part of them (``network_.topic_word()`` is what predicts).
         word_scores_: (K, V) float32 scores by which :meth:`topics` ranks words.
         vocabulary_: tuple of V words, or ``None``.
         history_: one :class:`~topicforge.plugin.EpochReport` an epoch.
@@ -121,6 +122,8 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         optimiser_form_: ``by rows`` or ``dense``, and why, see :class:`~topicforge.training.TrainingOptions`.
         machine_: threads, instruction sets, device and version of torch that it was trained with; the
             same seed gives the same bits where these are the same.
+        first_index_: number of the first word in the svmlight file that the corpus was read from; ``None``
+            for another.
         network_: the trained ``nn.Module``.
         n_features_in_: V.
     """
@@ -473,7 +476,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self.get_params(deep=False),
             analyzer=None if analyzer is None else analyzer.to_json(),
             unfinished=self.unfinished_, optimiser_form=self.optimiser_form_,
-            machine=self.machine_,
+            machine=self.machine_, first_index=self.first_index_,
         )  # fmt: skip
         save_model(record, Path(folder))
 
@@ -627,14 +630,15 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             network = build_network(settings, context)
         with random.active():
             network.start()
-            context.start_data.clear()
             network.to(device)
-            return Trainer(
+            trainer = Trainer(
                 network, settings.training, device,
                 build_named(default_registry(), "regulariser", settings.regularisers),
                 callbacks if processes.rank == 0 else [], random, processes,
                 self._checkpoints(settings, read, kept, processes),
             )  # fmt: skip
+            context.start_data.clear()
+            return trainer
 
     def _checkpoints(
         self,
@@ -667,7 +671,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         with torch.no_grad():
-            topic_word = network.topic_word().float().cpu().numpy()
+            topic_word = network.own_words().float().cpu().numpy()
             scores = network.word_scores().float().cpu().numpy()
         count = partial(count_occurrences, network, read.documents, self._device())
         seen = self._seen if further else Seen()
@@ -685,6 +689,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.history_ = trainer.history
         self.optimiser_form_ = trainer.optimisation.form
         self.machine_ = machine(trainer.device)
+        self.first_index_ = read.first_index
 
     def _adopt_network(
         self,
@@ -807,6 +812,7 @@ def load(
     model.unfinished_ = saved.unfinished
     model.optimiser_form_ = saved.optimiser_form
     model.machine_ = dict(saved.machine)
+    model.first_index_ = saved.first_index
     model.vectorizer_ = None
     if saved.analyzer is not None and saved.vocabulary is not None:
         from topicforge.corpus import vectorizer  # scikit-learn's text module: only for texts

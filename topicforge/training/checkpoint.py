@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +31,7 @@ from topicforge.training.state import TrainingState
 from topicforge.wiring.network import Network
 
 FORMAT = 3
-_JSON = "checkpoint.json"
+_JSON, _LOCK = "checkpoint.json", "checkpoint.lock"
 
 
 class Trained(Protocol):
@@ -63,9 +64,31 @@ class Checkpoints:
         self._writes = writes
         self._saved = time.monotonic()
 
-    def maybe_save(self, trainer: Trained) -> None:
-        """Write a checkpoint if the last one is old enough and no gradient is kept for later."""
-        due = time.monotonic() - self._saved >= self._every
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes away from the folder while its training runs.
+
+        Raises:
+            StorageError: another training uses it.
+        """
+        if not self._writes:
+            yield
+            return
+        try:
+            with storage.locked(self.folder / _LOCK, self.folder):
+                yield
+        finally:
+            with suppress(OSError):  # it holds a checkpoint
+                self.folder.rmdir()
+
+    def maybe_save(self, trainer: Trained, *, at_once: bool = False) -> None:
+        """Write a checkpoint if no gradient is kept for later and the last one is old enough.
+
+        Args:
+            trainer: between two steps.
+            at_once: however old the last one is.
+        """
+        due = at_once or time.monotonic() - self._saved >= self._every
         if self._writes and due and trainer.optimisation.between_steps:
             self.save(trainer)
             self._saved = time.monotonic()

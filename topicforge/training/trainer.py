@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
+import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
@@ -15,7 +17,7 @@ from torch import Tensor
 
 from topicforge import distributed
 from topicforge.contracts import EpochReport, FitStart, Progress
-from topicforge.errors import TrainingError
+from topicforge.errors import StorageError, TrainingError
 from topicforge.ops import implementation
 from topicforge.training.batches import of_rows, to_batch
 from topicforge.training.callbacks import Callbacks
@@ -117,7 +119,8 @@ class Trainer:
         Raises:
             TrainingError: a loss term is not finite, the prior's start failed, or too few documents.
             PluginError: a part returned what it must not.
-            CheckpointError: the checkpoint can't be gone on from, or not written.
+            CheckpointError: the checkpoint can't be gone on from.
+            StorageError: a checkpoint can't be written, or another process uses its folder.
             KeyboardInterrupt, CallbackError: passed on.
         """
         training, held_out = self._split(documents)
@@ -125,7 +128,8 @@ class Trainer:
             _log_implementation(self.device.type)
         _keep_freed_memory()
         ending: BaseException | None = None
-        with self.random.active():
+        held = nullcontext() if self._checkpoints is None else self._checkpoints.held()
+        with held, self.random.active():
             if self._checkpoints is not None:
                 self._checkpoints.resume(self)
             try:
@@ -191,9 +195,10 @@ class Trainer:
             state.sums = EpochSums(self.network.context.n_topics)
         sums = state.sums
         began, seen_before, stop = time.perf_counter(), sums.documents, False
+        interruption: KeyboardInterrupt | None = None
         now = Progress(state.epoch, epochs)
         self.network.train()
-        self.optimisation.begin_epoch(state.phase, state.epoch)
+        self.optimisation.begin_epoch(state.phase, Progress(state.epoch, epochs))
         for rows in shuffled(training, options.batch_size, seed, skip=state.step):
             now = Progress(state.epoch + state.step / steps, epochs)
             if state.phase == "train":
@@ -202,9 +207,12 @@ class Trainer:
             numbers, largest = self._step(documents, rows, now, last=state.step + 1 == steps)
             sums.add(len(rows), numbers, largest)
             state.step += 1
-            stop = self.callbacks.step_end(state.step - 1, numbers) or stop
-            if self._checkpoints is not None and not stop and state.step < steps:
-                self._checkpoints.maybe_save(self)
+            try:
+                stop = self.callbacks.step_end(state.step - 1, numbers) or stop
+            except KeyboardInterrupt as interrupt:
+                interruption = interrupt
+            if state.step < steps:  # the last step ends the epoch too
+                self._between_steps(stop, interruption)
         self.optimisation.end_epoch()
         seconds = time.perf_counter() - began
         means = sums.means()
@@ -224,13 +232,27 @@ class Trainer:
         )
         self.history.append(report)
         state.end_epoch()
-        # callbacks run on process 0 alone, and all processes stop together
-        stop = self.processes.any(self.callbacks.epoch_end(report) or stop, self.device)
-        if self._checkpoints is not None and not stop:
-            self._checkpoints.maybe_save(self)
+        try:
+            # callbacks run on process 0 alone, and all processes stop together
+            stop = self.processes.any(self.callbacks.epoch_end(report) or stop, self.device)
+        except KeyboardInterrupt as interrupt:
+            interruption = interrupt
+        self._between_steps(stop, interruption)
         return stop
 
     # ---- pieces -------------------------------------------------------------------------
+
+    def _between_steps(self, stop: bool, interruption: KeyboardInterrupt | None) -> None:
+        """Write a checkpoint if it is time; an interruption goes on from here, and makes it time."""
+        if self._checkpoints is not None and not stop:
+            try:
+                self._checkpoints.maybe_save(self, at_once=interruption is not None)
+            except StorageError as error:
+                if interruption is None:
+                    raise
+                warnings.warn(str(error), UserWarning, stacklevel=2)  # the model can still be kept
+        if interruption is not None:
+            raise interruption
 
     def _step(
         self, documents: Documents, rows: NDArray[np.int64], now: Progress, *, last: bool

@@ -146,7 +146,8 @@ def read_svmlight(path: Path, reading: Reading) -> CountTable:
     """Read an svmlight file, ``label word:count word:count ...`` a line.
 
     Its words are numbered as ``first_index`` says, else as scikit-learn's comment "Column indices
-    are zero-based" does, else from 1, unless a word 0 occurs. The note says which it was.
+    are zero-based" does, else as in the corpus of the model, else from 1, unless a word 0 occurs. The
+    note says which it was.
 
     Raises:
         CorpusError: missing, truncated, not svmlight, or words beyond the vocabulary.
@@ -164,6 +165,8 @@ def read_svmlight(path: Path, reading: Reading) -> CountTable:
     first, why = reading.first_index, "as told"
     if first is None and said is not None:
         first, why = int(said[1] == b"one"), "as its comment says"
+    elif first is None and reading.model_first_index is not None:
+        first, why = reading.model_first_index, "as in the corpus of the model"
     elif first is None:
         first, why = min(lowest, 1), "as a word 0 occurs"
         if first:
@@ -178,7 +181,7 @@ def read_svmlight(path: Path, reading: Reading) -> CountTable:
     shape = (matrix.shape[0], highest + 1 - first if size is None else size)
     shifted = sp.csr_array((matrix.data, matrix.indices - first, matrix.indptr), shape=shape)
     labels = [str(int(v)) if float(v).is_integer() else str(v) for v in values]
-    return CountTable(shifted, labels, note=f"words numbered from {first}, {why}")
+    return CountTable(shifted, labels, None, f"words numbered from {first}, {why}", first)
 
 
 def read_lda_c(path: Path, reading: Reading) -> CountTable:

@@ -12,12 +12,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from topicforge.corpus import Corpus, read_lines
 from topicforge.errors import CorpusError, InputError
 from topicforge.experiments.compare.cells import Cell
 from topicforge.experiments.compare.score import TOP, active, score, score_by_relevance
+from topicforge.storage import map_array
 
 
 def read_peer(cell: Cell) -> dict[str, Any]:
@@ -65,8 +64,8 @@ def _topics(path: Path, cell: Cell, corpus: Corpus) -> list[list[str]]:
 
 def _array(path: Path, shape: tuple[int, int]) -> Any:
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = map_array(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"compare: {path}: must be a .npy file of numbers: {error}") from error
     if array.shape != shape:
         raise InputError(f"compare: {path}: must have shape {shape}, got {array.shape}")
