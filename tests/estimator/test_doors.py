@@ -100,7 +100,7 @@ def scored(X, texts):
     assert np.isfinite(fitted(texts).score(X))
 
 
-def built(X, texts):
+def built(X, _):
     corpus = build_corpus(texts=X, pruning={"min_df": 1})
     assert corpus.counts.word_totals().sum() > 0
 
@@ -201,7 +201,7 @@ EXPECTED = {
     "a count that is NaN": refused("contains NaN"),
     "an infinite count": refused("infinity"),
     "one row of counts": refused("2D array, got 1D array instead"),
-    "counts without documents": refused("ound array with 0 sample(s)"),
+    "counts without documents": refused("0 sample(s)"),
     "data frame, several columns of texts": (
         "InputError: a data frame in which 'a' and 'b' hold text and no column is called 'text'", {},
     ),
