@@ -18,6 +18,7 @@ COMMANDS = [
     "export",
     "serve",
     "evaluate",
+    "choose-k",
     "compare",
     "search",
     "explain",

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from topicforge.cli import (
     card,
+    choose_k,
     compare,
     corpus,
     demo,
@@ -36,7 +37,8 @@ from topicforge.cli.output import NoteHandler, results_only, show_error, show_wa
 
 _ORDER = (
     "demo", "corpus", "train", "topics", "find", "documents", "inspect", "card", "edit", "report",
-    "transform", "export", "serve", "evaluate", "compare", "search", "explain", "plugins", "kernels",
+    "transform", "export", "serve", "evaluate", "choose-k", "compare", "search", "explain",
+    "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -98,6 +100,7 @@ app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))
 app.command("serve")(results_only(serve.serve))
 app.command("evaluate")(results_only(evaluate.evaluate))
+app.command("choose-k")(results_only(choose_k.choose_k))
 app.command("compare")(results_only(compare.compare))
 app.command("search")(results_only(search.search))
 app.command("explain")(results_only(explain.explain))

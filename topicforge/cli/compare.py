@@ -105,8 +105,8 @@ def _print(*summaries: Summary) -> None:
             for line in summary.of(corpus, n_topics):
                 table.add_row(line.contestant, *cells(line, summary.metrics))
             tables.append(table)
-        if summary.rankings:
-            names = ["contestant", *summary.rankings]
+        if summary.ranks:
+            names = ["contestant", *summary.ranks]
             title = f"MEAN RANK OVER CORPORA, 1 IS BEST: {summary.order.upper()}"
             table = new_table(*names, title=title, right=names[1:])
             for row in mean_ranks(summary):

@@ -4,7 +4,7 @@ import pytest
 from topicforge.evaluation import MetricSpec
 from topicforge.experiments.compare import by_relevance, summarise
 from topicforge.experiments.compare.markdown import markdown
-from topicforge.experiments.compare.plots import critical_difference, front, pareto
+from topicforge.experiments.compare.plots import critical_difference, curves, front, pareto
 from topicforge.registry import default_registry
 
 
@@ -33,10 +33,10 @@ def test_means_deviations_and_ranks(records):
     assert first.deviation["npmi"] == pytest.approx(np.std([0.1, 0.3], ddof=1))
     # c has no value on y, so it takes no part; a is second on x and first on y
     assert summary.left_out["npmi"] == ("c",)
-    assert dict(zip(summary.rankings["npmi"].names, summary.rankings["npmi"].mean_ranks, strict=True)) == {
+    assert dict(zip(summary.ranks["npmi"].names, summary.ranks["npmi"].mean_ranks, strict=True)) == {
         "a": 1.5, "b": 1.5,
     }  # fmt: skip
-    assert "td" not in summary.rankings  # only a is scored on both
+    assert "td" not in summary.ranks  # only a is scored on both
     assert summary.failed == (("y, c, K = 5, seed 0", "no luck"),)
 
 
@@ -50,10 +50,10 @@ def test_a_metric_of_which_less_is_better_ranks_the_other_way(monkeypatch):
     ]
     odd = MetricSpec("odd", len, summary="no direction", source="this test")
     monkeypatch.setitem(default_registry()._named["metric"], "odd", [odd])
-    rankings = summarise(kept, ["perplexity", "npmi", "odd"]).rankings
-    assert rankings["perplexity"].names == ("a", "b")
-    assert rankings["npmi"].names == ("b", "a")
-    assert "odd" not in rankings
+    ranks = summarise(kept, ["perplexity", "npmi", "odd"]).ranks
+    assert ranks["perplexity"].names == ("a", "b")
+    assert ranks["npmi"].names == ("b", "a")
+    assert "odd" not in ranks
 
 
 def test_several_numbers_of_topics_make_one_block_a_corpus():
@@ -64,8 +64,8 @@ def test_several_numbers_of_topics_make_one_block_a_corpus():
         for name, value in (("a", 0.1), ("b", 0.2))
     ]
     summary = summarise(kept, ["npmi"])
-    assert summary.rankings["npmi"].n_blocks == 3
-    assert summary.rankings["npmi"].mean_ranks == (1.0, 2.0)
+    assert summary.ranks["npmi"].n_blocks == 3
+    assert summary.ranks["npmi"].mean_ranks == (1.0, 2.0)
 
 
 def test_markdown_says_all(records):
@@ -87,7 +87,7 @@ def test_pictures_are_written(records, tmp_path):
     assert pareto(summary, tmp_path / "pareto.svg")
     drawn = (tmp_path / "pareto.svg").read_text()
     assert drawn.count('id="axes_') == 2
-    critical_difference(summary.rankings["npmi"], "npmi", tmp_path / "ranks.svg")
+    critical_difference(summary.ranks["npmi"], "npmi", tmp_path / "ranks.svg")
     assert (tmp_path / "ranks.svg").stat().st_size > 0
     assert not pareto(summarise(records, ["npmi"]), tmp_path / "none.svg")
     assert not (tmp_path / "none.svg").exists()
@@ -114,4 +114,14 @@ def test_chance_is_shown_and_not_ranked(records):
     chance = [record(corpus, "chance", 0, -0.9) for corpus in "xy"]
     summary = summarise(records + chance, ["npmi"])
     assert "chance" in {line.contestant for line in summary.lines}
-    assert "chance" not in summary.rankings["npmi"].names
+    assert "chance" not in summary.ranks["npmi"].names
+
+
+def test_curves_are_drawn_a_line_a_contestant(records, tmp_path):
+    told = {"1": {"npmi": 0.1, "td": 0.4}, "0": {"npmi": 0.3, "td": 0.7}}
+    kept = [r | {"relevance": told} for r in records]
+    assert curves(kept, tmp_path / "curves.svg", "npmi")
+    assert (tmp_path / "curves.svg").read_text().count('id="axes_') == 2
+    assert not curves(kept, tmp_path / "none.svg", "wec")
+    assert not curves(records, tmp_path / "none.svg", "npmi")
+    assert not (tmp_path / "none.svg").exists()

@@ -7,13 +7,13 @@ parallel processes, :func:`summarise` ranks the compositions, with a test whethe
 from topicforge.experiments.compare.cells import Cell
 from topicforge.experiments.compare.plan import StudyPlan, read_plan
 from topicforge.experiments.compare.run import run
-from topicforge.experiments.compare.statistics import Ranking, rank
+from topicforge.experiments.compare.statistics import Ranks, rank
 from topicforge.experiments.compare.store import Store
 from topicforge.experiments.compare.summary import Summary, by_relevance, summarise
 
 __all__ = [
     "Cell",
-    "Ranking",
+    "Ranks",
     "Store",
     "StudyPlan",
     "Summary",

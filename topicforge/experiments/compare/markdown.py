@@ -38,9 +38,9 @@ def _blocks(summary: Summary) -> list[str]:
         rows = [[line.contestant, *cells(line, summary.metrics)] for line in lines]
         title = f"## {corpus}, K = {n_topics}: {summary.order}"
         blocks.append(f"{title}\n\n" + _table(headings(summary.metrics), rows))
-    if summary.rankings:
-        table = _table(["contestant", *summary.rankings], mean_ranks(summary))
-        tests = "\n".join(f"- {_test(summary, metric)}" for metric in summary.rankings)
+    if summary.ranks:
+        table = _table(["contestant", *summary.ranks], mean_ranks(summary))
+        tests = "\n".join(f"- {_test(summary, metric)}" for metric in summary.ranks)
         title = f"## Mean rank over corpora, 1 is best: {summary.order}"
         blocks.append(f"{title}\n\n{table}\n\n{tests}")
     return blocks
@@ -66,8 +66,8 @@ def cells(line: Line, metrics: tuple[str, ...]) -> list[str]:
 def mean_ranks(summary: Summary) -> list[list[str]]:
     """Return a row a contestant, the best on average first: name, mean rank by each metric."""
     by_metric = {
-        metric: dict(zip(ranking.names, ranking.mean_ranks, strict=True))
-        for metric, ranking in summary.rankings.items()
+        metric: dict(zip(ranks.names, ranks.mean_ranks, strict=True))
+        for metric, ranks in summary.ranks.items()
     }
     ranks = {
         name: [own.get(name) for own in by_metric.values()]
@@ -78,12 +78,12 @@ def mean_ranks(summary: Summary) -> list[list[str]]:
 
 
 def _test(summary: Summary, metric: str) -> str:
-    ranking = summary.rankings[metric]
-    text = f"{metric}: {ranking.test}"
-    if ranking.n_blocks > 1:
+    ranks = summary.ranks[metric]
+    text = f"{metric}: {ranks.test}"
+    if ranks.n_blocks > 1:
         text += (
-            f" over {ranking.n_blocks} corpora, p = {ranking.p_value:.2g}; ranks closer than "
-            f"{ranking.critical_difference:.2f} do not differ (Nemenyi, 0.05)"
+            f" over {ranks.n_blocks} corpora, p = {ranks.p_value:.2g}; ranks closer than "
+            f"{ranks.critical_difference:.2f} do not differ (Nemenyi, 0.05)"
         )
     missing = summary.left_out[metric]
     return text + (f"; without a value everywhere: {', '.join(missing)}" if missing else "")

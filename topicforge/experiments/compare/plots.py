@@ -1,13 +1,15 @@
-"""Two pictures of a study: what coherence costs in diversity, and which ranks differ."""
+"""Pictures of a study: what coherence costs in diversity, and which ranks differ."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from topicforge.experiments.compare.statistics import Ranking
+import numpy as np
+
+from topicforge.experiments.compare.statistics import Ranks
 from topicforge.experiments.compare.summary import Line, Summary
 from topicforge.plot.axes import new_figure
 from topicforge.storage import write_file
@@ -48,15 +50,8 @@ def pareto(summary: Summary, path: Path, x: str = "td", y: str = "npmi") -> bool
     if not panels or x not in summary.metrics or y not in summary.metrics:
         return False
     names = list(dict.fromkeys(line.contestant for line in summary.lines))
-    columns = min(_COLUMNS, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    drawn = new_figure(4 * columns, 3.4 * rows + 0.3 * math.ceil(len(names) / 4))
-    axes = drawn.subplots(rows, columns, squeeze=False)
-    for place, ax in enumerate(axes.flat):
-        if place >= len(panels):
-            ax.set_axis_off()
-            continue
-        corpus, k, lines = panels[place]
+    drawn, axes = _panels(len(panels), len(names))
+    for ax, (corpus, k, lines) in zip(axes.flat, panels, strict=False):
         points = [(line.mean[x] or 0.0, line.mean[y] or 0.0) for line in lines]
         best = [points[i] for i in front(points)]
         ax.plot(*zip(*best, strict=True), color="0.75", zorder=1)
@@ -70,6 +65,66 @@ def pareto(summary: Summary, path: Path, x: str = "td", y: str = "npmi") -> bool
         ax.set_title(f"{corpus}, K = {k}")
         ax.set_xlabel(x)
         ax.set_ylabel(y)
+    _legend(drawn, axes)
+    with write_file(path) as file:
+        drawn.savefig(file, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    return True
+
+
+def curves(records: Iterable[Mapping[str, Any]], path: Path, y: str) -> bool:
+    """Draw y against td as lambda of relevance runs from 1 to 0, a panel a table; means over seeds.
+
+    Contestants are compared where their curves have the same td. False if no cell has both scores.
+
+    Args:
+        records: of a study's cells.
+        path: the picture; its ending says which kind.
+        y: score of the vertical axis.
+
+    Raises:
+        MissingExtraError: without matplotlib.
+    """
+    panels: dict[tuple[str, int], dict[str, list[Any]]] = {}
+    for record in records:
+        points = [
+            (scores.get("td"), scores.get(y)) for scores in record.get("relevance", {}).values()
+        ]
+        if points and not any(None in point for point in points):
+            own = panels.setdefault((record["corpus"], record["n_topics"]), {})
+            own.setdefault(record["contestant"], []).append(points)
+    if not panels:
+        return False
+    names = list(dict.fromkeys(name for own in panels.values() for name in own))
+    drawn, axes = _panels(len(panels), len(names))
+    for ax, ((corpus, k), own) in zip(axes.flat, panels.items(), strict=False):
+        for name, seeds in own.items():
+            td, values = np.mean(np.array(seeds, dtype=float), axis=0).T
+            number = names.index(name)
+            ax.plot(
+                td, values, color=f"C{number % 10}", marker="osD^v<>PX*"[number // 10 % 10],
+                markersize=4, linewidth=1, label=name,
+            )  # fmt: skip
+        ax.set_title(f"{corpus}, K = {k}")
+        ax.set_xlabel("td, from lambda = 1 to 0")
+        ax.set_ylabel(y)
+    _legend(drawn, axes)
+    with write_file(path) as file:
+        drawn.savefig(file, format=path.suffix[1:], dpi=150, bbox_inches="tight")
+    return True
+
+
+def _panels(count: int, contestants: int) -> tuple[Any, Any]:
+    """A figure and its axes, those without a panel switched off."""
+    columns = min(_COLUMNS, count)
+    rows = math.ceil(count / columns)
+    drawn = new_figure(4 * columns, 3.4 * rows + 0.3 * math.ceil(contestants / 4))
+    axes = drawn.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat[count:]:
+        ax.set_axis_off()
+    return drawn, axes
+
+
+def _legend(drawn: Any, axes: Any) -> None:
     labels: dict[str, Any] = {}
     for ax in axes.flat:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -81,26 +136,23 @@ def pareto(summary: Summary, path: Path, x: str = "td", y: str = "npmi") -> bool
         ncols=min(4, len(labels)),
         frameon=False,
     )
-    with write_file(path) as file:
-        drawn.savefig(file, format=path.suffix[1:], dpi=150, bbox_inches="tight")
-    return True
 
 
-def critical_difference(ranking: Ranking, metric: str, path: Path) -> None:
+def critical_difference(ranks: Ranks, metric: str, path: Path) -> None:
     """Draw mean ranks on an axis, a bar under those that Nemenyi's test can't tell apart.
 
     Demšar 2006, figure 1.
 
     Args:
-        ranking: of the metric.
+        ranks: of the metric.
         metric: for the title.
         path: the picture.
 
     Raises:
         MissingExtraError: without matplotlib.
     """
-    k = len(ranking.names)
-    groups = ranking.groups()
+    k = len(ranks.names)
+    groups = ranks.groups()
     left = (k + 1) // 2
     bars = 0.35 * len(groups)
     height = 1.1 + bars + 0.45 * left
@@ -115,9 +167,9 @@ def critical_difference(ranking: Ranking, metric: str, path: Path) -> None:
         ax.text(tick, 0.18, str(tick), ha="center", va="bottom")
     for number, (first, last) in enumerate(groups):
         y = -0.3 - 0.35 * number
-        ends = ranking.mean_ranks[first] - 0.03, ranking.mean_ranks[last] + 0.03
+        ends = ranks.mean_ranks[first] - 0.03, ranks.mean_ranks[last] + 0.03
         ax.plot(ends, [y, y], color="black", linewidth=3, solid_capstyle="butt")
-    for place, (name, mean) in enumerate(zip(ranking.names, ranking.mean_ranks, strict=True)):
+    for place, (name, mean) in enumerate(zip(ranks.names, ranks.mean_ranks, strict=True)):
         best = place < left
         y = -0.6 - bars - 0.45 * (place if best else k - 1 - place)
         end = 0.6 if best else k + 0.4
@@ -126,10 +178,10 @@ def critical_difference(ranking: Ranking, metric: str, path: Path) -> None:
             end + (-0.05 if best else 0.05), y, f"{name}  {mean:.2f}" if best else f"{mean:.2f}  {name}",
             ha="right" if best else "left", va="center",
         )  # fmt: skip
-    told = f"{ranking.test}: p = {ranking.p_value:.2g}"
-    if not math.isnan(ranking.critical_difference):
-        told += f", critical difference {ranking.critical_difference:.2f}"
-    ax.set_title(f"{metric}: mean rank over {ranking.n_blocks} corpora (1 is best)\n{told}")
+    told = f"{ranks.test}: p = {ranks.p_value:.2g}"
+    if not math.isnan(ranks.critical_difference):
+        told += f", critical difference {ranks.critical_difference:.2f}"
+    ax.set_title(f"{metric}: mean rank over {ranks.n_blocks} corpora (1 is best)\n{told}")
     with write_file(path) as file:
         drawn.savefig(file, format=path.suffix[1:], dpi=150, bbox_inches="tight")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from topicforge.experiments.compare.markdown import markdown
-from topicforge.experiments.compare.plots import critical_difference, pareto
+from topicforge.experiments.compare.plots import critical_difference, curves, pareto
 from topicforge.experiments.compare.store import Record, Store, arrow
 from topicforge.experiments.compare.summary import Summary
 from topicforge.plot.axes import new_figure
@@ -43,6 +43,7 @@ def write_report(
         MissingExtraError: without matplotlib or pyarrow.
     """
     folder = store.folder
+    records = list(records)
     store.export(records)
     written = [folder / "results.json", folder / "results.parquet", folder / "topics.parquet"]
     with write_file(folder / "summary.md") as file:
@@ -50,9 +51,13 @@ def write_report(
     written.append(folder / "summary.md")
     if pareto(summary, folder / "pareto.png"):
         written.append(folder / "pareto.png")
-    for metric, ranking in summary.rankings.items():
-        if ranking.n_blocks > 1:
+    kept = [record for record in records if record["status"] == "done"]
+    for y in ("npmi_held_out", "npmi", "wec"):
+        if y in summary.metrics and curves(kept, folder / f"curves-{y}.png", y):
+            written.append(folder / f"curves-{y}.png")
+    for metric, ranks in summary.ranks.items():
+        if ranks.n_blocks > 1:
             path = folder / f"ranks-{metric}.png"
-            critical_difference(ranking, metric, path)
+            critical_difference(ranks, metric, path)
             written.append(path)
     return written

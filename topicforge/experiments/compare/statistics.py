@@ -14,7 +14,7 @@ from topicforge.errors import InputError
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranks:
     """Mean ranks and whether they differ.
 
     Args:
@@ -50,7 +50,7 @@ class Ranking:
         return found
 
 
-def rank(names: Sequence[str], values: NDArray[np.float64], alpha: float = 0.05) -> Ranking:
+def rank(names: Sequence[str], values: NDArray[np.float64], alpha: float = 0.05) -> Ranks:
     """Rank k contestants over N blocks (corpora), higher values are better.
 
     Friedman's test for k > 2: chi2_F = 12 N / (k (k + 1)) (sum_j R_j^2 - k (k + 1)^2 / 4), and
@@ -86,7 +86,7 @@ def rank(names: Sequence[str], values: NDArray[np.float64], alpha: float = 0.05)
         else:
             test = "Wilcoxon signed ranks"
             p_value = 1.0 if alike else float(stats.wilcoxon(values[:, 0], values[:, 1]).pvalue)
-    return Ranking(
+    return Ranks(
         tuple(names[i] for i in order),
         tuple(float(ranks[i]) for i in order),
         n, p_value, test, difference,

@@ -10,7 +10,7 @@ import numpy as np
 
 from topicforge.experiments.compare.chance import CHANCE
 from topicforge.experiments.compare.score import COMMON, higher_is_better, reads_words_alone
-from topicforge.experiments.compare.statistics import Ranking, rank
+from topicforge.experiments.compare.statistics import Ranks, rank
 
 #: of the comparison at equal diversity
 EQUAL_TD = 0.8
@@ -46,7 +46,7 @@ class Summary:
     Args:
         metrics: names.
         lines: corpus by corpus, K by K.
-        rankings: metric -> ranks over corpora, of the contestants that are done on all of them;
+        ranks: metric -> ranks over corpora, of the contestants that are done on all of them;
             without metrics that do not state which direction is better.
         left_out: metric -> contestants without a value on every corpus.
         failed: (title, reason) of the cells that failed.
@@ -55,7 +55,7 @@ class Summary:
 
     metrics: tuple[str, ...]
     lines: tuple[Line, ...]
-    rankings: Mapping[str, Ranking]
+    ranks: Mapping[str, Ranks]
     left_out: Mapping[str, tuple[str, ...]]
     failed: tuple[tuple[str, str], ...]
     order: str = "each contestant's own order of words"
@@ -121,7 +121,7 @@ def summarise(records: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> S
     lines = [_line(key, group, metrics) for key, group in groups.items()]
     order = {corpus: place for place, corpus in enumerate(dict.fromkeys(x["corpus"] for x in kept))}
     lines.sort(key=lambda line: (order[line.corpus], line.n_topics))
-    rankings: dict[str, Ranking] = {}
+    ranks: dict[str, Ranks] = {}
     left_out: dict[str, tuple[str, ...]] = {}
     for metric in metrics:
         values, missing = _blocks([x for x in lines if x.contestant != CHANCE], metric)
@@ -130,13 +130,13 @@ def summarise(records: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> S
             table = np.array(list(values.values()), dtype=np.float64).T
             better = higher_is_better(metric)
             if better is not None:
-                rankings[metric] = rank(tuple(values), table if better else -table)
+                ranks[metric] = rank(tuple(values), table if better else -table)
     failed = tuple(
         (f"{r['corpus']}, {r['contestant']}, K = {r['n_topics']}, seed {r['seed']}", r["error"])
         for r in kept
         if r["status"] == "failed"
     )
-    return Summary(tuple(metrics), tuple(lines), rankings, left_out, failed)
+    return Summary(tuple(metrics), tuple(lines), ranks, left_out, failed)
 
 
 def _line(

@@ -31,6 +31,7 @@ def train(cell: Cell) -> dict[str, Any]:
     parts = model.settings_.composition.parts
     return {
         "topics": topics,
+        "weights": [list(row.weights) for row in model.topic_table(top=min(TOP, corpus.vocab_size))],
         "ranked_by": model.ranked_by(),
         "scores": score(cell, topics, theta, corpus, held_out, completion=model.completion),
         "relevance": score_by_relevance(cell, model.topic_word_, corpus, held_out),
