@@ -104,7 +104,7 @@ def test_penalties_of_one_name_add_up():
 
 def test_a_part_moves_where_every_rule_lets_it():
     both = rules(("alternate", {"epochs": 1}), ("alternate", {"epochs": 2}))
-    assert [both.trains("decoder", e) for e in range(4)] == [True, False, False, False]
+    assert [both.trains("decoder", Progress(e, 4)) for e in range(4)] == [True, False, False, False]
 
 
 # ---- what a rule may not do --------------------------------------------------------------------
@@ -126,8 +126,8 @@ def test_per_document_rules_refuse_one_number_a_batch(planted):
 
 
 class HoldsDecoder(Regulariser):
-    def trains(self, part, epoch):
-        del epoch
+    def trains(self, part, now):
+        del now
         return part != "decoder"
 
 

@@ -38,13 +38,21 @@ class Decoder(Component, ABC):
     def topic_word(self, theta: Tensor) -> Tensor:
         """Return (R, V) word distributions, rows sum to one, at R anchor thetas (R, K)."""
 
+    def own_words(self, theta: Tensor) -> Tensor:
+        """Return (R, V) the topics' own word distributions, rows sum to one, at R anchor thetas (R, K).
+
+        They are :meth:`topic_word`, what predicts, unless a part of it belongs to no topic: a background of
+        words that occur whatever the topic is. The fitted model shows them as ``topic_word_``.
+        """
+        return self.topic_word(theta)
+
     def word_scores(self, theta: Tensor) -> Tensor:
         """Return (R, V) scores by which a topic's top words are ranked; higher is better.
 
-        The default ranks by probability. A decoder that ranks otherwise (weights without the
+        The default ranks by :meth:`own_words`. A decoder that ranks otherwise (weights without the
         background bias) states it in :attr:`scored_by`.
         """
-        return self.topic_word(theta)
+        return self.own_words(theta)
 
     @property
     def scored_by(self) -> str:

@@ -35,9 +35,11 @@ class Regulariser:
 
     #: it needs a divergence with one number per document, and is refused with one number per batch
     per_document: ClassVar[bool] = False
+    #: whether :meth:`penalty` reads the encoder's weights; False lets a step move a batch's words alone
+    reads_encoder: ClassVar[bool] = True
 
     def start(self, network: Any) -> None:
-        """Before the first step, with the parts started.
+        """Before the first step, with the parts started and ``network.context.start_data`` still there.
 
         Args:
             network: the :class:`~topicforge.wiring.network.Network`: ``encoder``, ``link``, ``prior``,
@@ -74,7 +76,7 @@ class Regulariser:
         del network, now
         return None
 
-    def trains(self, part: str, epoch: int) -> bool:
-        """Whether a part (``encoder``, ``link``, ``prior``, ``decoder``) is trained in this epoch, from 0."""
-        del part, epoch
+    def trains(self, part: str, now: Progress) -> bool:
+        """Whether ``encoder``, ``link``, ``prior`` or ``decoder`` is trained in the epoch that begins."""
+        del part, now
         return True

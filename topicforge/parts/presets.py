@@ -231,7 +231,10 @@ DEFAULT: dict[str, Any] = {
     "divergence": "kl",
     "decoder": "mixture",
     "decoder__start": "clusters",
-    "ranking": "association",
+    "decoder__background": 0.1,
+    "decoder__counts": "log",
+    "regularisers": ("distinct-topics",),
+    "ranking": "decoder",
     "learning_rate": 5e-3,
     "batch_size": 200,
     "epochs": 20,
@@ -266,11 +269,15 @@ PRESETS: dict[str, PresetSpec] = {
     for preset in (
         _preset(
             "default", DEFAULT, "the composition that TopicModel() trains",
-            f"{MIAO} (parts); Levy and Goldberg 2014 (word vectors of the start)",
+            f"{MIAO} (parts); Levy and Goldberg 2014 (word vectors of the start); Vorontsov and Potapenko "
+            "2015, Ding, Nallapati and Xiang 2018 (what tells topics apart)",
             "No published model. The parts are those of nvdm-gsm with one linear layer as encoder and a "
             "wider prior, but training begins at clusters of documents in the space of the corpus' own "
-            "word vectors instead of at random, so that no topic has to be found first and none dies. "
-            "docs/results.md compares it with the others.",
+            "word vectors instead of at random, so that no topic has to be found first and none dies. Words "
+            "that occur whatever the topic is go to a background, which helps to predict but is no part of "
+            "topic_word_. In the second half of the epochs the decoder trains alone, and topics' words are "
+            "told apart (distinct-topics), so the topics that are shown are the model's own p(word | topic) "
+            "and no re-ranking. docs/results.md compares it with the others.",
         ),
         _preset(
             "plain", PLAIN, "parts alone: every option and setting at its own default", MIAO,

@@ -15,23 +15,29 @@ from topicforge.testing.toys import toy_batch, toy_theta
 def check_topic_word(spec: ComponentSpec) -> None:
     """``topic_word(theta)`` returns (R, V) word distributions: not negative, rows sum to one.
 
-    ``word_scores`` has the same shape, is finite, and ``scored_by`` says its rule in words.
+    So does ``own_words``. ``word_scores`` has the same shape, is finite, and ``scored_by`` says its rule in
+    words.
     """
     what, decoder = title_of(spec), toy_part(spec)
     with torch.no_grad():
         for theta in (torch.eye(4), toy_theta(3), toy_theta(1)):
             shape = (theta.shape[0], 30)
-            words, scores = decoder.topic_word(theta), decoder.word_scores(theta)
-            for name, value in (("topic_word", words), ("word_scores", scores)):
+            found = {
+                name: getattr(decoder, name)(theta)
+                for name in ("topic_word", "own_words", "word_scores")
+            }
+            for name, value in found.items():
                 require_shape(what, name, value, shape, "return one row of V words per theta")
                 require_finite(what, name, value, "work in log space")
             # float32 sums of 30 shares
-            off = float((words.sum(-1) - 1).abs().max())
-            require(
-                off < 1e-5 and float(words.min()) >= 0, what,
-                f"rows of topic_word sum to one up to {off:.2g}, smallest entry {float(words.min()):.2g}",
-                "they must be distributions over words", "end with softmax over the words",
-            )  # fmt: skip
+            for name in ("topic_word", "own_words"):
+                words = found[name]
+                off = float((words.sum(-1) - 1).abs().max())
+                require(
+                    off < 1e-5 and float(words.min()) >= 0, what,
+                    f"rows of {name} sum to one up to {off:.2g}, smallest entry {float(words.min()):.2g}",
+                    "they must be distributions over words", "end with softmax over the words",
+                )  # fmt: skip
     text = decoder.scored_by
     require(
         isinstance(text, str) and bool(text.strip()), what, f"scored_by is {text!r}",

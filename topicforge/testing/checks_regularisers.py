@@ -133,7 +133,7 @@ def check_regulariser_trains(spec: ComponentSpec) -> None:
     what, (rule, _) = title_of(spec), _started(spec)
     for epoch in range(_EPOCHS):
         for part in _PARTS:
-            answer = rule.trains(part, epoch)
+            answer = rule.trains(part, Progress(epoch, _EPOCHS))
             require(
                 isinstance(answer, bool), what, f"trains({part!r}, {epoch}) is {answer!r}",
                 "it must be True or False", "return a comparison",

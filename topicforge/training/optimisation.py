@@ -128,18 +128,18 @@ class Optimisation:
             "several processes train together": not self._processes.alone,
             "the network is compiled": options.compile,
             "the gradient is clipped as a whole": bool(options.gradient_clip),
-            "a regulariser has a penalty, which may read all weights": self._regularisers.penalise,
+            "a regulariser has a penalty that may read all weights": self._regularisers.penalise,
             "there is no native library": "native" not in implementation("cpu"),
         }
         return next((reason for reason, holds in reasons.items() if holds), None)
 
-    def begin_epoch(self, phase: str, epoch: int) -> None:
+    def begin_epoch(self, phase: str, now: Progress) -> None:
         """Let the parts move that an epoch moves.
 
         Raises:
             TrainingError: the regularisers together let nothing move.
         """
-        moving = tuple(phase != "train" or self._regularisers.trains(p, epoch) for p in _PARTS)
+        moving = tuple(phase != "train" or self._regularisers.trains(p, now) for p in _PARTS)
         if isinstance(self.optimiser, RowAdam):
             self.optimiser.begin()
         if moving == self._moving:
@@ -151,7 +151,7 @@ class Optimisation:
         }
         if not any(own[part] for part, moves in zip(_PARTS, moving, strict=True) if moves):
             raise TrainingError(
-                f"TopicModel.fit: in epoch {epoch + 1} something must move, but the regularisers "
+                f"TopicModel.fit: in epoch {int(now.epoch) + 1} something must move, but the regularisers "
                 f"{', '.join(self._regularisers.names())} together hold every part that has parameters; "
                 "leave one of them out"
             )

@@ -78,12 +78,15 @@ class Regularisers:
 
     @property
     def penalise(self) -> bool:
-        """Whether any of them adds to the loss."""
-        return any(type(one.part).penalty is not Regulariser.penalty for one in self._named)
+        """Whether any of them adds to the loss what the encoder's weights say."""
+        return any(
+            type(one.part).penalty is not Regulariser.penalty and one.part.reads_encoder
+            for one in self._named
+        )
 
-    def trains(self, part: str, epoch: int) -> bool:
+    def trains(self, part: str, now: Progress) -> bool:
         """Whether all of them let the part move."""
-        return all(one.part.trains(part, epoch) for one in self._named)
+        return all(one.part.trains(part, now) for one in self._named)
 
     def names(self) -> Sequence[str]:
         """In order."""

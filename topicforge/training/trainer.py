@@ -198,7 +198,7 @@ class Trainer:
         interruption: KeyboardInterrupt | None = None
         now = Progress(state.epoch, epochs)
         self.network.train()
-        self.optimisation.begin_epoch(state.phase, state.epoch)
+        self.optimisation.begin_epoch(state.phase, Progress(state.epoch, epochs))
         for rows in shuffled(training, options.batch_size, seed, skip=state.step):
             now = Progress(state.epoch + state.step / steps, epochs)
             if state.phase == "train":

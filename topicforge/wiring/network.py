@@ -209,21 +209,24 @@ class Network(nn.Module):
         training = self.training
         self.eval()
         with self._blamed("decoder"):
-            topic_word, scores = self.topic_word(), self.word_scores()
+            topic_word, own, scores = self.topic_word(), self.own_words(), self.word_scores()
         self.train(training)
         expected = (self.context.n_topics, self.context.vocab_size)
-        for method, value in (("topic_word", topic_word), ("word_scores", scores)):
+        named = {"topic_word": topic_word, "own_words": own, "word_scores": scores}
+        for method, value in named.items():
             if value.shape != expected:
                 raise PluginError(
                     f"{self._titles['decoder']}: {method} must give one row per topic and one column "
                     f"per word, (K, V) = {expected}, but gave {tuple(value.shape)}"
                 )
-        apart = float((topic_word.sum(1) - 1).abs().max())
-        if not (apart < 1e-2 and float(topic_word.min()) >= 0):
-            raise PluginError(
-                f"{self._titles['decoder']}: the rows of topic_word must be distributions, but one sums "
-                f"to 1 {apart:+.4g}, and the smallest number is {float(topic_word.min()):.4g}"
-            )
+        for method in ("topic_word", "own_words"):
+            value = named[method]
+            apart = float((value.sum(1) - 1).abs().max())
+            if not (apart < 1e-2 and float(value.min()) >= 0):
+                raise PluginError(
+                    f"{self._titles['decoder']}: the rows of {method} must be distributions, but one sums "
+                    f"to 1 {apart:+.4g}, and the smallest number is {float(value.min()):.4g}"
+                )
 
     def infer(self, batch: Batch) -> Tensor:
         """Theta at the posterior's mean, (B, K), over the topics that :meth:`topic_word` lists.
@@ -271,8 +274,12 @@ class Network(nn.Module):
         return torch.eye(self.context.n_topics, dtype=weight.dtype, device=weight.device)
 
     def topic_word(self) -> Tensor:
-        """(K, V) word distributions of the topics."""
+        """(K, V) word distributions by which the topics predict."""
         return self.decoder.topic_word(self.anchor_theta())
+
+    def own_words(self) -> Tensor:
+        """(K, V) word distributions of the topics, background aside."""
+        return self.decoder.own_words(self.anchor_theta())
 
     def word_scores(self) -> Tensor:
         """(K, V) scores by which top words are ranked."""

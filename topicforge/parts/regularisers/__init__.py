@@ -2,6 +2,7 @@
 
 from topicforge.parts.regularisers.alternate import Alternate
 from topicforge.parts.regularisers.cyclical import Cyclical
+from topicforge.parts.regularisers.distinct_topics import DistinctTopics
 from topicforge.parts.regularisers.free_bits import FreeBits
 from topicforge.parts.regularisers.latent_noise import LatentNoise
 from topicforge.parts.regularisers.theta_noise import ThetaNoise
@@ -11,6 +12,7 @@ from topicforge.parts.regularisers.warm_up import WarmUp
 __all__ = [
     "Alternate",
     "Cyclical",
+    "DistinctTopics",
     "FreeBits",
     "LatentNoise",
     "ThetaNoise",

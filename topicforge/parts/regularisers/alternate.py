@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topicforge.contracts import Regulariser
+from topicforge.contracts import Progress, Regulariser
 from topicforge.contracts.options import whole
 
 _WHERE = "regulariser 'alternate'"
@@ -24,7 +24,7 @@ class Alternate(Regulariser):
     def __init__(self, *, epochs: int = 10) -> None:
         self.epochs = whole(_WHERE, "epochs", epochs)
 
-    def trains(self, part: str, epoch: int) -> bool:
+    def trains(self, part: str, now: Progress) -> bool:
         """The decoder's turn first."""
-        decoder_turn = (epoch // self.epochs) % 2 == 0
+        decoder_turn = (int(now.epoch) // self.epochs) % 2 == 0
         return part == "prior" or (part == "decoder") == decoder_turn
