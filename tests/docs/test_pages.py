@@ -113,6 +113,16 @@ def test_the_table_of_what_fits_is_the_programs_own():
     ]
 
 
+def test_the_chinese_readme_has_the_same_code_and_links():
+    """It is a translation: what can be pasted, and where it leads, are those of the English one."""
+    english, chinese = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")
+    )
+    assert FENCE.findall(chinese) == FENCE.findall(english)
+    links = [{*re.findall(r"\]\(([^)]+)\)", text)} for text in (english, chinese)]
+    assert links[0] - {"README.zh.md"} == links[1] - {"README.md"}
+
+
 def test_every_command_shown_exists():
     """Those in text too, and those that need files of the reader's."""
     from typer.main import get_command
