@@ -15,6 +15,7 @@ from topicforge.errors import UnknownNameError
 
 # some checks hand in rows of zeros: the warning about empty documents is meant
 @pytest.mark.filterwarnings("ignore:TopicModel. .* documents are empty")
+@pytest.mark.filterwarnings("ignore:TopicModel. a pickled model")
 @parametrize_with_checks(
     [TopicModel(preset, n_topics=3, epochs=2) for preset in ("default", "w-lda", "etm")],
     expected_failed_checks=lambda _: {

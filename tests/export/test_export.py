@@ -130,13 +130,15 @@ def test_every_preset_in_a_fresh_process_without_topicforge(to, models, counts, 
 def test_words_and_topics_are_inside(models, tmp_path):
     model = models["default"]
     model.export(tmp_path / "model.pt")
-    inside = {"vocabulary.txt": "", "topics.txt": "", "model.json": ""}
+    inside = dict.fromkeys(("vocabulary.txt", "topics.txt", "labels.txt", "model.json"), "")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # promised here all the same
         torch.jit.load(str(tmp_path / "model.pt"), _extra_files=inside)
     assert inside["vocabulary.txt"].decode().split("\n")[:-1] == [f"w{v}" for v in range(V)]
     topics = [line.split() for line in inside["topics.txt"].decode().splitlines()]
     assert topics == model.topics(10)
+    labels = inside["labels.txt"].decode().splitlines()
+    assert labels == [row.label for row in model.topic_table()]
     described = json.loads(inside["model.json"])
     assert (described["n_topics"], described["vocab_size"]) == (4, V)
 

@@ -325,6 +325,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> NDArray[np.float32]:
         """Fit to X and return its theta, (N, K)."""
         del fit_params
+        X = list(X) if isinstance(X, Iterator) else X  # read twice
         return self.fit(X, y, features=features).transform(X, features=features)
 
     def partial_fit(self, X: Any, y: Any = None, *, features: Any = None) -> Self:
@@ -490,9 +491,9 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         It takes ``crow`` (B + 1,) int64, ``col`` (nnz,) int64 and ``count`` (nnz,) float32, documents in
         compressed sparse rows, and ``features`` (B, F) float32 where the fit had them, and gives theta
         (B, K), for any B and nnz. Empty documents get the prior's mean. Inside are ``vocabulary.txt``
-        (a word a line, empty without a vocabulary), ``topics.txt`` (ten words a line, by topic) and
-        ``model.json``. The theta of random documents is compared with :meth:`transform`'s before
-        the file is written.
+        (a word a line, empty without a vocabulary), ``topics.txt`` (ten words a line, by topic),
+        ``labels.txt`` (a label a line) and ``model.json``. The theta of random documents is compared with
+        :meth:`transform`'s before the file is written.
 
         Args:
             path: of the file; replaced if it is there.
@@ -531,6 +532,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return {
             "vocabulary.txt": "".join(f"{word}\n" for word in self.vocabulary_ or ()),
             "topics.txt": "".join(f"{topic}\n" for topic in topics),
+            "labels.txt": "".join(f"{' '.join(name.split())}\n" for name in self._topics().names()),
             "model.json": json.dumps(described, ensure_ascii=False),
         }
 
@@ -745,6 +747,24 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     @property
     def _n_features_out(self) -> int:
         return len(self.edits.topics)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and joblib write; of a fitted model they warn."""
+        if hasattr(self, "network_"):
+            warnings.warn(
+                "TopicModel: a pickled model opens with these versions of topicforge, torch and the plugins "
+                "alone, and a pickle runs code; model.save(folder) and topicforge.load(folder) have "
+                "neither fault",
+                UserWarning, stacklevel=2,
+            )  # fmt: skip
+        state: dict[str, Any] = super().__getstate__()
+        return state
+
+    def __copy__(self) -> Self:
+        """As copy.copy has it of any object, which would ask __getstate__."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(vars(self))
+        return twin
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

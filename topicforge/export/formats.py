@@ -132,6 +132,8 @@ def _wide(reference: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def _to_onnx(module: nn.Module, example: Sequence[Tensor], files: Mapping[str, str]) -> bytes:
     onnx = _onnx("onnx")
     _onnx("onnxscript")
+    # first: operators have no reference before a part has called them
+    program = _program(module, example)
     aten = torch.ops.aten
     table: dict[Any, Callable[..., Any]] = {
         aten.repeat_interleave.Tensor: _rows,
@@ -144,9 +146,7 @@ def _to_onnx(module: nn.Module, example: Sequence[Tensor], files: Mapping[str, s
         if hasattr(torch.ops.topicforge, name):
             operator = getattr(torch.ops.topicforge, name).default
             table[operator] = _wide(reference) if name == "mixture_responsibilities" else reference
-    program = _program(module, example).run_decompositions(
-        {**torch.export.default_decompositions(), **table}
-    )
+    program = program.run_decompositions({**torch.export.default_decompositions(), **table})
     with _quiet("torch.onnx", "onnxscript", "onnx_ir"):
         written = torch.onnx.export(
             program, dynamo=True, verbose=False,
