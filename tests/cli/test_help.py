@@ -13,6 +13,7 @@ COMMANDS = [
     "inspect",
     "card",
     "edit",
+    "label",
     "report",
     "transform",
     "export",

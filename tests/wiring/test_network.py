@@ -201,9 +201,9 @@ def test_wrong_numbers_are_refused_in_the_first_batch(planted, monkeypatch, kind
 
 def test_right_numbers_are_looked_at_once(planted, monkeypatch):
     looked = []
-    topic_word = MixtureDecoder.topic_word
+    own_words = MixtureDecoder.own_words
     monkeypatch.setattr(
-        MixtureDecoder, "topic_word", lambda *a: (looked.append(1), topic_word(*a))[1]
+        MixtureDecoder, "own_words", lambda *a: (looked.append(1), own_words(*a))[1]
     )
     TopicModel("nvdm-gsm", **{**SMALL, "epochs": 3, "ranking": "decoder"}).fit(planted[0])
     # once for the words and once for their scores, before training and after it

@@ -25,6 +25,7 @@ from topicforge.cli import (
     export,
     inspect,
     kernels,
+    label,
     plugins,
     read,
     report,
@@ -36,9 +37,9 @@ from topicforge.cli import (
 from topicforge.cli.output import NoteHandler, results_only, show_error, show_warning, state
 
 _ORDER = (
-    "demo", "corpus", "train", "topics", "find", "documents", "inspect", "card", "edit", "report",
-    "transform", "export", "serve", "evaluate", "choose-k", "compare", "search", "explain",
-    "plugins", "kernels",
+    "demo", "corpus", "train", "topics", "find", "documents", "inspect", "card", "edit",
+    "label", "report", "transform", "export", "serve", "evaluate", "choose-k", "compare",
+    "search", "explain", "plugins", "kernels",
 )  # fmt: skip
 
 
@@ -95,6 +96,7 @@ app.command("documents")(results_only(tables.documents))
 app.command("inspect")(results_only(inspect.inspect))
 app.command("card")(results_only(card.card))
 app.command("edit")(results_only(edit.edit))
+app.command("label")(results_only(label.label))
 app.command("report")(results_only(report.report))
 app.command("transform")(results_only(read.transform))
 app.command("export")(results_only(export.export))

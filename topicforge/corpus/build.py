@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import clone
 
 from topicforge.corpus.analyzer import Analyzer
-from topicforge.corpus.counts import Counts
+from topicforge.corpus.counts import Counts, without_torch
 from topicforge.corpus.folder import Corpus
 from topicforge.corpus.formats import (
     PathLike,
@@ -65,8 +65,8 @@ def build_corpus(
             (``part-*.jsonl.zst``), or a folder of tables, see
             :func:`~topicforge.corpus.formats.files_and_reader`.
         texts: documents in memory instead of a source: texts, lists of tokens or bags of words, in a list, a
-            generator, a column or a data frame, see :func:`~topicforge.corpus.given.read_given`; or a
-            matrix of counts.
+            generator, a column or a data frame, see :func:`~topicforge.corpus.given.read_given`; a matrix
+            of counts; or a corpus, with its words and labels.
         output: the corpus folder; ``None``: nothing is written and the corpus stays in memory.
         vectorizer: how texts are cut into words: ``"en"``, ``"zh"``, ``"any"``, an :class:`Analyzer`, or
             an unfitted scikit-learn vectoriser. ``None``: as the named corpus has it, else ``"en"``.
@@ -231,7 +231,10 @@ def _named(source: Any) -> CorpusSpec | None:
 def _in_memory(texts: Any) -> CorpusSpec:
     """Documents of this process as a corpus of the name ``texts``."""
     where = "build_corpus"
-    given = read_given(texts, where)
+    if isinstance(texts, Corpus):
+        table = CountTable(texts.counts.to_scipy(), texts.labels, texts.vocabulary)
+        return CorpusSpec("texts", lambda: table, summary="a corpus in memory", gives="counts")
+    given = None if isinstance(texts, Counts) else read_given(without_torch(texts), where)
     if given is None or given.kind == "bags":
         matrix = texts if given is None else given.matrix(None, where)
         return CorpusSpec(

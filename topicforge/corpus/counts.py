@@ -81,7 +81,7 @@ class Counts:
         alone; the result shares its arrays where they are of that form already.
 
         Args:
-            X: (N, V), scipy sparse of any format, or a dense array-like.
+            X: (N, V), scipy sparse of any format, a torch tensor, sparse ones too, or a dense array-like.
             where: the caller's name, for messages.
 
         Raises:
@@ -90,6 +90,7 @@ class Counts:
         """
         if isinstance(X, Counts):
             return X
+        X = without_torch(X)
         csr = _sparse(X, where) if sp.issparse(X) else _dense(X, where)
         counts = _values(csr.data, where)
         if not csr.has_canonical_format:
@@ -310,6 +311,17 @@ class Counts:
             return crow, slice(int(start[0]), int(stop[-1]))
         lengths = np.diff(crow)
         return crow, np.repeat(start - crow[:-1], lengths) + np.arange(crow[-1])
+
+
+def without_torch(X: Any) -> Any:
+    """Return a tensor as numpy or scipy has it, and anything else as it is; imports no torch."""
+    if type(X).__module__.partition(".")[0] != "torch":
+        return X
+    X = X.detach().cpu()
+    if str(X.layout) == "torch.strided":
+        return X.numpy()
+    X = X.to_sparse_coo().coalesce()
+    return sp.coo_array((X.values().numpy(), X.indices().numpy()), shape=tuple(X.shape)).tocsr()
 
 
 def _parts(n: int) -> Iterator[slice]:

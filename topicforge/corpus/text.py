@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from topicforge.corpus.analyzer import Analyzer
 from topicforge.corpus.counts import Counts
 from topicforge.corpus.pruning import Pruning
+from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError, TopicForgeError
 
 
@@ -86,12 +87,15 @@ def vectorizer(
 
     Raises:
         OptionError: see :class:`Analyzer`.
+        InputError: see :func:`~topicforge.corpus.words.check_vocabulary`.
     """
     if isinstance(language, Analyzer):
         analyzer = replace(language, **settings)
     else:
         analyzer = Analyzer(language, **settings)
-    words = None if vocabulary is None else list(vocabulary)
+    words = None
+    if vocabulary is not None:
+        words = list(check_vocabulary(vocabulary, None, "vectorizer", phrases=True))
     return WordVectorizer(analyzer, pruning=pruning, vocabulary=words)
 
 

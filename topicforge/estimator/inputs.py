@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 from sklearn.utils.validation import check_array, validate_data
 
 from topicforge.corpus import Analyzer, Corpus, Counts
+from topicforge.corpus.counts import without_torch
 from topicforge.corpus.given import Given, read_given
 from topicforge.corpus.words import check_vocabulary
 from topicforge.errors import InputError
@@ -96,7 +96,7 @@ def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
     seen = copy(model)
     try:
         X = validate_data(
-            seen, _without_torch(X), reset=fitting, accept_sparse="csr", dtype="numeric",
+            seen, without_torch(X), reset=fitting, accept_sparse="csr", dtype="numeric",
             ensure_all_finite=True,
         )  # fmt: skip
     except (ValueError, TypeError) as error:
@@ -107,17 +107,6 @@ def _read_counts(model: Any, X: Any, where: str, *, fitting: bool) -> Input:
     return Input(
         Documents(counts), _vocabulary(model, counts, words, where), _kept(model, fitting), names
     )
-
-
-def _without_torch(X: Any) -> Any:
-    """A tensor, sparse ones too, as numpy or scipy has it."""
-    if not isinstance(X, torch.Tensor):
-        return X
-    X = X.detach().cpu()
-    if X.layout is torch.strided:
-        return X.numpy()
-    X = X.to_sparse_coo().coalesce()
-    return sp.coo_array((X.values().numpy(), X.indices().numpy()), shape=tuple(X.shape)).tocsr()
 
 
 def _kept(model: Any, fitting: bool) -> Any:

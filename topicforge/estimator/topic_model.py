@@ -325,6 +325,7 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ) -> NDArray[np.float32]:
         """Fit to X and return its theta, (N, K)."""
         del fit_params
+        X = list(X) if isinstance(X, Iterator) else X  # read twice
         return self.fit(X, y, features=features).transform(X, features=features)
 
     def partial_fit(self, X: Any, y: Any = None, *, features: Any = None) -> Self:

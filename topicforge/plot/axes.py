@@ -72,7 +72,7 @@ def top_words(model: Any, topic: int, *, top: int = 10, ax: Axes | None = None) 
     Args:
         model: fitted.
         topic: k, from 0 to K - 1.
-        top: how many words, best first by the rule in ``model.ranking_``.
+        top: how many words, best first in the order of ``model.ranked_by()``.
         ax: where to draw.
 
     Raises:

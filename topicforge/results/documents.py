@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from topicforge.results.topics import Topics, check_top
 
 #: characters of a text that a record shows
 _SHOWN = 200
+#: documents that are sorted in one go
+_STEP = 65_536
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,7 @@ def document_table(
         OptionError: ``top`` is below one.
     """
     check_top(top, "document_table")
-    names = topics.names()
-    rows = (_row(n, None, theta[n], empty[n], topics, names, top, texts) for n in range(len(theta)))
-    return Table(DocumentRow, rows)
+    return Table(DocumentRow, _rows(range(len(theta)), None, topics, theta, empty, top, texts))
 
 
 def topic_documents(
@@ -91,31 +91,36 @@ def topic_documents(
     check_top(n, "topic_documents", "n")
     order = np.argsort(-theta[:, topic], kind="stable")
     best = order[~empty[order]][:n]
-    names = topics.names()
-    rows = (_row(int(d), topic, theta[d], False, topics, names, 3, texts) for d in best)
-    return Table(DocumentRow, rows)
+    return Table(DocumentRow, _rows(best, topic, topics, theta, empty, 3, texts))
 
 
-def _row(
-    document: int,
+def _rows(
+    documents: Sequence[int] | NDArray[np.int64],
     topic: int | None,
-    theta: NDArray[np.floating],
-    empty: bool,
     topics: Topics,
-    names: Sequence[str],
+    theta: NDArray[np.floating],
+    empty: NDArray[np.bool_],
     top: int,
     texts: Sequence[str] | None,
-) -> DocumentRow:
-    shown = np.array([] if empty else topics.shown, dtype=np.int64)
-    largest = tuple(int(k) for k in shown[np.argsort(-theta[shown], kind="stable")[:top]])
-    if topic is None and largest:
-        topic = largest[0]
-    return DocumentRow(
-        document=document,
-        topic=topic,
-        label="" if topic is None else names[topic],
-        share=None if topic is None else float(theta[topic]),
-        topics=largest,
-        shares=tuple(float(theta[k]) for k in largest),
-        text=None if texts is None else texts[document][:_SHOWN],
-    )
+) -> Iterator[DocumentRow]:
+    names, shown = topics.names(), np.array(topics.shown, dtype=np.int64)
+    for start in range(0, len(documents), _STEP):
+        part = np.asarray(documents[start : start + _STEP])
+        given = theta[part]
+        largest = shown[np.argsort(-given[:, shown], axis=1, kind="stable")[:, :top]]
+        shares = np.take_along_axis(given, largest, axis=1)
+        for at, (n, topics_of_n, shares_of_n) in enumerate(
+            zip(part.tolist(), largest.tolist(), shares.tolist(), strict=True)
+        ):
+            if empty[n]:
+                topics_of_n, shares_of_n = [], []
+            main = topics_of_n[0] if topic is None and topics_of_n else topic
+            yield DocumentRow(
+                document=n,
+                topic=main,
+                label="" if main is None else names[main],
+                share=None if main is None else float(given[at, main]),
+                topics=tuple(topics_of_n),
+                shares=tuple(shares_of_n),
+                text=None if texts is None else texts[n][:_SHOWN],
+            )

@@ -66,13 +66,15 @@ def summaries(
     phrases: list[tuple[str, ...]] = [()] * len(topics)
     documents: list[tuple[str, ...]] = [()] * len(topics)
     if texts is not None and theta is not None:
-        worded = [n for n, text in enumerate(texts) if text.strip()]
-        order = np.argsort(-theta[worded], axis=0, kind="stable")
-        best = [[worded[at] for at in column] for column in order.T]
-        documents = [tuple(texts[n] for n in rows[:N_DOCUMENTS]) for rows in best]
+        worded = np.array([bool(text.strip()) for text in texts])
         largest = theta.argmax(1)
-        own = [[n for n in rows if largest[n] == k][:_READ] for k, rows in enumerate(best)]
-        phrases = _phrases([[analyse(texts[n]) for n in rows] for rows in own], joined_by)
+        own = []
+        for k in range(len(topics)):
+            order = np.argsort(-theta[:, k], kind="stable")
+            order = order[worded[order]]
+            documents[k] = tuple(texts[n] for n in order[:N_DOCUMENTS])
+            own.append([analyse(texts[n]) for n in order[largest[order] == k][:_READ]])
+        phrases = _phrases(own, joined_by)
     return [
         TopicSummary(k, words[k], distinctive[k], phrases[k], documents[k])
         for k in range(len(topics))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from topicforge.results.table import Table
 #: a topic with this share of its top words in a topic before it is that topic's duplicate
 DUPLICATE = 0.8
 _LABEL_WORDS = 3
+#: words per topic that are sorted once
+_FIRST = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +53,17 @@ class Topics:
         """The numbers of the topics that are not hidden."""
         return [k for k in range(len(self)) if k not in self.hidden]
 
+    @cached_property
+    def _first(self) -> NDArray[np.int64]:
+        return top_columns(self.word_scores, _FIRST)
+
+    def columns(self, top: int) -> NDArray[np.int64]:
+        """Return the (K, top) columns of each topic's words, best first."""
+        return self._first[:, :top] if top <= _FIRST else top_columns(self.word_scores, top)
+
     def words(self, top: int) -> list[tuple[str, ...]]:
         """Return each topic's ``top`` words, best first."""
-        order = top_columns(self.word_scores, top)
-        words = self.vocabulary
+        words, order = self.vocabulary, self.columns(top)
         return [tuple(str(v) if words is None else words[v] for v in row) for row in order]
 
     def names(self) -> list[str]:
@@ -134,7 +144,7 @@ def topic_table(topics: Topics, *, bow: Any = None, top: int = 10) -> Table[Topi
         OptionError: ``top`` is below one.
     """
     check_top(top, "topic_table")
-    order, names, words = top_columns(topics.word_scores, top), topics.names(), topics.words(top)
+    order, names, words = topics.columns(top), topics.names(), topics.words(top)
     ten = topics.words(10)
     coherence: Sequence[float | None] = [None] * len(topics)
     if bow is not None and len(ten[0]) > 1 and bow.nnz:

@@ -12,13 +12,11 @@ from topicforge import ops
 from topicforge.contracts import Batch, Context
 from topicforge.contracts.options import one_of, require, share, whole
 from topicforge.parts.decoders.topics_over_words import TopicsOverWords
-from topicforge.parts.layers import product, start_at_log_frequency
+from topicforge.parts.layers import cluster_words, product, start_at_log_frequency
 
 _WHERE = "decoder 'mixture'"
 STARTS = ("random", "xavier", "clusters")
 COUNTS = ("plain", "log")
-#: words of the whole corpus added to every cluster's own
-SMOOTHING = 100.0
 #: of a cluster's share of a word, what stays in its topic where the background explains more than that share
 _LEFT = 1e-3
 
@@ -99,12 +97,7 @@ class MixtureDecoder(TopicsOverWords):
             start_at_log_frequency(self.background, self.context.word_frequency)
         if self.start_from != "clusters":
             return
-        v = self.context.vocab_size
-        found = self.context.start_data.clusters(self.context.n_topics)
-        total = found.word_counts.sum(0)
-        everywhere = (total + 1 / v) / (total.sum() + 1)
-        smoothed = found.word_counts + SMOOTHING * everywhere
-        smoothed /= smoothed.sum(1, keepdims=True)
+        smoothed, everywhere = cluster_words(self.context)
         if self.start_share:
             rest = np.maximum(smoothed - self.start_share * everywhere, 0) + _LEFT * smoothed
             smoothed = rest / rest.sum(1, keepdims=True)

@@ -2,7 +2,7 @@
 
 from topicforge.parts.layers.activation import activation
 from topicforge.parts.layers.batch_norm import BatchNorm, variant
-from topicforge.parts.layers.cluster_words import STARTS, log_cluster_words
+from topicforge.parts.layers.cluster_words import STARTS, cluster_words, log_cluster_words
 from topicforge.parts.layers.dropout import Dropout
 from topicforge.parts.layers.frequency_bias import start_at_log_frequency
 from topicforge.parts.layers.head import Head
@@ -17,6 +17,7 @@ __all__ = [
     "Linear",
     "Mlp",
     "activation",
+    "cluster_words",
     "log_cluster_words",
     "product",
     "start_at_log_frequency",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from topicforge.contracts import Context
@@ -14,8 +15,8 @@ SMOOTHING = 100.0
 STARTS = ("random", "clusters")
 
 
-def log_cluster_words(context: Context) -> tuple[Tensor, Tensor]:
-    """Return log p(v | k) of K document clusters, (V, K), and log p(v) of all of them, (V,), float32.
+def cluster_words(context: Context) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return p(v | k) of K document clusters, (K, V), and p(v) of all of them, (V,).
 
         p(v | k) = (n_kv + 100 p(v)) / (n_k + 100),  p(v) = (n_v + 1 / V) / (n + 1)
 
@@ -30,10 +31,13 @@ def log_cluster_words(context: Context) -> tuple[Tensor, Tensor]:
     """
     counts = context.start_data.clusters(context.n_topics).word_counts
     total = counts.sum(0)
-    alone = (total + 1 / context.vocab_size) / (total.sum() + 1)
-    words = counts + SMOOTHING * alone
-    given = np.log(words / words.sum(1, keepdims=True))
-    return (
-        torch.from_numpy(given.T.astype(np.float32)),
-        torch.from_numpy(np.log(alone).astype(np.float32)),
-    )
+    everywhere = (total + 1 / context.vocab_size) / (total.sum() + 1)
+    words = counts + SMOOTHING * everywhere
+    words /= words.sum(1, keepdims=True)
+    return words, everywhere
+
+
+def log_cluster_words(context: Context) -> tuple[Tensor, Tensor]:
+    """Return the logarithms of :func:`cluster_words`, (V, K) and (V,), float32."""
+    words, everywhere = (torch.from_numpy(np.log(p)).float() for p in cluster_words(context))
+    return words.T, everywhere
