@@ -161,3 +161,11 @@ def test_an_interruption_while_topics_are_read_out_does_not_lose_the_fit(two_gro
     with pytest.raises(KeyboardInterrupt):
         trained.fit(counts, features=features)
     assert len(trained.history_) == 60
+
+
+def test_a_report_leaves_out_what_features_do_not_allow(two_groups, fitted, tmp_path):
+    pytest.importorskip("plotly", reason="needs the extra plot")
+    counts, features = two_groups
+    page = fitted.report(counts, tmp_path / "r.html", features=features).read_text(encoding="utf-8")
+    assert '"name":"npmi"' in page
+    assert '"name":"perplexity"' not in page

@@ -52,3 +52,19 @@ def test_find_topics_cuts_the_phrase_as_the_texts(model):
     assert len(model.find_topics("Ball, game!", 2)) == 2
     with pytest.warns(UserWarning, match="lacks 'umpire'"):
         model.find_topics("the umpire's ball")
+
+
+def test_one_topic_and_documents_without_known_words():
+    model = TopicModel(n_topics=1, epochs=1).fit([*TEXTS, "שלום עולם <b>"])
+    (row,) = model.topic_table(TEXTS)
+    assert (row.share, row.size, row.nearest, row.state) == (1, 40, None, "")
+    assert model.topic_correlation(TEXTS).tolist() == [[1]]
+    assert len(model.hierarchy()) == 0
+    with pytest.warns(UserWarning, match="1 of 1 documents are empty"):
+        (row,) = model.topic_table(["?"])
+    assert (row.share, row.size, row.coherence) == (None, None, None)
+    with (
+        pytest.warns(UserWarning, match="1 of 1 documents are empty"),
+        pytest.raises(InputError, match="at least one document must have words"),
+    ):
+        model.topic_correlation(["?"])

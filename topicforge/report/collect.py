@@ -6,7 +6,6 @@ import base64
 import math
 import platform
 import unicodedata
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -246,12 +245,6 @@ def scores(
     bow = counts.to_scipy()
     words = topics.words(_TOP_OF_SCORES)
 
-    def transform(halves: Any) -> Any:
-        with warnings.catch_warnings():
-            # half of a document with one word is empty, which the score's own rule says
-            warnings.simplefilter("ignore", UserWarning)
-            return model.transform(Counts.from_matrix(halves, "report"))
-
     if not counts.n_entries:
         return list(
             evaluate(words, top=max(2, min(10, len(words[0])))).to_dict()["scores"].values()
@@ -259,7 +252,8 @@ def scores(
     found = evaluate(
         words, bow=bow, vocabulary=vocabulary, theta=documents.theta[rows],
         labels=None if documents.labels is None else [documents.labels[i] for i in rows],
-        transform=transform, topic_word=topics.topic_word, heldout=bow,
+        # features belong to whole documents, not to halves of their words
+        completion=None if model.network_.context.n_features else model.completion, heldout=bow,
         top=max(2, min(10, len(words[0]))), reference=name, documents=name,
     ).to_dict()  # fmt: skip
     return list(found["scores"].values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from topicforge.errors import InputError
+
 
 def similarity(topic_word: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the Bhattacharyya coefficient of each pair of topics, sum_v sqrt(p_v q_v).
@@ -33,7 +35,12 @@ def correlation(theta: NDArray[np.floating]) -> NDArray[np.float64]:
 
     Returns:
         (K, K), in [-1, 1], with ones on the diagonal.
+
+    Raises:
+        InputError: no document.
     """
+    if not len(theta):
+        raise InputError("topic_correlation: at least one document must have words, got none")
     centred = theta - theta.mean(0, dtype=np.float64)
     joint = centred.T @ centred
     spread = np.sqrt(np.diagonal(joint))
