@@ -47,6 +47,7 @@ preset              settings of TopicModel under a name
 metric              a function :class:`MetricInput` -> a number or a :class:`Score`
 reader              a function that reads the texts or counts of one file format
 corpus              a function that builds a corpus with a name
+embedder            a function of texts and an argument: the features (N, F) of N texts
 labeler             a function :class:`TopicSummary` -> a label of the topic
 ==================  ==============================================================================
 
