@@ -12,6 +12,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a system withou
 START = """
 import faulthandler, os, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads, from Python 3.12 on
+warnings.filterwarnings("ignore", message="TopicModel: a pickled model")  # the pool pickles its work
 import numpy as np
 import torch
 torch.set_num_threads(2)

@@ -28,7 +28,8 @@ def test_every_operator_is_raced(
     natives = [r for r in record["results"] if r["contender"] == "native"]
     assert len(natives) == len(list(on_gpu.races("tiny")))
     raced = {race.operator for race in on_gpu.races("tiny")}
-    assert set(kernels_report().operators) == raced
+    # adam_rows has no gradient and a race of its own
+    assert set(kernels_report().operators) == raced | {"adam_rows"}
     assert all(r["seconds"] > 0 for r in record["results"])
     assert all(r["floor"] > 0 for r in natives)
     assert "MMD, n = m = 32" in capsys.readouterr().out

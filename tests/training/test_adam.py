@@ -187,6 +187,8 @@ def test_a_fit_that_is_interrupted_leaves_every_word_at_its_last_step():
 def test_a_fitted_model_can_be_copied_and_pickled():
     model = fitted()
     theta = model.transform(counts())
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+    with pytest.warns(UserWarning, match="pickle runs code"):
+        others = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+    for other in others:
         np.testing.assert_array_equal(other.transform(counts()), theta)
         other.partial_fit(counts())

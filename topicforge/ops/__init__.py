@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
-    "adam_rows",
     "build_kernels",
     "diffusion_kernel",
     "diffusion_mmd",
@@ -25,7 +24,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from topicforge.ops._adam_rows import adam_rows
+    from topicforge.ops._adam_rows import adam_rows as adam_rows
     from topicforge.ops._build import build_kernels
     from topicforge.ops._diffusion import diffusion_kernel, diffusion_mmd
     from topicforge.ops._library import implementation, kernels_report
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 # Modules begin with an underscore: a module topicforge.ops.x would, once imported,
 # shadow the function topicforge.ops.x.
 _HOMES = {
-    "adam_rows": "_adam_rows",
+    "adam_rows": "_adam_rows",  # the optimiser's: it writes to its arguments, and no graph may hold it
     "build_kernels": "_build",
     "diffusion_kernel": "_diffusion",
     "diffusion_mmd": "_diffusion",
