@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -69,9 +68,7 @@ class ThetaMapper:
             )
         theta = np.empty((0, len(names)), dtype=np.float32)
         if len(frame):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of empty documents, once per batch
-                theta = self._model().transform(frame[self._column].tolist())
+            theta = self._model()._transform_quietly(frame[self._column].tolist())
         return frame.assign(**dict(zip(names, theta.T, strict=True)))
 
     def _model(self) -> TopicModel:

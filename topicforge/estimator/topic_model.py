@@ -536,10 +536,12 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             "model.json": json.dumps(described, ensure_ascii=False),
         }
 
-    def _transform_quietly(self, X: Any, features: Any) -> NDArray[np.float32]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of empty documents, which are meant
-            return self.transform(X, features=features)
+    def _transform_quietly(self, X: Any, features: Any = None) -> NDArray[np.float32]:
+        """As transform, in any thread, without the warning of empty documents.
+
+        To hide it instead would change the filters of warnings of every thread.
+        """
+        return self._read_theta(X, features, warn=False)[1]
 
     # ---- inside -------------------------------------------------------------------------
 
@@ -715,11 +717,13 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self._seen = seen
         self.unfinished_ = False
 
-    def _read_theta(self, X: Any, features: Any) -> tuple[Input, NDArray[np.float32]]:
+    def _read_theta(
+        self, X: Any, features: Any, *, warn: bool = True
+    ) -> tuple[Input, NDArray[np.float32]]:
         check_is_fitted(self, "network_")
         read = read_input(self, X, features, fitting=False)
         documents = read.documents
-        if documents.features is None:
+        if warn and documents.features is None:
             self._warn_of_empty(documents)
         theta = np.empty((len(documents), self._n_features_out), dtype=np.float32)
         start = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,12 +155,10 @@ class Served:
                     for row in request.features or ()]  # fmt: skip
         theta: Any = None
         if good:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of empty documents: their theta says it
-                theta = opened.model.transform(
-                    sp.vstack(good, format="csr"),
-                    features=np.asarray(features, dtype=np.float32) if features else None,
-                )
+            theta = opened.model._transform_quietly(
+                sp.vstack(good, format="csr"),
+                np.asarray(features, dtype=np.float32) if features else None,
+            )
         answers: list[Answer | TopicForgeError] = []
         start = 0
         for counts in read:
