@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -19,6 +19,7 @@ class To(StrEnum):
     torchscript = "torchscript"
     torch_export = "torch-export"
     onnx = "onnx"
+    word2vec = "word2vec"
 
 
 def export(
@@ -30,7 +31,7 @@ def export(
         To,
         typer.Option(
             help="The format: torchscript (C++ and torch.jit.load), torch-export (torch.export.load) or "
-            "onnx (standard operators alone)."
+            "onnx (standard operators alone); or word2vec, vectors of words and topics as text."
         ),
     ] = To.torchscript,
     no_verify: NoVerify = False,
@@ -48,10 +49,19 @@ def export(
     check_output(output, None, force)
     with working(f"exporting {model}"):
         fitted = load(model, device="cpu", verify=not no_verify)
-        written = fitted.export(output, to.value)
+        if to is To.word2vec:
+            size = fitted.export_vectors(output)
+        else:
+            written = fitted.export(output, cast(Any, to.value))
+            size = written.size
+    if to is To.word2vec:
+        if json:
+            print_json({"file": output, "bytes": size})
+        note(f"{output}: {size:,} bytes")
+        return
     if json:
-        print_json({"file": output, "bytes": written.size, "difference": written.difference})
+        print_json({"file": output, "bytes": size, "difference": written.difference})
     note(
-        f"{output}: {written.size:,} bytes; theta differs from the model's by at most "
+        f"{output}: {size:,} bytes; theta differs from the model's by at most "
         f"{written.difference:.1g}"
     )

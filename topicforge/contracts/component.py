@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from topicforge.contracts.context import Context
 
@@ -36,6 +36,10 @@ class Component(nn.Module):
 
     def start(self) -> None:
         """Set parameters from ``self.context`` and from files named in the options."""
+
+    def word_topic_vectors(self) -> tuple[Tensor, Tensor] | None:
+        """Return word vectors (V, d) and topic vectors (K, d) of one space; ``None`` where it has none."""
+        return None
 
     def saved_options(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options that rebuild this component's shapes when its model is opened.

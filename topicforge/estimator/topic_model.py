@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from topicforge._version import __version__
 from topicforge.contracts import Callback, Context, FitStart, Regulariser, StartData
 from topicforge.corpus import Analyzer
-from topicforge.errors import CallbackError, InputError, OptionError, UnknownNameError
+from topicforge.errors import CallbackError, ExportError, InputError, OptionError, UnknownNameError
 from topicforge.estimator.explain import as_text, explanation
 from topicforge.estimator.inference import checksum_of, completion, count_occurrences, infer
 from topicforge.estimator.inputs import Input, read_input, words_left_out
@@ -34,7 +34,7 @@ from topicforge.estimator.views import ModelViews
 from topicforge.estimator.watching import Watcher, words_now
 from topicforge.evaluation import perplexity
 from topicforge.evaluation.rankings import Ranking
-from topicforge.export import Exported, write_export
+from topicforge.export import Exported, write_export, write_vectors
 from topicforge.ops import implementation
 from topicforge.registry import default_registry
 from topicforge.results.edits import Edit, edited_theta, to_json
@@ -516,6 +516,37 @@ class TopicModel(ModelViews, ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             transform=self._transform_quietly,
             members=[topic.members for topic in self.edits.topics] if self._edits else None,
         )
+
+    def export_vectors(self, path: str | Path) -> int:
+        """Write the vectors of words and topics in the text format of word2vec; return the bytes.
+
+        They are those of the decoder, or else of the encoder: gensim reads them with
+        ``gensim.models.KeyedVectors.load_word2vec_format(path)``. A topic is named ``topic_0``, ``topic_1``,
+        ..., and one that was merged has the mean vector of its members.
+
+        Args:
+            path: of the file; replaced if it is there.
+
+        Raises:
+            ExportError: no part of the model has word vectors.
+            InputError: the model has no vocabulary.
+            StorageError: the file can't be written.
+        """
+        check_is_fitted(self, "network_")
+        found = self.network_.word_topic_vectors()
+        if found is None:
+            raise ExportError(
+                "TopicModel.export_vectors: neither decoder nor encoder has vectors of words and topics; the "
+                "default and decoder 'embedding' have, and decoder 'mixture' with decoder__width"
+            )
+        if self.vocabulary_ is None:
+            raise InputError(
+                "TopicModel.export_vectors: words are needed; set them with model.set_vocabulary"
+            )
+        words, topics = (x.detach().float().cpu().numpy() for x in found)
+        merged = [topics[list(topic.members)].mean(0) for topic in self.edits.topics]
+        names = [*self.vocabulary_, *(f"topic_{k}" for k in range(len(merged)))]
+        return write_vectors(Path(path), names, np.concatenate([words, np.stack(merged)]))
 
     def _files(self) -> dict[str, str]:
         """What an exported file holds beside the function: words, topics, where they come from."""

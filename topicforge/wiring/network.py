@@ -277,6 +277,11 @@ class Network(nn.Module):
         """(K, V) word distributions by which the topics predict."""
         return self.decoder.topic_word(self.anchor_theta())
 
+    def word_topic_vectors(self) -> tuple[Tensor, Tensor] | None:
+        """Word (V, d) and topic vectors (K, d) of the decoder, or else of the encoder."""
+        vectors = self.decoder.word_topic_vectors()
+        return self.encoder.word_topic_vectors() if vectors is None else vectors
+
     def own_words(self) -> Tensor:
         """(K, V) word distributions of the topics, background aside."""
         return self.decoder.own_words(self.anchor_theta())

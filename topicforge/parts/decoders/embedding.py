@@ -82,6 +82,10 @@ class EmbeddingDecoder(TopicsOverWords):
         if self.start_from == "clusters":
             self._start_at_clusters()
 
+    def word_topic_vectors(self) -> tuple[Tensor, Tensor]:
+        """Rho (V, E) and alpha (K, E)."""
+        return self.rho, self.alpha
+
     def _start_at_clusters(self) -> None:
         words, _ = log_cluster_words(self.context)
         logits = words - words.mean(0)

@@ -104,6 +104,10 @@ class MixtureDecoder(TopicsOverWords):
         with torch.no_grad():
             self.free.copy_(torch.from_numpy(np.log(smoothed)).T)
 
+    def word_topic_vectors(self) -> tuple[Tensor, Tensor] | None:
+        """The factors of the logits, under ``width``."""
+        return None if self.width is None else (self.word, self.topic)
+
     def logits(self) -> Tensor:
         """(V, K)."""
         return self.free if self.width is None else product(self.word, self.topic)

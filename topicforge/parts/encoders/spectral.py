@@ -78,6 +78,12 @@ class SpectralEncoder(Encoder):
             if self.context.n_latent == self.context.n_topics:
                 self.loc.weight.copy_(self.sharpness * torch.from_numpy(found.centres))
 
+    def word_topic_vectors(self) -> tuple[Tensor, Tensor] | None:
+        """Word vectors w and the rows of A, where these are one per topic."""
+        if self.context.n_latent != self.context.n_topics:
+            return None
+        return self.word, self.loc.weight
+
     def forward(self, batch: Batch) -> DiagonalNormal:
         """Return q(z | x) of (B,) documents."""
         if batch.vocab_size != self.context.vocab_size:
