@@ -228,3 +228,18 @@ def test_rounding_of_float32_is_told_from_a_wrong_theta(models, tmp_path, monkey
     monkeypatch.setattr(write, "_AS_EXACT", -1.0)
     with pytest.raises(ExportError, match="but differs by"):
         models["default"].export(tmp_path / "file")
+
+
+def test_onnx_loses_no_sum_between_threads(models, counts, tmp_path):
+    """onnxruntime's ScatterND adds to one row from several threads at once, and lost sums."""
+    runtime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    pytest.importorskip("onnxscript", reason="needs the extra onnx")
+    models["etm"].export(tmp_path / "etm", "onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = 2
+    theta = quietly(models["etm"], counts)
+    for _ in range(60):  # of which some 10 would be off
+        session = runtime.InferenceSession(str(tmp_path / "etm"), options)
+        names = [one.name for one in session.get_inputs()]
+        got = session.run(None, dict(zip(names, parts(counts), strict=True)))[0]
+        np.testing.assert_allclose(got, theta, rtol=0, atol=1e-6)

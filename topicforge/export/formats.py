@@ -78,13 +78,23 @@ def _rows(repeats: Tensor, output_size: int | None = None) -> Tensor:
     """The row of each entry, where row b has repeats[b] of them, (nnz,): ONNX has no repeat_interleave."""
     ends = repeats.cumsum(0)[:-1]
     starts = repeats.new_zeros(output_size + 1 if output_size is not None else 1)
-    return starts.index_put((ends,), torch.ones_like(ends), accumulate=True).cumsum(0)[:-1]
+    return _sum_rows(starts, ends, torch.ones_like(ends)).cumsum(0)[:-1]
+
+
+def _sum_rows(zeros: Tensor, row: Tensor, source: Tensor) -> Tensor:
+    """Add to each row of zeros the entries of ``source`` that belong to it.
+
+    By scatter_add, ONNX's ScatterElements: onnxruntime adds those in order, where the several threads of
+    ScatterND (index_add, index_put) lose sums of one row to each other (1.32: theta off by 0.003).
+    """
+    index = row if source.ndim == 1 else row[:, None].expand_as(source)
+    return zeros.scatter_add(0, index, source)
 
 
 def _index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, alpha: float = 1) -> Tensor:
     if dim != 0:
         raise NotImplementedError("index_add along another dimension than the first")
-    return x.index_put((index,), alpha * source, accumulate=True)
+    return _sum_rows(x, index, alpha * source)
 
 
 def _log1p(x: Tensor) -> Tensor:
@@ -121,7 +131,7 @@ def _embedding_bag(
     of = _rows(offsets.diff(), indices.shape[0])
     total = weight.new_zeros(offsets.shape[0] - 1, weight.shape[1])
     none = offsets.new_zeros(0)
-    return total.index_put((of,), rows, accumulate=True), none, none, none
+    return _sum_rows(total, of, rows), none, none, none
 
 
 def _wide(reference: Callable[..., Tensor]) -> Callable[..., Tensor]:
