@@ -6,6 +6,7 @@ docstrings (:class: and the like) become code.
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -18,11 +19,20 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the README as the home page."""
+    """Add the README as the home page, and the notebooks."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     text = re.sub(r"\]\(docs/", "](", re.sub(r"\]\((?!docs/|https?:|#)", "](../", text))
     files.append(File.generated(config, "index.md", content=text))
+    for path in sorted((ROOT / "examples").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        page = "\n\n".join(_as_markdown(cell) for cell in cells)
+        files.append(File.generated(config, f"examples/{path.stem}.md", content=page))
     return files
+
+
+def _as_markdown(cell: dict[str, Any]) -> str:
+    text = "".join(cell["source"])
+    return text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```"
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:

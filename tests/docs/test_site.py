@@ -33,6 +33,13 @@ def test_the_readme_is_the_home_page(site):
 
 
 @pytest.mark.slow
+def test_the_notebooks_are_pages(site):
+    page = (site / "examples" / "first-topics" / "index.html").read_text(encoding="utf-8")
+    assert "From texts to topics, and from topics to documents." in page
+    assert "TopicModel" in page
+
+
+@pytest.mark.slow
 def test_the_reference_has_what_a_model_inherits(site):
     model = (site / "api" / "model" / "index.html").read_text(encoding="utf-8")
     for method in ("fit", "topic_table", "report"):
