@@ -7,12 +7,6 @@ an unknown name or option, parts that do not fit, an output that exists); 130 in
 Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
 """
 
-import os
-
-# PyTorch's switch for large pages, read when it first allocates memory: training at V = 50,000 is up to 1.3
-# times as fast (docs/scaling.md). A value that is set already stays.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
 from topicforge.cli.app import main
 
 __all__ = ["main"]

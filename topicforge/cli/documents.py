@@ -264,7 +264,9 @@ def of_rows(values: list[str], corpus: object, path: Path) -> list[str]:
     return [values[n] for n in rows]
 
 
-def features_of(path: Path | None, model: TopicModel, texts: list[str]) -> NDArray[Any] | None:
+def features_of(
+    path: Path | None, model: TopicModel, texts: list[str], where: str = "transform"
+) -> NDArray[Any] | None:
     """Return the features of documents: from a file, or where there are texts by the model's embedder.
 
     Raises:
@@ -275,7 +277,7 @@ def features_of(path: Path | None, model: TopicModel, texts: list[str]) -> NDArr
     from topicforge.estimator.inputs import embed
 
     with working("computing the features of the texts"):
-        features: NDArray[Any] = embed(model.embedder, texts, "transform")
+        features: NDArray[Any] = embed(model.embedder, texts, where)
     return features
 
 

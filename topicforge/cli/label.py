@@ -17,8 +17,8 @@ from topicforge.cli.documents import (
     Model,
     NoVerify,
     TextColumn,
+    features_of,
     read_documents,
-    read_features,
 )
 from topicforge.cli.named import read_named
 from topicforge.cli.output import note, print_json, working
@@ -67,7 +67,7 @@ def label(
                 documents, fitted, format=format, text_column=text_column, language=language,
                 encoding=encoding, verify=not no_verify, texts=texts,
             )  # fmt: skip
-        given |= {"texts": texts or None, "features": read_features(features)}
+        given |= {"texts": texts or None, "features": features_of(features, fitted, texts)}
     before = len(fitted.edits)
     with working(f"labelling {len(fitted.topic_word_)} topics"):
         fitted.label_topics(read_named([labeler], "--labeler")[0], **given)

@@ -15,12 +15,12 @@ from topicforge.cli.documents import (
     Features,
     NoVerify,
     TextColumn,
+    features_of,
     open_corpus,
-    read_features,
     texts_of,
 )
 from topicforge.cli.named import Callbacks, RegulariserNames, read_named, read_regularisers
-from topicforge.cli.output import note, print_json, working
+from topicforge.cli.output import note, print_json
 from topicforge.cli.paths import check_output
 
 if TYPE_CHECKING:
@@ -136,7 +136,6 @@ def train(
     from topicforge.cli.fit import fit_and_save, training, training_folder
     from topicforge.cli.processes import joined
     from topicforge.cli.progress import watcher
-    from topicforge.estimator.inputs import embed
     from topicforge.estimator.saved import MODEL, is_unfinished
 
     check_output(output, MODEL, force or is_unfinished(output))
@@ -155,12 +154,12 @@ def train(
     if language is not None:
         # kept in the model folder: how texts that are handed to `transform` will be read
         model.vectorizer = language
-    beside = read_features(features)
-    if embedder is not None and beside is None:
+    embedded: list[str] = []
+    if embedder is not None and features is None:
         if texts is None:
             raise typer.BadParameter("--embedder reads texts; name their file: --texts FILE")
-        with working(f"computing the features of {texts}"):
-            beside = embed(embedder, texts_of(texts, documents, text_column), "train")
+        embedded = texts_of(texts, documents, text_column)
+    beside = features_of(features, model, embedded, "train")
     with joined() as rank:
         if rank:
             # the first process speaks, keeps checkpoints and writes the model

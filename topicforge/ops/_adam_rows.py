@@ -63,19 +63,39 @@ def adam_rows(
     Source: Kingma and Ba 2015, algorithm 1.
     """
     given = weight.new_empty(0, weight.shape[-1]) if grad is None else grad
-    _check(weight, exp_avg, exp_avg_sq, since, row, given, rates, base, grad is not None)
+    has_grad = grad is not None
+    check_shapes(
+        _NAME, weight=(weight, "VH"), exp_avg=(exp_avg, "VH"), exp_avg_sq=(exp_avg_sq, "VH"),
+        since=(since, "V"), row=(row, "R"), grad=(given, "RH" if has_grad else "GH"),
+        rates=(rates, "T"),
+    )  # fmt: skip
+    number = weight.dtype if weight.dtype == torch.float64 else torch.float32
+    for name, x, kind in (
+        ("weight", weight, number), ("exp_avg", exp_avg, number), ("exp_avg_sq", exp_avg_sq, number),
+        ("grad", given, number), ("since", since, torch.int64), ("row", row, torch.int64),
+    ):  # fmt: skip
+        if x.dtype != kind or x.device != weight.device or not x.is_contiguous():
+            raise InputError(
+                f"{_NAME}: {name} must be contiguous {kind} on {weight.device}, but is {x.dtype} with "
+                f"strides {x.stride()} on {x.device}"
+            )
+    if rates.dtype != torch.float64 or rates.device.type != "cpu" or base < 0:
+        raise InputError(
+            f"{_NAME}: rates must be float64 on the CPU, of steps after base ≥ 0, but is {rates.dtype} on "
+            f"{rates.device}, after {base}"
+        )
     tensors = (weight, exp_avg, exp_avg_sq, since, row, given, rates)
     numbers = (base, beta1, beta2, eps, weight_decay)
     if _library.serves(_NAME, impl, weight.device.type):
         try:
             torch.ops.topicforge.adam_rows(*tensors, *numbers)
         except RuntimeError:
-            _check_steps(since, row, base, rates.shape[0], grad is not None)
+            _check_steps(since, row, base, rates.shape[0], has_grad)
             raise
         # the library writes to memory that autograd watches through these counters
         torch.autograd.graph.increment_version([weight, exp_avg, exp_avg_sq, since])
         return
-    _check_steps(since, row, base, rates.shape[0], grad is not None)
+    _check_steps(since, row, base, rates.shape[0], has_grad)
     _reference(*tensors, *numbers)
 
 
@@ -107,39 +127,6 @@ def _reference(
         w[due] -= rate / (1 - beta1**t) * m[due] / deviation
     weight[row], exp_avg[row], exp_avg_sq[row] = w, m, v
     since[row] = last
-
-
-def _check(
-    weight: Tensor,
-    exp_avg: Tensor,
-    exp_avg_sq: Tensor,
-    since: Tensor,
-    row: Tensor,
-    grad: Tensor,
-    rates: Tensor,
-    base: int,
-    has_grad: bool,
-) -> None:
-    check_shapes(
-        _NAME, weight=(weight, "VH"), exp_avg=(exp_avg, "VH"), exp_avg_sq=(exp_avg_sq, "VH"),
-        since=(since, "V"), row=(row, "R"), grad=(grad, "RH" if has_grad else "GH"),
-        rates=(rates, "T"),
-    )  # fmt: skip
-    number = weight.dtype if weight.dtype == torch.float64 else torch.float32
-    for name, x, kind in (
-        ("weight", weight, number), ("exp_avg", exp_avg, number), ("exp_avg_sq", exp_avg_sq, number),
-        ("grad", grad, number), ("since", since, torch.int64), ("row", row, torch.int64),
-    ):  # fmt: skip
-        if x.dtype != kind or x.device != weight.device or not x.is_contiguous():
-            raise InputError(
-                f"{_NAME}: {name} must be contiguous {kind} on {weight.device}, but is {x.dtype} with "
-                f"strides {x.stride()} on {x.device}"
-            )
-    if rates.dtype != torch.float64 or rates.device.type != "cpu" or base < 0:
-        raise InputError(
-            f"{_NAME}: rates must be float64 on the CPU, of steps after base ≥ 0, but is {rates.dtype} on "
-            f"{rates.device}, after {base}"
-        )
 
 
 def _check_steps(since: Tensor, row: Tensor, base: int, steps: int, has_grad: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,9 @@ class TimeShare:
     documents: int
 
 
+Share = TypeVar("Share", ClassShare, TimeShare)
+
+
 def topics_per_class(
     topics: Topics, theta: NDArray[np.floating], labels: Iterable[Any]
 ) -> Table[ClassShare]:
@@ -77,22 +80,8 @@ def topics_per_class(
     Raises:
         InputError: another number of labels than documents, or no label at all.
     """
-    given = _column(labels, len(theta), "topics_per_class", "label")
-    known = np.array([not is_missing(label) for label in given])
-    _say_missing(known, "topics_per_class", "label")
-    groups: dict[str, list[int]] = {}
-    for n in np.flatnonzero(known):
-        groups.setdefault(str(given[n]), []).append(int(n))
-    names = topics.names()
-    return Table(
-        ClassShare,
-        (
-            ClassShare(label, k, names[k], float(mean[k]), len(groups[label]))
-            for label in sorted(groups)
-            for mean in (theta[groups[label]].mean(0, dtype=np.float64),)
-            for k in topics.shown
-        ),
-    )
+    rows, known = _known(labels, len(theta), "topics_per_class", "label")
+    return _mean_shares(ClassShare, topics, theta, rows, map(str, known))
 
 
 def topics_over_time(
@@ -125,11 +114,8 @@ def topics_over_time(
         raise OptionError(
             f"{where}: bins must be a whole number of at least 1, {', '.join(_UNITS)} or None, got {bins!r}"
         )
-    given = _column(times, len(theta), where, "time")
-    known = np.array([not is_missing(one) for one in given])
-    _say_missing(known, where, "time")
-    rows = np.flatnonzero(known)
-    read = _read_times([given[n] for n in rows], rows, where)
+    rows, known = _known(times, len(theta), where, "time")
+    read = _read_times(known, rows, where)
     if isinstance(read[0], datetime):
         starts: list[Any] = _date_starts(read, bins)
     elif isinstance(bins, str):
@@ -138,22 +124,36 @@ def topics_over_time(
         )
     else:
         starts = _starts(np.array(read, dtype=np.float64), bins).tolist()
+    return _mean_shares(TimeShare, topics, theta, rows, starts)
+
+
+def _mean_shares(
+    record: type[Share],
+    topics: Topics,
+    theta: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    keys: Iterable[Any],
+) -> Table[Share]:
+    """One record per group and topic: the group's key, the topic, its name and mean theta, the documents."""
     groups: dict[Any, list[int]] = {}
-    for n, start in zip(rows, starts, strict=True):
-        groups.setdefault(start, []).append(int(n))
+    for n, key in zip(rows, keys, strict=True):
+        groups.setdefault(key, []).append(int(n))
     names = topics.names()
     return Table(
-        TimeShare,
+        record,
         (
-            TimeShare(start, k, names[k], float(mean[k]), len(groups[start]))
-            for start in sorted(groups)
-            for mean in (theta[groups[start]].mean(0, dtype=np.float64),)
+            record(key, k, names[k], float(mean[k]), len(groups[key]))
+            for key in sorted(groups)
+            for mean in (theta[groups[key]].mean(0, dtype=np.float64),)
             for k in topics.shown
         ),
     )
 
 
-def _column(values: Iterable[Any], n_documents: int, where: str, what: str) -> list[Any]:
+def _known(
+    values: Iterable[Any], n_documents: int, where: str, what: str
+) -> tuple[NDArray[np.int64], list[Any]]:
+    """The rows whose value is known, and their values."""
     if isinstance(values, str):
         raise InputError(f"{where}: there must be one {what} per document, got one string")
     listed = list(values)
@@ -162,10 +162,7 @@ def _column(values: Iterable[Any], n_documents: int, where: str, what: str) -> l
             f"{where}: there must be one {what} per document: {n_documents} documents, {len(listed)} "
             f"{what}s; give None for a document without one"
         )
-    return listed
-
-
-def _say_missing(known: NDArray[np.bool_], where: str, what: str) -> None:
+    known = np.array([not is_missing(one) for one in listed])
     if not known.any():
         raise InputError(f"{where}: at least one document must have a {what}, got none")
     missing = int((~known).sum())
@@ -174,6 +171,8 @@ def _say_missing(known: NDArray[np.bool_], where: str, what: str) -> None:
             f"{where}: {missing:,} of {len(known):,} documents have no {what} and are left out",
             UserWarning, stacklevel=4,
         )  # fmt: skip
+    rows = np.flatnonzero(known)
+    return rows, [listed[n] for n in rows]
 
 
 def _read_times(values: Sequence[Any], rows: NDArray[np.int64], where: str) -> list[Any]:

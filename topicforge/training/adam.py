@@ -78,11 +78,9 @@ class RowAdam(torch.optim.Adam):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Step the rows that were read, and all other parameters."""
         del closure
-        for weight in {id(weight): weight for weight, _, _ in self._read}.values():
-            read = [(words, rows) for of, words, rows in self._read if of is weight]
-            self._take(
-                weight, [(words, rows.grad) for words, rows in read if rows.grad is not None]
-            )
+        for layer in self._layers:
+            read = [(words, rows.grad) for of, words, rows in self._read if of is layer.weight]
+            self._take(layer.weight, [(words, grad) for words, grad in read if grad is not None])
         self._read.clear()
         super().step()
 
@@ -116,7 +114,7 @@ class RowAdam(torch.optim.Adam):
         state = self.state[weight]
         done = int(state["step"]) - int(state["base"])
         if done == len(state["rates"]):
-            self.settle()
+            self._step(weight, torch.arange(len(weight)), None)
             state["base"].copy_(state["step"])
             done = 0
         state["rates"][done] = self.param_groups[0]["lr"]
